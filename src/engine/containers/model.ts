@@ -1,5 +1,6 @@
 import { conflict } from '#/base/errors.ts';
-import type { ContainerConfig, HostConfig, MountPoint, NetworkingConfig } from '#/wire/containers.ts';
+import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
+import type { MountPoint } from '#/wire/mounts.ts';
 
 /** How a container's last run ended. */
 export interface Finished {

@@ -26,10 +26,16 @@ test('shouldRestart: a stop by request wins over every policy', () => {
 
 test('shouldStartAtBoot: only `always` ignores a stop by request', () => {
   assert.equal(shouldStartAtBoot({ ...base, policy: policy('always'), manuallyStopped: true }), true);
-  assert.equal(shouldStartAtBoot({ ...base, policy: policy('unless-stopped'), manuallyStopped: true }), false);
+  assert.equal(
+    shouldStartAtBoot({ ...base, policy: policy('unless-stopped'), manuallyStopped: true }),
+    false,
+  );
 });
 
 test('nextDelay: doubles up to a minute and begins anew after a good run', () => {
-  assert.deepEqual([0, 100, 200, 40_000, 60_000].map((delay) => nextDelay(delay, 5)), [100, 200, 400, 60_000, 60_000]);
+  assert.deepEqual(
+    [0, 100, 200, 40_000, 60_000].map((delay) => nextDelay(delay, 5)),
+    [100, 200, 400, 60_000, 60_000],
+  );
   assert.equal(nextDelay(60_000, 10_000), 100);
 });
