@@ -1,0 +1,116 @@
+import { Readable } from 'node:stream';
+import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { invalid } from '#/base/errors.ts';
+
+/** How a stream is compressed. */
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** Large pieces: each costs a trip through the thread pool. */
+const chunkSize = 256 * 1024;
+
+/** Known formats by their first bytes. */
+const magics: readonly (readonly [Compression | 'bzip2' | 'xz', readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b, 0x08]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+];
+
+/** Tells a compression by the first bytes of a stream (6 are enough). Throws `invalid` for one that Skiff cannot read. */
+export function sniffCompression(start: Uint8Array): Compression {
+  for (const [name, magic] of magics) {
+    if (!magic.every((byte, i) => start[i] === byte)) continue;
+    if (name === 'bzip2' || name === 'xz') {
+      throw invalid(`Cannot read archive: ${name} compression is not supported; use gzip, zstd or none`);
+    }
+    return name;
+  }
+  // A skippable frame can come first in zstd.
+  if (
+    start.length >= 4 &&
+    ((start[0] ?? 0) & 0xf0) === 0x50 &&
+    start[1] === 0x2a &&
+    start[2] === 0x4d &&
+    start[3] === 0x18
+  ) {
+    return 'zstd';
+  }
+  return 'none';
+}
+
+/**
+ * Undoes whatever compression a stream turns out to have. Inflating runs in the thread pool. Reading the result throws
+ * EngineError `invalid` when the compressed data is damaged.
+ */
+export async function decompress(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ compression: Compression; bytes: AsyncIterable<Uint8Array> }> {
+  const chunks = source[Symbol.asyncIterator]();
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  while (size < 6) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    pieces.push(next.value);
+    size += next.value.length;
+  }
+  const compression = sniffCompression(Buffer.concat(pieces));
+  const whole = resumed(pieces, chunks);
+  if (compression === 'none') return { compression, bytes: whole };
+  return { compression, bytes: inflated(whole, compression) };
+}
+
+async function* resumed(
+  pieces: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* pieces;
+    for (;;) {
+      const next = await rest.next();
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await rest.return?.();
+  }
+}
+
+async function* inflated(
+  source: AsyncIterable<Uint8Array>,
+  compression: 'gzip' | 'zstd',
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const inflate = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
+  const input = Readable.from(source, { objectMode: false, highWaterMark: chunkSize });
+  let sourceError: unknown;
+  input.once('error', (error) => {
+    sourceError = error;
+    inflate.destroy(error);
+  });
+  try {
+    for await (const chunk of input.pipe(inflate)) yield chunk as Buffer;
+  } catch (error) {
+    if (error === sourceError || !isZlibError(error)) throw error;
+    throw invalid(`Cannot read archive: damaged ${compression} data (${error.message})`, error);
+  } finally {
+    inflate.destroy();
+    input.destroy();
+  }
+}
+
+function isZlibError(error: unknown): error is Error {
+  // Z_DATA_ERROR, Z_BUF_ERROR, ZSTD_error_…
+  return error instanceof Error && 'code' in error && /^(?:ERR_)?Z/.test(String(error.code));
+}
+
+/** Compresses a stream. Deflating runs in the thread pool. */
+export function compress(
+  source: AsyncIterable<Uint8Array>,
+  compression: Compression,
+): AsyncIterable<Uint8Array> {
+  if (compression === 'none') return source;
+  const deflate = compression === 'gzip' ? createGzip({ chunkSize }) : createZstdCompress({ chunkSize });
+  const input = Readable.from(source, { objectMode: false });
+  input.once('error', (error) => deflate.destroy(error));
+  return input.pipe(deflate);
+}

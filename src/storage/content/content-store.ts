@@ -1,0 +1,218 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
+import { algorithmOf, type Digest, hexOf, isDigest, parseDigest } from '#/oci/digest.ts';
+import { type Hold, Holds } from '../holds.ts';
+
+/** How to take in a blob. */
+export interface IngestOptions {
+  /** What the content must hash to. */
+  readonly expected?: Digest;
+  /** Refuse more bytes than this. Default: no bound. */
+  readonly maxBytes?: number;
+  /** Keeps the blob from `remove` until the hold is closed; see `ContentStore.hold`. */
+  readonly hold?: Hold<Digest>;
+}
+
+/** A blob that is stored. */
+export interface BlobInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Pieces are joined to writes of this size. */
+const writeSize = 1024 * 1024;
+const readSize = 256 * 1024;
+
+/** As in the image-spec, image-layout.md. */
+const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
+const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}';
+
+/**
+ * Blobs by digest, in an OCI image layout (image-spec, image-layout.md). A blob appears under its name only when it is
+ * complete, verified and on disk; it never changes after that. Taking in the same content twice is not an error.
+ */
+export class ContentStore {
+  readonly #root: string;
+  readonly #holds = new Holds<Digest>();
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Opens or creates the store in the directory `root`, and sweeps what an interrupted ingest left. */
+  static async open({ root }: { root: string }): Promise<ContentStore> {
+    const store = new ContentStore(root);
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    await rm(store.#ingestDir, { recursive: true, force: true });
+    await mkdir(store.#ingestDir, { mode: 0o700 });
+    await mkdir(join(root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 });
+    await writeIfMissing(join(root, 'oci-layout'), layoutFile);
+    await writeIfMissing(join(root, 'index.json'), emptyIndex);
+    return store;
+  }
+
+  /** `using hold = content.hold()`: blobs added to it survive `remove` until it is closed. */
+  hold(): Hold<Digest> {
+    return this.#holds.open();
+  }
+
+  /**
+   * Stores what `source` yields. Throws `invalid` when it is not what was expected, `tooLarge` beyond `maxBytes`; then,
+   * and when `source` fails, nothing is left.
+   */
+  async ingest(source: AsyncIterable<Uint8Array>, options: IngestOptions = {}): Promise<BlobInfo> {
+    const algorithm = options.expected === undefined ? 'sha256' : algorithmOf(options.expected);
+    const temporary = join(this.#ingestDir, randomUUID());
+    try {
+      const { hex, size } = await writeHashed(temporary, source, { algorithm, maxBytes: options.maxBytes });
+      const digest = parseDigest(`${algorithm}:${hex}`);
+      if (options.expected !== undefined && digest !== options.expected) {
+        throw invalid(`Content has digest ${digest}, expected ${options.expected}`);
+      }
+      options.hold?.add(digest);
+      await mkdir(join(this.#root, 'blobs', algorithm), { recursive: true, mode: 0o700 });
+      await rename(temporary, this.path(digest));
+      await syncDirectory(join(this.#root, 'blobs', algorithm));
+      return { digest, size };
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** The blob as a stream, from byte `start`. The stream fails with `notFound` when there is no such blob. */
+  open(digest: Digest, { start = 0 }: { start?: number } = {}): Readable {
+    return Readable.from(this.#chunks(digest, start), { objectMode: false });
+  }
+
+  /** The whole of a small blob. Throws `notFound`, and `tooLarge` above `maxBytes`. */
+  async read(digest: Digest, maxBytes: number): Promise<Buffer> {
+    const size = await this.size(digest);
+    if (size > maxBytes) throw tooLarge(`Content ${digest} has ${size} bytes, more than ${maxBytes}`);
+    return readFile(this.path(digest));
+  }
+
+  /** Tells whether the blob is stored. */
+  async has(digest: Digest): Promise<boolean> {
+    try {
+      await stat(this.path(digest));
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  /** Bytes of the blob; throws `notFound`. */
+  async size(digest: Digest): Promise<number> {
+    try {
+      return (await stat(this.path(digest))).size;
+    } catch (error) {
+      throw explained(error, digest);
+    }
+  }
+
+  /** Removes the blob. False: there was none, or somebody holds it. */
+  async remove(digest: Digest): Promise<boolean> {
+    if (this.#holds.has(digest)) return false;
+    try {
+      await rm(this.path(digest));
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  /** All blobs, in no order. */
+  async list(): Promise<BlobInfo[]> {
+    const found: BlobInfo[] = [];
+    for (const algorithm of await readdir(join(this.#root, 'blobs'))) {
+      for (const hex of await readdir(join(this.#root, 'blobs', algorithm))) {
+        const digest = `${algorithm}:${hex}`;
+        if (isDigest(digest)) found.push({ digest, size: await this.size(digest) });
+      }
+    }
+    return found;
+  }
+
+  /** Where the blob is, if it is there. Read only: whoever writes to it breaks the store. */
+  path(digest: Digest): string {
+    return join(this.#root, 'blobs', algorithmOf(digest), hexOf(digest));
+  }
+
+  async *#chunks(digest: Digest, start: number): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* createReadStream(this.path(digest), { start, highWaterMark: readSize });
+    } catch (error) {
+      throw explained(error, digest);
+    }
+  }
+
+  get #ingestDir(): string {
+    return join(this.#root, 'ingest');
+  }
+}
+
+async function writeHashed(
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  { algorithm, maxBytes = Number.POSITIVE_INFINITY }: { algorithm: string; maxBytes: number | undefined },
+): Promise<{ hex: string; size: number }> {
+  const hash = createHash(algorithm);
+  await using file = await open(path, 'wx', 0o600);
+  let size = 0;
+  let pending: Uint8Array[] = [];
+  let pendingSize = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(`Content is larger than ${maxBytes} bytes`);
+    hash.update(chunk);
+    pending.push(chunk);
+    pendingSize += chunk.length;
+    if (pendingSize < writeSize) continue;
+    await writeAll(file, pending);
+    pending = [];
+    pendingSize = 0;
+  }
+  await writeAll(file, pending);
+  await file.sync();
+  return { hex: hash.digest('hex'), size };
+}
+
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  // writev(2) may write less than it was given (disk full, signals): writeFile goes on until all is written.
+  await file.writeFile(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces));
+}
+
+async function writeIfMissing(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (!isSystemError(error, 'EEXIST')) throw error;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, 'r');
+  await directory.sync();
+}
+
+function explained(error: unknown, digest: Digest): unknown {
+  return isSystemError(error, 'ENOENT') ? notFound(`Content ${digest} not found`, error) : error;
+}
