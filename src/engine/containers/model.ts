@@ -24,10 +24,12 @@ export interface Run {
 
 /**
  * The one state of a container. Docker's booleans (Running, Paused, Restarting, Dead …) are made from it in api/.
- * `created` with an error is one whose start failed; `restarting` waits for its next start; `removing` is being taken
- * apart and cannot be started any more; `dead` could not be removed completely.
+ * `creating` is not complete yet and nobody sees it; `created` with an error is one whose start failed; `restarting`
+ * waits for its next start; `removing` is being taken apart and cannot be started any more; `dead` could not be removed
+ * completely.
  */
 export type ContainerState =
+  | { readonly kind: 'creating' }
   | { readonly kind: 'created'; readonly error: string; readonly exitCode: number }
   | ({ readonly kind: 'running' } & Run)
   | ({ readonly kind: 'paused' } & Run)
@@ -72,6 +74,7 @@ export interface ContainerRecord {
 type Kind = ContainerState['kind'];
 
 const successors: Readonly<Record<Kind, readonly Kind[]>> = {
+  creating: ['created', 'removing'],
   created: ['created', 'running', 'exited', 'removing'],
   running: ['paused', 'exited', 'restarting', 'removing'],
   paused: ['running', 'exited', 'restarting', 'removing'],
@@ -105,6 +108,7 @@ export function lastRun(state: ContainerState): Finished | undefined {
     case 'removing':
     case 'dead':
       return state.last;
+    case 'creating':
     case 'created':
     case 'running':
     case 'paused':

@@ -31,14 +31,18 @@ export class ContainerStore {
     for (const row of rows) this.#remember(recordFrom(row));
   }
 
-  /** Every container, newest first. */
+  /** Every complete container, newest first. */
   all(): ContainerRecord[] {
-    return [...this.#byId.values()].toSorted((a, b) =>
-      a.created < b.created ? 1 : a.created > b.created ? -1 : 0,
-    );
+    const complete = [...this.#byId.values()].filter(({ state }) => state.kind !== 'creating');
+    return complete.toSorted((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
   }
 
-  /** The container with exactly this id. */
+  /** Containers whose making was cut off when the daemon died. */
+  incomplete(): ContainerRecord[] {
+    return [...this.#byId.values()].filter(({ state }) => state.kind === 'creating');
+  }
+
+  /** The container with exactly this id, complete or not. */
   get(id: string): ContainerRecord | undefined {
     return this.#byId.get(id);
   }

@@ -18,7 +18,7 @@ export const migration: Migration = {
 
     CREATE TABLE container_state (
       id TEXT PRIMARY KEY REFERENCES container (id) ON DELETE CASCADE,
-      kind TEXT NOT NULL CHECK (kind IN ('created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead')),
+      kind TEXT NOT NULL CHECK (kind IN ('creating', 'created', 'running', 'paused', 'restarting', 'exited', 'removing', 'dead')),
       state TEXT NOT NULL CHECK (json_valid(state)),
       restart_count INTEGER NOT NULL DEFAULT 0 CHECK (restart_count >= 0),
       manually_stopped INTEGER NOT NULL DEFAULT 0 CHECK (manually_stopped IN (0, 1))

@@ -1,0 +1,68 @@
+import type { HostConfig } from '#/wire/containers.ts';
+
+/** What a request gets where it says nothing; from the daemon's configuration and the machine. */
+export interface HostDefaults {
+  /** Name of the OCI runtime. */
+  readonly runtime: string;
+  /** `private` with cgroup v2, `host` with v1 and hybrid, as in Docker. */
+  readonly cgroupns: 'private' | 'host';
+  /** Bytes of /dev/shm. */
+  readonly shmSize: number;
+  readonly ipcMode: string;
+  readonly logType: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  /** Whether containers get an init process unless they say otherwise. */
+  readonly init: boolean;
+}
+
+/** Paths of /proc and /sys that tell of the host or change it; hidden from containers. */
+const maskedPaths: readonly string[] = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+const readonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+
+/** Fills in what a create request left open, as inspect shows it afterwards. */
+export function withHostDefaults(host: HostConfig, defaults: HostDefaults): HostConfig {
+  const open = host.Privileged;
+  const logType = host.LogConfig.Type === '' ? defaults.logType : host.LogConfig.Type;
+  return {
+    ...host,
+    NetworkMode: host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
+    RestartPolicy: {
+      ...host.RestartPolicy,
+      Name: host.RestartPolicy.Name === '' ? 'no' : host.RestartPolicy.Name,
+    },
+    LogConfig: {
+      Type: logType,
+      Config:
+        host.LogConfig.Type === ''
+          ? { ...defaults.logOptions, ...host.LogConfig.Config }
+          : (host.LogConfig.Config ?? {}),
+    },
+    IpcMode: host.IpcMode === '' ? defaults.ipcMode : host.IpcMode,
+    CgroupnsMode: host.CgroupnsMode === '' ? (open ? 'host' : defaults.cgroupns) : host.CgroupnsMode,
+    ShmSize: host.ShmSize === 0 ? defaults.shmSize : host.ShmSize,
+    Runtime: host.Runtime === undefined || host.Runtime === '' ? defaults.runtime : host.Runtime,
+    OomKillDisable: host.OomKillDisable ?? false,
+    PidsLimit: host.PidsLimit !== null && host.PidsLimit <= 0 ? null : host.PidsLimit,
+    MaskedPaths: host.MaskedPaths ?? (open ? null : maskedPaths),
+    ReadonlyPaths: host.ReadonlyPaths ?? (open ? null : readonlyPaths),
+  };
+}
