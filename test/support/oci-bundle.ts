@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newId } from '#/base/ids.ts';
+import { buildSpec, specJson } from '#/runtime/spec/build.ts';
+import { resolveCapabilities } from '#/runtime/spec/capabilities.ts';
+import { type HostFacts, readHostFacts } from '#/runtime/spec/host.ts';
+import type { ProcessInput, SpecInput } from '#/runtime/spec/input.ts';
+import { makeBusyboxRoot } from './busybox.ts';
+
+/** Below this every cgroup of a test run lies, so that runs that go on at the same time do not meet. */
+const cgroupParent = `/skiff-test-${process.ppid}-${process.pid}-${newId().slice(0, 6)}`;
+
+/** A folder with a busybox root file system and everything else that containers of a test need; removed at the end. */
+export class RuntimeFixture implements Disposable {
+  readonly dir: string = mkdtempSync(join(tmpdir(), 'skiff-runtime-'));
+  readonly rootfs: string = makeBusyboxRoot(join(this.dir, 'rootfs'));
+  readonly runtimeRoot: string = join(this.dir, 'crun');
+  readonly exitDir: string = join(this.dir, 'exits');
+  readonly host: HostFacts;
+
+  constructor() {
+    this.host = readHostFacts({ cgroups: prepareCgroups() });
+    for (const dir of [this.runtimeRoot, this.exitDir]) mkdirSync(dir);
+  }
+
+  /** A container's folder with its config.json. */
+  bundle(
+    change: Partial<SpecInput> = {},
+    process: Partial<ProcessInput> = {},
+  ): { id: string; bundle: string } {
+    const id = newId();
+    const bundle = join(this.dir, id);
+    mkdirSync(bundle);
+    const input = this.specInput({ cgroupsPath: `${cgroupParent}/${id}`, ...change }, process);
+    writeFileSync(join(bundle, 'config.json'), specJson(buildSpec(input, this.host)));
+    return { id, bundle };
+  }
+
+  /** What a plain `docker run busybox` would ask for. */
+  specInput(change: Partial<SpecInput> = {}, process: Partial<ProcessInput> = {}): SpecInput {
+    const privileged = change.privileged ?? false;
+    return {
+      rootfs: this.rootfs,
+      readonlyRootfs: false,
+      process: this.processInput({
+        capabilities: resolveCapabilities({ privileged, add: [], drop: [] }, this.host.capabilities),
+        ...process,
+      }),
+      hostname: 'box',
+      namespaces: { pid: 'new', network: 'new', ipc: 'new', uts: 'new', cgroup: 'host' },
+      mounts: [],
+      shm: { kind: 'new', size: 64 << 20 },
+      privileged,
+      devices: [],
+      deviceRules: [],
+      resources: {},
+      sysctls: {},
+      seccomp: { kind: 'default' },
+      cgroupsPath: `${cgroupParent}/none`,
+      ...change,
+    };
+  }
+
+  /** `true` as root. */
+  processInput(change: Partial<ProcessInput> = {}): ProcessInput {
+    return {
+      args: ['true'],
+      env: ['PATH=/bin'],
+      cwd: '/',
+      terminal: false,
+      user: { uid: 0, gid: 0, groups: [], home: '/root' },
+      capabilities: resolveCapabilities({ privileged: false, add: [], drop: [] }, this.host.capabilities),
+      noNewPrivileges: false,
+      rlimits: [],
+      ...change,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true, force: true });
+    for (const hierarchy of cgroupHierarchies()) rmdirIfThere(join(hierarchy, cgroupParent));
+  }
+}
+
+/** Mounts what is left of the unified hierarchy's controllers as v1 on a hybrid host, without which crun refuses it. */
+function prepareCgroups(): HostFacts['cgroups'] {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  if (!mounts.includes(' - cgroup2 ')) return 'v1';
+  if (!mounts.includes(' - cgroup ')) return 'v2';
+  for (const name of readFileSync('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').split(/\s+/)) {
+    if (name === '') continue;
+    mkdirSync(`/sys/fs/cgroup/${name}`, { recursive: true });
+    execFileSync('mount', ['-t', 'cgroup', '-o', name, 'cgroup', `/sys/fs/cgroup/${name}`]);
+  }
+  return 'hybrid';
+}
+
+function cgroupHierarchies(): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(' ')[4] ?? '');
+}
+
+function rmdirIfThere(dir: string): void {
+  // rmdir of cgroups, not their files.
+  execFileSync('find', [dir, '-depth', '-type', 'd', '-delete'], { stdio: 'ignore' });
+}
