@@ -1,4 +1,5 @@
 import { Broadcaster } from '#/base/events.ts';
+import { nowNano } from '#/base/time.ts';
 
 /** Which kind of thing an event is about; Docker's `Type`. */
 export type EventType = 'builder' | 'container' | 'daemon' | 'image' | 'network' | 'volume';
@@ -21,11 +22,10 @@ const historyLength = 256;
 export class Events {
   readonly #past: EngineEvent[] = [];
   readonly #live = new Broadcaster<EngineEvent>();
-  #last = 0n;
 
   /** Publishes a fact that happened now. */
   publish(event: Omit<EngineEvent, 'timeNano'>): void {
-    const whole: EngineEvent = { ...event, timeNano: this.#now() };
+    const whole: EngineEvent = { ...event, timeNano: nowNano() };
     this.#past.push(whole);
     if (this.#past.length > historyLength) this.#past.shift();
     this.#live.publish(whole);
@@ -44,13 +44,6 @@ export class Events {
   }): AsyncGenerator<EngineEvent> {
     const past = since === undefined ? [] : this.#past.filter((event) => event.timeNano >= since);
     return concat(past, this.#live.subscribe({ signal }));
-  }
-
-  /** Strictly increasing, so that `since=<time of the last one seen>` is exact. */
-  #now(): bigint {
-    const now = BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n);
-    this.#last = now > this.#last ? now : this.#last + 1n;
-    return this.#last;
   }
 }
 

@@ -1,0 +1,152 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { conflict, invalid } from '#/base/errors.ts';
+import { newId, shortId } from '#/base/ids.ts';
+import { nowText } from '#/base/time.ts';
+import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
+import { withHostDefaults } from './defaults.ts';
+import { commandOf, mergeImageConfig } from './merge.ts';
+import { attributesOf } from './attributes.ts';
+import type { ContainerRecord, ContainerSpec } from './model.ts';
+import { inheritMounts, type PlannedMount, planMounts } from './mount-plan.ts';
+import { checkName, randomName } from './names.ts';
+import type { ContainerParts } from './parts.ts';
+import { takeApart } from './remove.ts';
+import { parseSecurityOptions } from './security.ts';
+import { validateCreate } from './validate.ts';
+import { fillNewVolumes, provideMounts } from './volumes.ts';
+
+/** A create request as the API hands it on: complete values, zero where the client said nothing. */
+export interface CreateRequest {
+  /** undefined: a random one. */
+  readonly name: string | undefined;
+  /** `os/arch[/variant]`; undefined: the machine's. */
+  readonly platform: string | undefined;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly networking: NetworkingConfig;
+}
+
+/**
+ * Makes a container that does not run yet. The row comes first, as `creating`; the volumes and the snapshot follow; then
+ * the row says `created`. What a failure or the daemon's death leaves in between is taken apart again.
+ */
+export async function createContainer(parts: ContainerParts, request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
+  const image = parts.images.find(request.config.Image);
+  const config = mergeImageConfig(request.config, image.config.config ?? {});
+  const host = withHostDefaults(request.hostConfig, parts.defaults);
+  const warnings = validateCreate(config, host, parts.requestFacts);
+  checkEffective(parts, host);
+  parts.networks.checkRequest({ config, host, networking: request.networking });
+  const planned = planMounts(config, host, inheritedMounts(parts, host));
+  const id = newId();
+  const name = request.name === undefined ? randomName((taken) => parts.store.idOfName(taken) !== undefined) : checkName(request.name);
+  const { path, args } = commandOf(config);
+  const spec: ContainerSpec = {
+    imageName: request.config.Image,
+    config: { ...config, Hostname: hostnameOf(config, host, id) },
+    hostConfig: host,
+    networking: request.networking,
+    mounts: [],
+    path,
+    args,
+    platform: 'linux',
+    driver: parts.snapshots.driver,
+  };
+  const record: ContainerRecord = {
+    id, name, imageId: image.id, created: nowText(), spec, state: { kind: 'creating' }, restartCount: 0, manuallyStopped: false,
+  };
+  using _held = await parts.locks.acquire(id);
+  parts.store.insert(record);
+  try {
+    await makeParts(parts, { record, planned, parent: image.chainId });
+  } catch (error) {
+    await takeApart(parts, record, { volumes: true });
+    throw error;
+  }
+  parts.events.publish({ type: 'container', action: 'create', actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) } });
+  return { id, warnings };
+}
+
+async function makeParts(parts: ContainerParts, { record, planned, parent }: { record: ContainerRecord; planned: readonly PlannedMount[]; parent: string | undefined }): Promise<void> {
+  const { id, spec } = record;
+  mkdirSync(parts.dirs.dataOf(id), { recursive: true, mode: 0o700 });
+  const provided = await provideMounts(parts, id, planned);
+  await parts.snapshots.prepare(id, parent);
+  await fillNewVolumes(parts, id, provided);
+  const mounts = provided.map(({ point }) => point);
+  parts.store.update({ ...record, spec: { ...spec, mounts }, state: { kind: 'created', error: '', exitCode: 0 } });
+}
+
+/** Checks what only other containers, or the daemon's configuration, can tell. */
+function checkEffective(parts: ContainerParts, host: HostConfig): void {
+  parseSecurityOptions(host.SecurityOpt ?? []);
+  for (const kind of ['CapAdd', 'CapDrop'] as const) parts.checkCapabilities(kind, host[kind] ?? []);
+  for (const mode of [host.PidMode, host.IpcMode]) {
+    if (!mode.startsWith('container:')) continue;
+    try {
+      parts.store.find(mode.slice('container:'.length));
+    } catch (error) {
+      throw invalid(`No such container: ${mode.slice('container:'.length)}`, error);
+    }
+  }
+  for (const link of host.Links ?? []) {
+    const name = link.split(':', 1)[0] ?? '';
+    try {
+      parts.store.find(name);
+    } catch (error) {
+      throw invalid(`could not get container for ${name}: No such container: ${name}`, error);
+    }
+  }
+}
+
+function inheritedMounts(parts: ContainerParts, host: HostConfig): PlannedMount[] {
+  return (host.VolumesFrom ?? []).flatMap((entry) => {
+    const [ref = '', access = ''] = entry.split(':', 2);
+    if (ref === '') throw invalid('volumes-from container ID must not be empty');
+    try {
+      return inheritMounts(parts.store.find(ref).spec.mounts, access);
+    } catch (error) {
+      throw invalid(`No such container: ${ref}`, error);
+    }
+  });
+}
+
+/** The container's own name: as asked for, the host's where that namespace is shared, else the short id. */
+function hostnameOf(config: ContainerConfig, host: HostConfig, id: string): string {
+  if (config.Hostname !== '' || host.NetworkMode.startsWith('container:')) return config.Hostname;
+  return host.NetworkMode === 'host' ? hostname() : shortId(id);
+}
+
+/** Finishes what the death of the daemon cut off: a container that is not complete goes. */
+export async function undoIncomplete(parts: ContainerParts): Promise<void> {
+  for (const record of parts.store.incomplete()) {
+    parts.log.info('removing a container whose creation was cut off', { id: record.id });
+    await takeApart(parts, record, { volumes: true });
+    rmSync(parts.dirs.dataOf(record.id), { recursive: true, force: true });
+  }
+}
+
+/** Gives a container another name. */
+export async function renameContainer(parts: ContainerParts, ref: string, newName: string): Promise<void> {
+  if (newName === '') throw invalid('Neither old nor new names may be empty');
+  const { id } = parts.store.find(ref);
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.find(id);
+  if (newName.replace(/^\//, '') === record.name) throw invalid('Renaming a container with the same name as its current name');
+  if (record.state.kind === 'removing' || record.state.kind === 'dead') {
+    throw conflict(`Container ${id} is marked for removal and cannot be renamed`);
+  }
+  const name = checkNewName(newName);
+  const renamed = parts.store.update({ ...record, name });
+  parts.events.publish({ type: 'container', action: 'rename', actor: { id, attributes: { ...attributesOf(renamed), oldName: `/${record.name}` } } });
+}
+
+function checkNewName(name: string): string {
+  try {
+    return checkName(name);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw invalid(`Error when allocating new name: ${error.message.replace(`(${name})`, `(/${name.replace(/^\//, '')})`)}`, error);
+  }
+}
