@@ -60,6 +60,8 @@ export interface NetworkRecord {
 export interface NetworkConfig {
   readonly internal: boolean;
   readonly attachable: boolean;
+  /** Somebody chose the subnet: only then may endpoints ask for certain addresses, since it will stay the same. */
+  readonly subnetChosen: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   /** As asked for, completed with what was picked; empty for host and none. */

@@ -8,6 +8,7 @@ import { NetworkStore } from './store.ts';
 const config = {
   internal: false,
   attachable: false,
+  subnetChosen: false,
   labels: {},
   options: {},
   ipam: { driver: '', options: null, pools: [] },
