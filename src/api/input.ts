@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http';
+import { invalid, tooLarge } from '#/base/errors.ts';
+import type { Call } from './call.ts';
+import { DecodeError, type Decoder } from './decode/json.ts';
+
+/** The longest JSON body that is read. Bytes. */
+const maxBodySize = 4 * 1024 * 1024;
+
+/**
+ * The JSON body as a typed value. No body at all is the zero value, as for Docker (unless `required`). Throws `invalid`
+ * for another content type, broken JSON, anything after the value and wrong types, `tooLarge` for a body over 4 MiB.
+ */
+export async function readJson<T>(
+  call: Call,
+  decoder: Decoder<T>,
+  { required = false }: { required?: boolean } = {},
+): Promise<T> {
+  checkContentType(call.request);
+  const body = await readBody(call.request);
+  if (body.length === 0) {
+    if (required) throw invalid('invalid JSON: got EOF while reading request body');
+    return decoder(undefined, '');
+  }
+  return decodeJson(body, decoder);
+}
+
+/** The typed value of a JSON text. Throws `invalid`. */
+export function decodeJson<T>(body: Buffer, decoder: Decoder<T>): T {
+  const value = parse(body);
+  try {
+    return decoder(value, '');
+  } catch (error) {
+    if (error instanceof DecodeError) throw invalid(`invalid JSON: ${error.message}`, error);
+    throw error;
+  }
+}
+
+/** Tells whether the request says that it has a body. */
+export function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length'];
+  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+function checkContentType(request: IncomingMessage): void {
+  const header = request.headers['content-type'];
+  if (header === undefined) {
+    if (hasBody(request)) throw invalid('malformed Content-Type header (): mime: no media type');
+    return;
+  }
+  const type = header.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type === '') throw invalid(`malformed Content-Type header (${header}): mime: no media type`);
+  if (type !== 'application/json') {
+    throw invalid(`unsupported Content-Type header (${type}): must be 'application/json'`);
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maxBodySize) throw tooLarge('http: request body too large');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBodySize) throw tooLarge('http: request body too large');
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
+}
+
+function parse(body: Buffer): unknown {
+  const text = body.toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(syntaxMessage(error instanceof Error ? error.message : '', text), error);
+  }
+}
+
+/** V8's complaint in the words that Docker's clients know, where there are such. */
+function syntaxMessage(complaint: string, text: string): string {
+  if (/^Unexpected non-whitespace character after JSON/.test(complaint))
+    return 'unexpected content after JSON';
+  if (text.trim() === '') return 'invalid JSON: got EOF while reading request body';
+  if (/Unexpected end of JSON input|Unterminated string/.test(complaint))
+    return 'invalid JSON: unexpected EOF';
+  const at = /at position \d+/.exec(complaint)?.[0];
+  return `invalid JSON: invalid character${at === undefined ? '' : ` ${at}`}`;
+}

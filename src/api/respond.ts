@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { Call } from './call.ts';
+
+/** Answers with a JSON value. */
+export function json(call: Call, value: unknown, status: number = 200): void {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  call.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+  call.response.end(body);
+}
+
+/** Answers with nothing but a status: 204 unless another one is given. */
+export function empty(call: Call, status: number = 204): void {
+  const hasNoBody = status === 204 || status === 304;
+  call.response.writeHead(status, hasNoBody ? {} : { 'Content-Length': 0 });
+  call.response.end();
+}
+
+/** Sends the status and headers of an answer whose body comes bit by bit. */
+export function beginStream(call: Call, contentType: string): void {
+  call.response.writeHead(200, { 'Content-Type': contentType });
+  call.response.flushHeaders();
+}
+
+/**
+ * Writes, and if the reader is behind, waits until it has caught up. This is what keeps a slow client from growing the
+ * daemon: produce the next piece only afterwards. Rejects with the signal's reason when that aborts.
+ */
+export async function send(
+  sink: Writable,
+  data: string | Uint8Array,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  signal.throwIfAborted();
+  if (!sink.write(data)) await drained(sink, signal);
+}
+
+/** Waits until `sink` takes more. */
+export async function drained(sink: Writable, signal: AbortSignal): Promise<void> {
+  if (!sink.writableNeedDrain) return;
+  try {
+    await once(sink, 'drain', { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
