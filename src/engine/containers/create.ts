@@ -4,17 +4,17 @@ import { conflict, invalid } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
 import { nowText } from '#/base/time.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
+import { attributesOf } from './attributes.ts';
+import { fillNewVolumes, provideMounts } from './container-mounts.ts';
 import { withHostDefaults } from './defaults.ts';
 import { commandOf, mergeImageConfig } from './merge.ts';
-import { attributesOf } from './attributes.ts';
 import type { ContainerRecord, ContainerSpec } from './model.ts';
 import { inheritMounts, type PlannedMount, planMounts } from './mount-plan.ts';
 import { checkName, randomName } from './names.ts';
 import type { ContainerParts } from './parts.ts';
-import { takeApart } from './remove.ts';
 import { parseSecurityOptions } from './security.ts';
+import { takeApart } from './take-apart.ts';
 import { validateCreate } from './validate.ts';
-import { fillNewVolumes, provideMounts } from './volumes.ts';
 
 /** A create request as the API hands it on: complete values, zero where the client said nothing. */
 export interface CreateRequest {
@@ -31,7 +31,10 @@ export interface CreateRequest {
  * Makes a container that does not run yet. The row comes first, as `creating`; the volumes and the snapshot follow; then
  * the row says `created`. What a failure or the daemon's death leaves in between is taken apart again.
  */
-export async function createContainer(parts: ContainerParts, request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
+export async function createContainer(
+  parts: ContainerParts,
+  request: CreateRequest,
+): Promise<{ id: string; warnings: string[] }> {
   const image = parts.images.find(request.config.Image);
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const host = withHostDefaults(request.hostConfig, parts.defaults);
@@ -40,7 +43,10 @@ export async function createContainer(parts: ContainerParts, request: CreateRequ
   parts.networks.checkRequest({ config, host, networking: request.networking });
   const planned = planMounts(config, host, inheritedMounts(parts, host));
   const id = newId();
-  const name = request.name === undefined ? randomName((taken) => parts.store.idOfName(taken) !== undefined) : checkName(request.name);
+  const name =
+    request.name === undefined
+      ? randomName((taken) => parts.store.idOfName(taken) !== undefined)
+      : checkName(request.name);
   const { path, args } = commandOf(config);
   const spec: ContainerSpec = {
     imageName: request.config.Image,
@@ -54,7 +60,14 @@ export async function createContainer(parts: ContainerParts, request: CreateRequ
     driver: parts.snapshots.driver,
   };
   const record: ContainerRecord = {
-    id, name, imageId: image.id, created: nowText(), spec, state: { kind: 'creating' }, restartCount: 0, manuallyStopped: false,
+    id,
+    name,
+    imageId: image.id,
+    created: nowText(),
+    spec,
+    state: { kind: 'creating' },
+    restartCount: 0,
+    manuallyStopped: false,
   };
   using _held = await parts.locks.acquire(id);
   parts.store.insert(record);
@@ -64,18 +77,33 @@ export async function createContainer(parts: ContainerParts, request: CreateRequ
     await takeApart(parts, record, { volumes: true });
     throw error;
   }
-  parts.events.publish({ type: 'container', action: 'create', actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) } });
+  parts.events.publish({
+    type: 'container',
+    action: 'create',
+    actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) },
+  });
   return { id, warnings };
 }
 
-async function makeParts(parts: ContainerParts, { record, planned, parent }: { record: ContainerRecord; planned: readonly PlannedMount[]; parent: string | undefined }): Promise<void> {
+async function makeParts(
+  parts: ContainerParts,
+  {
+    record,
+    planned,
+    parent,
+  }: { record: ContainerRecord; planned: readonly PlannedMount[]; parent: string | undefined },
+): Promise<void> {
   const { id, spec } = record;
   mkdirSync(parts.dirs.dataOf(id), { recursive: true, mode: 0o700 });
   const provided = await provideMounts(parts, id, planned);
   await parts.snapshots.prepare(id, parent);
   await fillNewVolumes(parts, id, provided);
   const mounts = provided.map(({ point }) => point);
-  parts.store.update({ ...record, spec: { ...spec, mounts }, state: { kind: 'created', error: '', exitCode: 0 } });
+  parts.store.update({
+    ...record,
+    spec: { ...spec, mounts },
+    state: { kind: 'created', error: '', exitCode: 0 },
+  });
 }
 
 /** Checks what only other containers, or the daemon's configuration, can tell. */
@@ -133,13 +161,18 @@ export async function renameContainer(parts: ContainerParts, ref: string, newNam
   const { id } = parts.store.find(ref);
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
-  if (newName.replace(/^\//, '') === record.name) throw invalid('Renaming a container with the same name as its current name');
+  if (newName.replace(/^\//, '') === record.name)
+    throw invalid('Renaming a container with the same name as its current name');
   if (record.state.kind === 'removing' || record.state.kind === 'dead') {
     throw conflict(`Container ${id} is marked for removal and cannot be renamed`);
   }
   const name = checkNewName(newName);
   const renamed = parts.store.update({ ...record, name });
-  parts.events.publish({ type: 'container', action: 'rename', actor: { id, attributes: { ...attributesOf(renamed), oldName: `/${record.name}` } } });
+  parts.events.publish({
+    type: 'container',
+    action: 'rename',
+    actor: { id, attributes: { ...attributesOf(renamed), oldName: `/${record.name}` } },
+  });
 }
 
 function checkNewName(name: string): string {
@@ -147,6 +180,9 @@ function checkNewName(name: string): string {
     return checkName(name);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw invalid(`Error when allocating new name: ${error.message.replace(`(${name})`, `(/${name.replace(/^\//, '')})`)}`, error);
+    throw invalid(
+      `Error when allocating new name: ${error.message.replace(`(${name})`, `(/${name.replace(/^\//, '')})`)}`,
+      error,
+    );
   }
 }

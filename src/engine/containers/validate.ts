@@ -7,19 +7,19 @@ import type { ContainerConfig, HealthConfig, HostConfig, RestartPolicy } from '#
 const leastMemory = 6 * 1024 * 1024;
 
 /** What the request is checked against. */
-export interface HostFacts {
+export interface RequestFacts {
   readonly cpuCount: number;
   /** Names that `HostConfig.Runtime` may have. */
   readonly runtimes: ReadonlySet<string>;
 }
 
 /** The facts of this machine. */
-export function hostFacts(runtimes: Iterable<string>): HostFacts {
+export function requestFacts(runtimes: Iterable<string>): RequestFacts {
   return { cpuCount: cpus().length, runtimes: new Set(runtimes) };
 }
 
 /** Checks what a create request says by itself; returns warnings. Values that need other objects are checked where those are looked up. */
-export function validateCreate(config: ContainerConfig, host: HostConfig, facts: HostFacts): string[] {
+export function validateCreate(config: ContainerConfig, host: HostConfig, facts: RequestFacts): string[] {
   checkConfig(config);
   checkHealth(config.Healthcheck);
   checkRestartPolicy(host.RestartPolicy, host.AutoRemove);
@@ -130,7 +130,7 @@ function isAddress(text: string): boolean {
     : /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text);
 }
 
-function checkMisc(host: HostConfig, facts: HostFacts): void {
+function checkMisc(host: HostConfig, facts: RequestFacts): void {
   if (!['', 'default'].includes(host.Isolation)) {
     throw invalid(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   }
@@ -154,7 +154,7 @@ function checkMisc(host: HostConfig, facts: HostFacts): void {
   }
 }
 
-function checkResources(host: HostConfig, facts: HostFacts): string[] {
+function checkResources(host: HostConfig, facts: RequestFacts): string[] {
   const warnings: string[] = [];
   checkMemory(host);
   checkCpu(host, facts);
@@ -193,7 +193,7 @@ function checkMemory(host: HostConfig): void {
   }
 }
 
-function checkCpu(host: HostConfig, { cpuCount }: HostFacts): void {
+function checkCpu(host: HostConfig, { cpuCount }: RequestFacts): void {
   const { NanoCpus: nano, CpuPeriod: period, CpuQuota: quota } = host;
   if (nano !== 0 && period !== 0)
     throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');

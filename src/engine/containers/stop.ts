@@ -1,0 +1,223 @@
+import {
+  conflict,
+  EngineError,
+  internal,
+  invalid,
+  isSystemError,
+  messageOf,
+  notModified,
+} from '#/base/errors.ts';
+import { isKernelSignal, signalNumber } from '#/base/signals.ts';
+import { attributesOf } from './attributes.ts';
+import { type ContainerRecord, isAlive, transition } from './model.ts';
+import type { ContainerParts } from './parts.ts';
+import { runContainer } from './start.ts';
+
+/** How to stop; what is undefined comes from the container's config. */
+export interface StopOptions {
+  /** Name or number. */
+  readonly signal?: string | undefined;
+  /** Seconds until it is killed; negative: never. */
+  readonly timeout?: number | undefined;
+}
+
+/** How long a killed process may take to be gone. Milliseconds. */
+const killPatience = 10_000;
+
+/** Asks a container to end, and kills it after the timeout. Throws `notModified` if it does not run. */
+export async function stopContainer(parts: ContainerParts, ref: string, options: StopOptions): Promise<void> {
+  const { id } = parts.store.find(ref);
+  const record = await noteStop(parts, id);
+  if (record === undefined) throw notModified(`Container ${id} is already stopped`);
+  await endRun(parts, record, { ...options, what: `cannot stop container: ${ref}` });
+  parts.events.publish({
+    type: 'container',
+    action: 'stop',
+    actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) },
+  });
+}
+
+/** Stops it if it runs, and starts it. */
+export async function restartContainer(
+  parts: ContainerParts,
+  ref: string,
+  options: StopOptions,
+): Promise<void> {
+  const { id } = parts.store.find(ref);
+  const record = await noteStop(parts, id);
+  if (record !== undefined)
+    await endRun(parts, record, { ...options, what: `Cannot restart container ${ref}` });
+  using _held = await parts.locks.acquire(id);
+  const stopped = parts.store.find(id);
+  if (stopped.state.kind !== 'running')
+    await runContainer(parts, { ...stopped, manuallyStopped: false, restartCount: 0 });
+  parts.events.publish({
+    type: 'container',
+    action: 'restart',
+    actor: { id, attributes: attributesOf(parts.store.find(id)) },
+  });
+}
+
+/** Marks it as stopped by request, so that the restart policy leaves it alone; undefined if there is nothing to stop. */
+async function noteStop(parts: ContainerParts, id: string): Promise<ContainerRecord | undefined> {
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.find(id);
+  if (record.state.kind === 'restarting') {
+    parts.restarts.cancel(id);
+    parts.store.update(transition({ ...record, manuallyStopped: true }, { ...record.state, kind: 'exited' }));
+    parts.waits.exited(id, { exitCode: record.state.exitCode });
+    return undefined;
+  }
+  if (!isAlive(record.state)) return undefined;
+  return parts.store.update({ ...record, manuallyStopped: true });
+}
+
+async function endRun(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  options: StopOptions & { what: string },
+): Promise<void> {
+  const { id, spec } = record;
+  const name =
+    options.signal ??
+    (spec.config.StopSignal === undefined || spec.config.StopSignal === ''
+      ? 'SIGTERM'
+      : spec.config.StopSignal);
+  const signal = stopSignal(name, options.what);
+  const timeout = options.timeout ?? spec.config.StopTimeout ?? 10;
+  const ended = new AbortController();
+  const exit = parts.waits.wait(id, 'next-exit', { signal: ended.signal });
+  exit.catch(() => undefined);
+  try {
+    if (!isRunning(parts, record)) return;
+    sendSignal(parts, record, signal);
+    if (record.state.kind === 'paused') await parts.runtimeOf(record).resume(id);
+    if (await within(exit, timeout < 0 ? undefined : timeout * 1000)) return;
+    sendSignal(parts, record, 9);
+    if (!(await within(exit, killPatience))) {
+      throw internal(
+        `${options.what}: its process did not end within ${killPatience / 1000} s of SIGKILL; a process in uninterruptible sleep waits for a device or a file server`,
+      );
+    }
+  } finally {
+    ended.abort();
+  }
+}
+
+/** Whether the run that `record` describes is still going on. */
+function isRunning(parts: ContainerParts, { id, state }: ContainerRecord): boolean {
+  const now = parts.store.get(id)?.state;
+  return (
+    now !== undefined &&
+    isAlive(now) &&
+    isAlive(state) &&
+    now.pid === state.pid &&
+    now.startedAt === state.startedAt
+  );
+}
+
+function stopSignal(name: string, what: string): number {
+  try {
+    return signalNumber(name);
+  } catch (error) {
+    // Docker answers 500 here.
+    throw internal(`${what}: ${messageOf(error)}`, error);
+  }
+}
+
+/** Whether `promise` settles within so many milliseconds; undefined waits for ever. */
+async function within(promise: Promise<unknown>, milliseconds: number | undefined): Promise<boolean> {
+  if (milliseconds === undefined) return promise.then(() => true);
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), milliseconds);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sends a signal, SIGKILL unless told otherwise, to the first process of a running container. */
+export async function killContainer(parts: ContainerParts, ref: string, signalText: string): Promise<void> {
+  try {
+    await kill(parts, ref, signalText);
+  } catch (error) {
+    if (error instanceof EngineError)
+      throw new EngineError(error.kind, `cannot kill container: ${ref}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+async function kill(parts: ContainerParts, ref: string, signalText: string): Promise<void> {
+  const signal = signalText === '' ? 9 : signalNumber(signalText);
+  if (!isKernelSignal(signal)) throw invalid(`the linux daemon does not support signal ${signalText}`);
+  const { id } = parts.store.find(ref);
+  const ended = new AbortController();
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.find(id);
+  if (!isAlive(record.state)) throw notRunning(id);
+  const ends = signal === 9 || signal === stopSignalOf(record);
+  if (ends) parts.store.update({ ...record, manuallyStopped: true });
+  sendSignal(parts, record, signal);
+  if (record.state.kind === 'paused' && ends) await parts.runtimeOf(record).resume(id);
+  ended.abort();
+  parts.events.publish({
+    type: 'container',
+    action: 'kill',
+    actor: { id, attributes: { ...attributesOf(record), signal: String(signal) } },
+  });
+}
+
+function stopSignalOf({ spec }: ContainerRecord): number {
+  const name = spec.config.StopSignal;
+  return name === undefined || name === '' ? 15 : signalNumber(name);
+}
+
+/** To the process itself, if it is still the one that was started: a pid can be given to another. */
+function sendSignal(parts: ContainerParts, { id, state }: ContainerRecord, signal: number): void {
+  if (!isAlive(state)) throw notRunning(id);
+  try {
+    parts.signal({ pid: state.pid, startTime: state.startTime }, signal);
+  } catch (error) {
+    // It has ended by itself; the exit is on its way.
+    if (!isSystemError(error, 'ESRCH')) throw error;
+  }
+}
+
+/** Docker's answer to what needs a running container. */
+export function notRunning(id: string): EngineError {
+  return conflict(`container ${id} is not running`);
+}
+
+/** Freezes all processes of a container. */
+export async function pauseContainer(parts: ContainerParts, ref: string): Promise<void> {
+  const { id } = parts.store.find(ref);
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.find(id);
+  if (record.state.kind === 'paused') throw conflict(`Container ${id} is already paused`);
+  if (record.state.kind === 'restarting')
+    throw conflict(`Container ${id} is restarting, wait until the container is running`);
+  if (record.state.kind !== 'running') throw notRunning(id);
+  await parts.runtimeOf(record).pause(id);
+  const paused = parts.store.update(transition(record, { ...record.state, kind: 'paused' }));
+  parts.events.publish({
+    type: 'container',
+    action: 'pause',
+    actor: { id, attributes: attributesOf(paused) },
+  });
+}
+
+/** Lets the processes of a paused container go on. */
+export async function unpauseContainer(parts: ContainerParts, ref: string): Promise<void> {
+  const { id } = parts.store.find(ref);
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.find(id);
+  if (record.state.kind !== 'paused') throw internal(`Container ${id} is not paused`);
+  await parts.runtimeOf(record).resume(id);
+  const running = parts.store.update(transition(record, { ...record.state, kind: 'running' }));
+  parts.events.publish({
+    type: 'container',
+    action: 'unpause',
+    actor: { id, attributes: attributesOf(running) },
+  });
+}
