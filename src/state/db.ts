@@ -86,3 +86,8 @@ export class Database implements Disposable {
     }
   }
 }
+
+/** Tells whether `error` says that a row cannot be deleted or written because of a foreign key. */
+export function isForeignKeyError(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 787; // SQLITE_CONSTRAINT_FOREIGNKEY
+}

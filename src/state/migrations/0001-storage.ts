@@ -2,7 +2,7 @@ import type { Migration } from '../migrations.ts';
 
 /**
  * Snapshots are directories of a storage driver, named after their row's id; the row comes before the directory and
- * goes before it. A layer is what an image is made of; its snapshot has the chain id as name. Foreign keys are the
+ * goes before it; its usage is filled in when it is first asked for. A layer is what an image is made of; its snapshot has the chain id as name. Foreign keys are the
  * reference counts: a layer or snapshot that anything refers to cannot be deleted.
  */
 export const migration: Migration = {
@@ -16,8 +16,7 @@ export const migration: Migration = {
       parent INTEGER REFERENCES snapshots (id),
       bytes INTEGER,
       inodes INTEGER,
-      UNIQUE (driver, name),
-      CHECK (kind <> 'committed' OR bytes IS NOT NULL AND inodes IS NOT NULL)
+      UNIQUE (driver, name)
     ) STRICT;
     CREATE INDEX snapshots_parent ON snapshots (parent);
 

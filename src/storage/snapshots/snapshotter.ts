@@ -16,6 +16,9 @@ export interface LayerTarget {
   readonly lowers: readonly string[];
 }
 
+/** The drivers, by the names that Docker gives them. */
+export type DriverName = 'overlay2' | 'vfs';
+
 /** `active` is writable, `view` only for reading, `committed` can be a parent and never changes. */
 export type SnapshotKind = 'active' | 'view' | 'committed';
 
@@ -30,10 +33,11 @@ export type SnapshotKind = 'active' | 'view' | 'committed';
  * A container: `prepare(id, topLayer)`, mount the answer for as long as it runs (`mounts(id)` gives it again after a
  * restart of the daemon), unmount, `remove(id)`.
  *
- * Rows come before directories and go before them, so that after a crash at any point `reconcile` finds what to remove.
+ * Rows come before directories and go before them, so that after a crash at any point opening the snapshotter again finds
+ * what to remove: directories without a row, rows without a directory.
  */
 export interface Snapshotter {
-  readonly driver: 'overlay2' | 'vfs';
+  readonly driver: DriverName;
 
   /** Makes a writable snapshot on top of `parent` or empty. Throws `conflict` if `key` exists, `notFound` for the parent. */
   prepare(key: string, parent?: string): Promise<Mount[]>;
@@ -66,7 +70,4 @@ export interface Snapshotter {
 
   /** The directory with what an active snapshot holds itself; for overlay2 only what differs from the parent. */
   upperDir(key: string): string;
-
-  /** Removes directories without a row and rows without a directory; call it before anything else. */
-  reconcile(): Promise<void>;
 }

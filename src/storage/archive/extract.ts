@@ -1,0 +1,84 @@
+import { EngineError, internal, invalid, isSystemError } from '#/base/errors.ts';
+import { Pacer } from '../tree/pacer.ts';
+import { EntryWriter } from './entry-writer.ts';
+import { quoted } from './extract-root.ts';
+import type { TarEntry } from './tar-entry.ts';
+import { readTar, type TarLimits } from './tar-reader.ts';
+
+/** How to unpack an archive. */
+export interface ExtractOptions {
+  /** The directory to unpack into; a path of our own making. */
+  readonly root: string;
+  /** `overlay` and `apply`: see `LayerTarget`. `none`: names like ".wh.x" mean nothing special. */
+  readonly whiteouts: 'overlay' | 'apply' | 'none';
+  /** Directories of the lower layers, nearest first, for what an archive takes for granted. */
+  readonly lowers?: readonly string[];
+  readonly limits?: ExtractLimits;
+  readonly signal?: AbortSignal;
+}
+
+/** Bounds on what an archive may bring. */
+export interface ExtractLimits extends TarLimits {
+  /** Bytes of file content. Default: as much as fits the disk. */
+  readonly maxBytes?: number;
+}
+
+/** What was unpacked. */
+export interface ExtractResult {
+  readonly entries: number;
+  /** Bytes of file content. */
+  readonly bytes: number;
+}
+
+/** What the kernel says about names and kinds that an archive should not have; anything else is the machine's trouble. */
+const archiveFaults = [
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'EEXIST',
+  'ENOENT',
+  'EINVAL',
+  'EXDEV',
+  'EPERM',
+  'EFBIG',
+  'EMLINK',
+  'E2BIG',
+  'ERANGE',
+];
+
+/**
+ * Unpacks an uncompressed archive into a directory, as root: owners, permissions, times, attributes, links, devices and
+ * holes as the archive says. Nothing is ever touched outside of the directory, whatever names and links the archive has
+ * and whatever is changed in the tree meanwhile. A later entry replaces an earlier one of the same name, but directories
+ * are merged. Throws EngineError: `invalid` for an archive that cannot be unpacked, `tooLarge` beyond the limits,
+ * `internal` when the machine fails (disk full); what was unpacked until then stays, remove it.
+ */
+export async function extractTar(
+  source: AsyncIterable<Uint8Array>,
+  options: ExtractOptions,
+): Promise<ExtractResult> {
+  using writer = new EntryWriter(options);
+  const pacer = new Pacer();
+  let entries = 0;
+  for await (const entry of readTar(source, options.limits)) {
+    options.signal?.throwIfAborted();
+    entries += 1;
+    await writing(entry, () => writer.write(entry));
+    if (pacer.due) await pacer.turn();
+  }
+  writer.finish();
+  return { entries, bytes: writer.bytes };
+}
+
+async function writing(entry: TarEntry, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const message = `Cannot unpack ${quoted(entry.path)}`;
+    if (isSystemError(error, ...archiveFaults)) throw invalid(`${message}: ${error.message}`, error);
+    if (isSystemError(error)) throw internal(`${message}: ${error.message}`, error);
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type Digest, parseDigest } from '#/oci/digest.ts';
+import { decompress } from './compression.ts';
+import { type ExtractOptions, type ExtractResult, extractTar } from './extract.ts';
+
+/** A layer's blob to unpack; plain data that can go to another thread. */
+export interface UnpackJob {
+  /** The blob's file. */
+  readonly path: string;
+  readonly target: Omit<ExtractOptions, 'signal'>;
+}
+
+/** What came out of a blob. */
+export interface Unpacked extends ExtractResult {
+  /** Digest of the uncompressed archive. */
+  readonly diffId: Digest;
+}
+
+/** Who wants to know how far unpacking is, and to end it. */
+export interface UnpackControl {
+  readonly signal?: AbortSignal;
+  /** Called now and then with how many bytes of the blob were read. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+const readSize = 1024 * 1024;
+
+/** Unpacks a blob, whatever its compression, on this thread. Throws as `extractTar`. */
+export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): Promise<Unpacked> {
+  const file = createReadStream(job.path, { highWaterMark: readSize });
+  const hash = createHash('sha256');
+  const { bytes } = await decompress(counted(file, control.onProgress));
+  const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };
+  const result = await extractTar(hashed(bytes, hash), options);
+  return { ...result, diffId: parseDigest(`sha256:${hash.digest('hex')}`) };
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  onProgress: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let count = 0;
+  for await (const chunk of source) {
+    yield chunk;
+    count += chunk.length;
+    onProgress?.(count);
+  }
+}
+
+async function* hashed(
+  source: AsyncIterable<Uint8Array>,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}

@@ -1,0 +1,115 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { EngineError, type ErrorKind } from '#/base/errors.ts';
+import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
+
+/** What a worker is asked. */
+export type UnpackRequest = { readonly kind: 'start'; readonly job: UnpackJob } | { readonly kind: 'stop' };
+
+/** What a worker answers: progress any number of times, then one of the others. */
+export type UnpackReply =
+  | { readonly kind: 'progress'; readonly bytes: number }
+  | { readonly kind: 'done'; readonly unpacked: Unpacked }
+  | {
+      readonly kind: 'refused';
+      readonly errorKind: ErrorKind;
+      readonly message: string;
+      readonly cause: unknown;
+    }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Blobs up to this size are not worth the start of a thread (about 40 ms). */
+const inlineSize = 1024 * 1024;
+
+/** How long a thread waits for more to do before it ends, in milliseconds. */
+const idleTime = 5000;
+
+/** A hostile archive must not take more than this from the daemon, in MiB. */
+const maxHeap = 512;
+
+/**
+ * Unpacks layers in threads of their own, so that hashing, parsing and tens of thousands of system calls leave the
+ * daemon responsive. Threads are started when needed and end when idle.
+ */
+export class UnpackThreads implements AsyncDisposable {
+  readonly #limit: number;
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<Worker>();
+  readonly #waiting: ((worker: Worker) => void)[] = [];
+
+  constructor({ limit = availableParallelism() }: { limit?: number } = {}) {
+    this.#limit = limit;
+  }
+
+  /** Unpacks `job`, whose blob has `size` bytes. Throws as `extractTar`, and the signal's reason. */
+  async unpack(job: UnpackJob, size: number, control: UnpackControl = {}): Promise<Unpacked> {
+    control.signal?.throwIfAborted();
+    if (size <= inlineSize) return unpackBlob(job, control);
+    const worker = await this.#acquire();
+    try {
+      return await runIn(worker, job, control);
+    } finally {
+      this.#release(worker);
+    }
+  }
+
+  /** Ends all threads, whatever they do. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+  }
+
+  #acquire(): Promise<Worker> | Worker {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#all.size < this.#limit) return this.#start();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./unpack-worker.ts', import.meta.url), {
+      name: 'unpack',
+      resourceLimits: { maxOldGenerationSizeMb: maxHeap },
+    });
+    this.#all.add(worker);
+    worker.once('exit', () => {
+      this.#all.delete(worker);
+      const index = this.#idle.indexOf(worker);
+      if (index >= 0) this.#idle.splice(index, 1);
+    });
+    return worker;
+  }
+
+  #release(worker: Worker): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) {
+      next(this.#all.has(worker) ? worker : this.#start());
+    } else if (this.#all.has(worker)) {
+      this.#idle.push(worker);
+      worker.unref();
+      setTimeout(() => {
+        if (this.#idle.includes(worker)) void worker.terminate();
+      }, idleTime).unref();
+    }
+  }
+}
+
+function runIn(worker: Worker, job: UnpackJob, control: UnpackControl): Promise<Unpacked> {
+  const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
+  const onMessage = (reply: UnpackReply): void => {
+    if (reply.kind === 'progress') return control.onProgress?.(reply.bytes);
+    if (reply.kind === 'done') return resolve(reply.unpacked);
+    if (control.signal?.aborted) return reject(control.signal.reason);
+    if (reply.kind === 'failed') return reject(reply.error);
+    return reject(new EngineError(reply.errorKind, reply.message, { cause: reply.cause }));
+  };
+  const onExit = (): void => reject(new Error('the unpacking thread ended before its work'));
+  const onAbort = (): void => worker.postMessage({ kind: 'stop' } satisfies UnpackRequest);
+  worker.ref();
+  worker.on('message', onMessage).on('error', reject).on('exit', onExit);
+  control.signal?.addEventListener('abort', onAbort);
+  worker.postMessage({ kind: 'start', job } satisfies UnpackRequest);
+  return promise.finally(() => {
+    worker.off('message', onMessage).off('error', reject).off('exit', onExit);
+    control.signal?.removeEventListener('abort', onAbort);
+  });
+}

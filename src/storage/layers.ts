@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { invalid, notFound } from '#/base/errors.ts';
+import { KeyedLocks } from '#/base/locks.ts';
+import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
+import { type Database, isForeignKeyError, type Row, type Statement } from '#/state/db.ts';
+import type { UnpackControl } from './archive/unpack-blob.ts';
+import type { UnpackThreads } from './archive/unpack-threads.ts';
+import type { ContentStore } from './content/content-store.ts';
+import { type Hold, Holds } from './holds.ts';
+import type { Snapshotter } from './snapshots/snapshotter.ts';
+
+/** Identifies a layer together with all those below it (image-spec, config.md, "Layer ChainID"). */
+export type ChainId = Digest;
+
+/** A layer that is unpacked. */
+export interface Layer {
+  readonly chainId: ChainId;
+  /** The layer below; absent for the lowest. */
+  readonly parent: ChainId | undefined;
+  /** Digest of the uncompressed archive. */
+  readonly diffId: Digest;
+  /** The archive as it came, perhaps compressed, in the content store. */
+  readonly blob: Digest;
+  readonly mediaType: string;
+  /** Bytes of file content that it adds. */
+  readonly size: number;
+}
+
+/** A layer to unpack. */
+export interface UnpackRequest extends UnpackControl {
+  readonly parent?: ChainId | undefined;
+  /** In the content store; it must be held there (`ContentStore.hold`) until this is done. */
+  readonly blob: Digest;
+  readonly mediaType: string;
+  /** What the uncompressed archive must hash to, where that is known. Then a layer that exists is not unpacked again. */
+  readonly diffId?: Digest;
+  /** Keeps the layer, until a row refers to it. */
+  readonly hold?: Hold<ChainId>;
+}
+
+const unpackPrefix = 'unpack:';
+
+/** The chain id of the layer `diffId` on top of `parent`. */
+export function chainIdOf(parent: ChainId | undefined, diffId: Digest): ChainId {
+  return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
+}
+
+/**
+ * Layers: archives in the content store that are unpacked to committed snapshots, named by their chain ids. A layer is
+ * kept as long as a row refers to it (a layer above, an image), a snapshot builds on it, or somebody holds it; what is
+ * not kept goes with `release` or `collect`, its blob with it.
+ */
+export class Layers {
+  readonly #content: ContentStore;
+  readonly #snapshots: Snapshotter;
+  readonly #threads: UnpackThreads;
+  readonly #holds = new Holds<ChainId>();
+  readonly #locks = new KeyedLocks();
+  readonly #insert: Statement;
+  readonly #get: Statement;
+  readonly #all: Statement;
+  readonly #chain: Statement;
+  readonly #delete: Statement;
+  readonly #blobInUse: Statement;
+
+  constructor(parts: {
+    content: ContentStore;
+    snapshots: Snapshotter;
+    threads: UnpackThreads;
+    db: Database;
+  }) {
+    const { db } = parts;
+    this.#content = parts.content;
+    this.#snapshots = parts.snapshots;
+    this.#threads = parts.threads;
+    this.#insert = db.prepare(
+      'INSERT INTO layers (chain_id, parent, diff_id, blob, media_type, size) VALUES (?, ?, ?, ?, ?, ?)',
+    );
+    this.#get = db.prepare('SELECT * FROM layers WHERE chain_id = ?');
+    this.#all = db.prepare('SELECT * FROM layers');
+    this.#chain = db.prepare(`
+      WITH RECURSIVE chain (chain_id, depth) AS (
+        SELECT ?, 0
+        UNION ALL SELECT l.parent, depth + 1 FROM layers l JOIN chain USING (chain_id) WHERE l.parent IS NOT NULL
+      ) SELECT layers.* FROM chain JOIN layers USING (chain_id) ORDER BY depth DESC`);
+    this.#delete = db.prepare('DELETE FROM layers WHERE chain_id = ?');
+    this.#blobInUse = db.prepare(
+      'SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1 LIMIT 1',
+    );
+  }
+
+  /** `using hold = layers.hold()`: layers added to it are kept until it is closed. */
+  hold(): Hold<ChainId> {
+    return this.#holds.open();
+  }
+
+  get(chainId: ChainId): Layer | undefined {
+    const row = this.#get.get(chainId);
+    return row && parseLayer(row);
+  }
+
+  /** `top` and all layers below it, the lowest first. Throws `notFound`. */
+  chain(top: ChainId): Layer[] {
+    const chain = this.#chain.all(top).map(parseLayer);
+    if (chain.length === 0) throw notFound(`Layer ${top} not found`);
+    return chain;
+  }
+
+  /**
+   * Makes the layer that the blob holds, or finds that it exists. Several requests for one layer do the work once.
+   * Throws `invalid` for a malformed archive or another digest than expected; then nothing is left.
+   */
+  async unpack(request: UnpackRequest): Promise<Layer> {
+    const { parent, diffId } = request;
+    if (parent !== undefined) request.hold?.add(parent);
+    if (diffId === undefined) return this.#unpack(request);
+    const chainId = chainIdOf(parent, diffId);
+    request.hold?.add(chainId);
+    using _alone = await this.#locks.acquire(chainId);
+    return this.#complete(chainId) ?? this.#unpack(request);
+  }
+
+  /** Unpacks again what has no snapshot, of `top` and the layers below it: after a change of the storage driver. */
+  async restore(top: ChainId): Promise<void> {
+    using hold = this.hold();
+    for (const layer of this.chain(top)) await this.unpack({ ...layer, hold });
+  }
+
+  /** Removes `top` and the layers below it, as far as nothing needs them. */
+  async release(top: ChainId): Promise<void> {
+    for (let next = this.get(top); next !== undefined; ) {
+      if (!(await this.#remove(next))) return;
+      next = next.parent === undefined ? undefined : this.get(next.parent);
+    }
+  }
+
+  /** Removes all layers that nothing needs, and what unpacking and removing left when a daemon died at it. */
+  async collect(): Promise<void> {
+    for (const row of this.#all.all()) await this.release(parseLayer(row).chainId);
+    for (const { name, kind } of this.#snapshots.list().toReversed()) {
+      const orphan = kind === 'committed' && this.#get.get(name) === undefined && !this.#locks.isHeld(name);
+      if (orphan && !this.#snapshots.hasChildren(name)) await this.#snapshots.remove(name);
+    }
+  }
+
+  /** Removes what a daemon that died left half unpacked. Call it once, before anything is unpacked. */
+  async reconcile(): Promise<void> {
+    for (const { name } of this.#snapshots.list()) {
+      if (name.startsWith(unpackPrefix)) await this.#snapshots.remove(name);
+    }
+    await this.collect();
+  }
+
+  /** A layer whose snapshot exists, too: another driver may have been in use when it was unpacked. */
+  #complete(chainId: ChainId): Layer | undefined {
+    return this.#snapshots.exists(chainId) ? this.get(chainId) : undefined;
+  }
+
+  async #unpack(request: UnpackRequest): Promise<Layer> {
+    const { parent, blob, diffId } = request;
+    if (parent !== undefined && this.#complete(parent) === undefined)
+      throw notFound(`Layer ${parent} not found`);
+    const key = unpackPrefix + randomUUID();
+    await this.#snapshots.prepare(key, parent);
+    try {
+      const job = { path: this.#content.path(blob), target: this.#snapshots.layerTarget(key) };
+      const unpacked = await this.#threads.unpack(job, await this.#content.size(blob), request);
+      if (diffId !== undefined && unpacked.diffId !== diffId) {
+        throw invalid(`Layer ${blob} has diff id ${unpacked.diffId}, expected ${diffId}`);
+      }
+      const chainId = chainIdOf(parent, unpacked.diffId);
+      request.hold?.add(chainId);
+      using _alone = diffId === undefined ? await this.#locks.acquire(chainId) : undefined;
+      const existing = this.#complete(chainId);
+      if (existing !== undefined) {
+        await this.#snapshots.remove(key);
+        return existing;
+      }
+      await this.#snapshots.commit(key, chainId);
+      return this.#record({ ...request, chainId, parent, diffId: unpacked.diffId, size: unpacked.bytes });
+    } catch (error) {
+      if (this.#snapshots.exists(key)) await this.#snapshots.remove(key);
+      throw error;
+    }
+  }
+
+  #record(layer: Layer): Layer {
+    const { chainId, parent, diffId, blob, mediaType, size } = layer;
+    const known = this.get(chainId);
+    if (known !== undefined) return known;
+    this.#insert.run(chainId, parent ?? null, diffId, blob, mediaType, size);
+    return { chainId, parent, diffId, blob, mediaType, size };
+  }
+
+  /** False: something needs the layer. */
+  async #remove(layer: Layer): Promise<boolean> {
+    const { chainId, blob } = layer;
+    if (this.#holds.has(chainId) || this.#locks.isHeld(chainId)) return false;
+    const unpacked = this.#snapshots.exists(chainId);
+    if (unpacked && this.#snapshots.hasChildren(chainId)) return false;
+    try {
+      this.#delete.run(chainId);
+    } catch (error) {
+      if (isForeignKeyError(error)) return false;
+      throw error;
+    }
+    // Nothing has been awaited since the checks, and `remove` deletes the snapshot's row before it waits.
+    if (unpacked) await this.#snapshots.remove(chainId);
+    if (this.#blobInUse.get(blob) === undefined) await this.#content.remove(blob);
+    return true;
+  }
+}
+
+function parseLayer(row: Row): Layer {
+  const { parent } = row;
+  return {
+    chainId: parseDigest(String(row['chain_id'])),
+    parent: typeof parent === 'string' ? parseDigest(parent) : undefined,
+    diffId: parseDigest(String(row['diff_id'])),
+    blob: parseDigest(String(row['blob'])),
+    mediaType: String(row['media_type']),
+    size: Number(row['size']),
+  };
+}
