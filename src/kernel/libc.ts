@@ -153,19 +153,19 @@ function lazily<T extends object>(names: Iterable<string>, bind: (name: string) 
 }
 
 /**
- * Functions of the shared library `name` by their C prototypes. The library is loaded when the first function is read;
+ * Functions of the shared library `name` (null: of this program, which exports libuv) by their C prototypes. The library is loaded when the first function is read;
  * that throws if the library or the function is missing.
  */
-export function bindLibrary<T extends object>(name: string, functions: Readonly<Record<keyof T, string>>): T {
+export function bindLibrary<T extends object>(
+  name: string | null,
+  functions: Readonly<Record<keyof T, string>>,
+): T {
   const table: Readonly<Record<string, string>> = functions;
   return lazily(Object.keys(table), (key) => load(name).func(table[key] ?? key) as Native);
 }
 
 /** C library functions. They return -1 and set errno on failure; read `errno()` before anything else happens. */
-export const libc: Readonly<Libc> = lazily(
-  Object.keys(prototypes),
-  (name) => load(null).func(prototypes[name as keyof Libc]) as Native,
-);
+export const libc: Readonly<Libc> = bindLibrary<Libc>(null, prototypes);
 
 /** System calls by number, with the convention of `libc`. */
 export const syscalls: Readonly<Syscalls> = lazily(Object.keys(syscallTable), (name) => {
@@ -179,33 +179,22 @@ export function errno(): number {
   return koffi.errno();
 }
 
-/** What `pollFd` watches for. */
-export interface PollInterest {
-  readonly readable: boolean;
-  readonly writable: boolean;
+/** Memory outside of JavaScript's heap, for native code that keeps its address. `release` it. */
+export function allocate(size: number): Address {
+  return koffi.alloc('uint8_t', size) as Address;
 }
 
-/** A descriptor that Node's own event loop watches (a uv_poll_t). It lives until `close`, or until it is unreachable. */
-export interface PollHandle {
-  start(interest: PollInterest, callback: (status: number, events: PollInterest) => void): void;
-  stop(): void;
-  close(): void;
-  ref(): void;
-  unref(): void;
+/** Frees memory of `allocate`. */
+export function release(memory: Address): void {
+  koffi.free(memory);
 }
 
 /**
- * Watches `fd` on the event loop of this thread. `callback` runs straight from libuv: no microtasks follow it, and an
- * exception in it is lost; `status` is a negative errno when polling failed, and then the handle has stopped.
- * koffi frees the handle in libuv's own close callback.
+ * A C function pointer that calls `callback`, for as long as the process lives: register a few, not one for each use.
+ * `prototype` is like "void NameOfTheType(void *, int)". An exception of the callback is lost.
  */
-export function pollFd(
-  fd: number,
-  interest: PollInterest,
-  callback: (status: number, events: PollInterest) => void,
-): PollHandle {
-  // koffi's typings leave out the status that it passes first.
-  return koffi.node.poll(fd, interest, callback as unknown as () => void) as unknown as PollHandle;
+export function registerCallback(prototype: string, callback: (...values: never[]) => void): Address {
+  return koffi.register(callback, koffi.pointer(koffi.proto(prototype)));
 }
 
 /** `text` as a NUL-terminated C string. A NUL inside throws: C would silently take what comes before it. */

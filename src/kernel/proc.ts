@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { isSystemError } from '#/base/errors.ts';
+
+/**
+ * When a process started, in clock ticks since boot (field 22 of /proc/PID/stat) as a string to compare: together with
+ * the number it names a process for good. Undefined: there is no such process.
+ */
+export function processStartTime(pid: number): string | undefined {
+  return readStat(pid)?.startTime;
+}
+
+/** Tells whether the process that started at `startTime` still runs; a zombie does not. */
+export function isAlive(pid: number, startTime: string): boolean {
+  const found = readStat(pid);
+  return found !== undefined && found.startTime === startTime && found.state !== 'Z' && found.state !== 'X';
+}
+
+interface ProcessStat {
+  readonly state: string;
+  readonly startTime: string;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    // ESRCH: it ended between open and read.
+    if (isSystemError(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  }
+  // The second field is the name in parentheses, which may itself contain spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]];
+  if (state === undefined || startTime === undefined) throw new Error(`unexpected text in /proc/${pid}/stat`);
+  return { state, startTime };
+}
