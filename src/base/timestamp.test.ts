@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EngineError } from './errors.ts';
-import { parseGoDuration, parseTimestamp } from './timestamp.ts';
+import { parseTimestamp } from './timestamp.ts';
 
 const now = Date.parse('2026-01-02T03:04:05Z');
 
@@ -35,11 +35,4 @@ test('parseTimestamp: anything else is invalid, nothing else is thrown', () => {
     }),
   );
   assert.throws(() => parseTimestamp('bar', now), /failed to parse value as time or duration: "bar"/);
-});
-
-test('parseGoDuration: units add up, words are refused', () => {
-  assert.equal(parseGoDuration('1m0.5s'), 60_500_000_000n);
-  assert.equal(parseGoDuration('-3ms'), -3_000_000n);
-  for (const text of ['', '5', 's', '1x', '1h ', '--1s'])
-    assert.equal(parseGoDuration(text), undefined, text);
 });
