@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { Logger } from '#/base/log.ts';
 import type { Backend } from './backend.ts';
 import { Query } from './query.ts';
@@ -17,11 +17,9 @@ export interface CallParts {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly params: Readonly<Record<string, string>>;
+  /** What stands behind the question mark. */
   readonly queryText: string;
   readonly version: string;
-  /** Aborts when the daemon shuts down. */
-  readonly shutdown: AbortSignal;
-  /** The connection, if the client asked for an upgrade; no HTTP is spoken on it any more. */
   readonly upgraded: Duplex | undefined;
 }
 
@@ -35,11 +33,12 @@ export class Call {
   readonly params: Readonly<Record<string, string>>;
   /** The API version that was asked for, for example "1.41". */
   readonly version: string;
+  /** The connection, if the client asked for an upgrade: behind the request comes no other one. */
   readonly upgraded: Duplex | undefined;
   readonly #queryText: string;
-  readonly #shutdown: AbortSignal;
   #query: Query | undefined;
   #abort: AbortController | undefined;
+  #connection: Writable;
 
   constructor(parts: CallParts) {
     this.engine = parts.engine;
@@ -50,7 +49,7 @@ export class Call {
     this.version = parts.version;
     this.upgraded = parts.upgraded;
     this.#queryText = parts.queryText;
-    this.#shutdown = parts.shutdown;
+    this.#connection = parts.upgraded ?? parts.response;
   }
 
   /** The path's `:id` or `:name`. */
@@ -69,19 +68,31 @@ export class Call {
    */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
-      const abort = new AbortController();
-      this.#abort = abort;
-      const hangUp = (): void => abort.abort(new Error('the client hung up'));
-      const stop = (): void => abort.abort(this.#shutdown.reason);
-      const connection = this.upgraded ?? this.response;
-      connection.once('close', () => {
-        this.#shutdown.removeEventListener('abort', stop);
-        hangUp();
-      });
-      this.#shutdown.addEventListener('abort', stop, { once: true });
-      if (connection.destroyed) hangUp();
-      if (this.#shutdown.aborted) stop();
+      this.#abort = new AbortController();
+      this.#watchConnection();
     }
     return this.#abort.signal;
+  }
+
+  /** Aborts the signal, if anybody has asked for it. */
+  abort(reason: Error): void {
+    this.#abort?.abort(reason);
+  }
+
+  /** From now on the client is gone when `stream` closes; for a connection that was taken from HTTP. */
+  takeOver(stream: Writable): void {
+    this.#connection = stream;
+    if (this.#abort !== undefined) this.#watchConnection();
+  }
+
+  #watchConnection(): void {
+    const connection = this.#connection;
+    const closed = (): void => {
+      // A response closes when it is complete, too. One that was taken over no longer matters.
+      if (connection !== this.#connection || connection.writableFinished) return;
+      this.#abort?.abort(new Error('the client hung up'));
+    };
+    if (connection.destroyed) closed();
+    else connection.once('close', closed);
   }
 }

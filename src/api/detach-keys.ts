@@ -1,6 +1,7 @@
 import { invalid } from '#/base/errors.ts';
 
-const controls: readonly string[] = ['@', ...'abcdefghijklmnopqrstuvwxyz', '[', '\\', ']', '^', '_'];
+/** What ctrl makes 0, 1, 2 … of. */
+const controls = '@abcdefghijklmnopqrstuvwxyz[\\]^_';
 
 /**
  * The bytes of a key sequence like `ctrl-p,ctrl-q` or `a,b`; undefined for an empty one, which means the default.

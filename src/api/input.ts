@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { invalid, tooLarge } from '#/base/errors.ts';
 import type { Call } from './call.ts';
 import { DecodeError, type Decoder } from './decode/json.ts';
+import type { Query } from './query.ts';
 
 /** The longest JSON body that is read. Bytes. */
 const maxBodySize = 4 * 1024 * 1024;
@@ -78,11 +79,25 @@ function parse(body: Buffer): unknown {
 
 /** V8's complaint in the words that Docker's clients know, where there are such. */
 function syntaxMessage(complaint: string, text: string): string {
-  if (/^Unexpected non-whitespace character after JSON/.test(complaint))
+  if (complaint.startsWith('Unexpected non-whitespace character after JSON'))
     return 'unexpected content after JSON';
   if (text.trim() === '') return 'invalid JSON: got EOF while reading request body';
   if (/Unexpected end of JSON input|Unterminated string/.test(complaint))
     return 'invalid JSON: unexpected EOF';
   const at = /at position \d+/.exec(complaint)?.[0];
   return `invalid JSON: invalid character${at === undefined ? '' : ` ${at}`}`;
+}
+
+/** The size of a terminal from the parameters `h` and `w`. Throws `invalid`. */
+export function terminalSize(query: Query): { height: number; width: number } {
+  return { height: dimension(query, 'h', 'height'), width: dimension(query, 'w', 'width') };
+}
+
+function dimension(query: Query, name: string, what: string): number {
+  const text = query.text(name);
+  const quoted = JSON.stringify(text);
+  if (!/^\d+$/.test(text)) throw invalid(`invalid resize ${what} ${quoted}: invalid syntax`);
+  const value = Number(text);
+  if (value > 0xffff) throw invalid(`invalid resize ${what} ${quoted}: value out of range`);
+  return value;
 }

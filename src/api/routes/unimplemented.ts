@@ -1,0 +1,71 @@
+import { notImplemented } from '#/base/errors.ts';
+import type { Handler, Route } from '../call.ts';
+
+/** What API 1.51 has and Skiff does not: a feature's name and its requests. docs/SCOPE.md says what is planned. */
+const missing: readonly (readonly [feature: string, ...requests: string[]])[] = [
+  ['Registry login', 'POST /auth'],
+  ['Building images', 'POST /build', 'POST /build/cancel', 'POST /session', 'POST /grpc'],
+  ['Committing containers', 'POST /commit'],
+  [
+    'Copying files',
+    'HEAD /containers/:id/archive',
+    'GET /containers/:id/archive',
+    'PUT /containers/:id/archive',
+  ],
+  ['Exporting containers', 'GET /containers/:id/export'],
+  [
+    'Checkpoints',
+    'GET /containers/:id/checkpoints',
+    'POST /containers/:id/checkpoints',
+    'DELETE /containers/:id/checkpoints',
+  ],
+  ['Pushing images', 'POST /images/:name/push'],
+  ['Searching images', 'GET /images/search'],
+  ['Asking registries', 'GET /distribution/:name/json'],
+  ['Updating volumes', 'PUT /volumes/:name'],
+  [
+    'Plugins',
+    'GET /plugins',
+    'GET /plugins/privileges',
+    'POST /plugins/pull',
+    'POST /plugins/create',
+    'GET /plugins/:name/json',
+    'DELETE /plugins/:name',
+    'POST /plugins/:name/enable',
+    'POST /plugins/:name/disable',
+    'POST /plugins/:name/upgrade',
+    'POST /plugins/:name/push',
+    'POST /plugins/:name/set',
+  ],
+  [
+    'Swarm mode',
+    'GET /swarm',
+    'POST /swarm/init',
+    'POST /swarm/join',
+    'POST /swarm/leave',
+    'POST /swarm/update',
+    'GET /swarm/unlockkey',
+    'POST /swarm/unlock',
+    ...resource('nodes', 'POST /nodes/:id/update'),
+    ...resource('services', 'POST /services/create', 'POST /services/:id/update', 'GET /services/:id/logs'),
+    ...resource('tasks', 'GET /tasks/:id/logs'),
+    ...resource('secrets', 'POST /secrets/create', 'POST /secrets/:id/update'),
+    ...resource('configs', 'POST /configs/create', 'POST /configs/:id/update'),
+  ],
+];
+
+function resource(name: string, ...more: string[]): string[] {
+  return [`GET /${name}`, `GET /${name}/:id`, `DELETE /${name}/:id`, ...more];
+}
+
+function refuse(feature: string): Handler {
+  return () => Promise.reject(notImplemented(`${feature} is not implemented`));
+}
+
+/** Answers with 501 what would otherwise look like a misspelt path. Routes that come before these win. */
+export const unimplementedRoutes: readonly Route[] = missing.flatMap(([feature, ...requests]) =>
+  requests.map((request): Route => {
+    const [method = '', path = ''] = request.split(' ');
+    return [method, path, refuse(feature)];
+  }),
+);

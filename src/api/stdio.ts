@@ -1,0 +1,77 @@
+import type { Duplex, Writable } from 'node:stream';
+import { frameHeader } from '#/wire/frames.ts';
+import type { Output, StdioSession } from './backend.ts';
+import type { Call } from './call.ts';
+import { drained } from './respond.ts';
+
+/** How output goes to a client. */
+export interface SendOutputOptions {
+  /** Put a frame header before each piece. */
+  readonly framed: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies output to a client at the client's pace: the next piece is asked for when the last one has found room. Pieces
+ * that come at once go out in one system call.
+ */
+export async function sendOutput(
+  output: Output,
+  sink: Writable,
+  { framed, signal }: SendOutputOptions,
+): Promise<void> {
+  for await (const { stream, data } of output) {
+    signal.throwIfAborted();
+    if (sink.writableCorked === 0) {
+      sink.cork();
+      process.nextTick(() => sink.uncork());
+    }
+    if (framed) sink.write(frameHeader(stream, data.length));
+    if (!sink.write(data)) {
+      sink.uncork();
+      await drained(sink, signal);
+    }
+  }
+}
+
+/** Connects a session with a client's connection, both ways, until the output ends or the client hangs up. */
+export async function serveSession(
+  call: Call,
+  connection: Duplex,
+  { session, framed, stdin }: { session: StdioSession; framed: boolean; stdin: boolean },
+): Promise<void> {
+  await using _session = session;
+  connection.on('error', () => {
+    // A client that resets the connection hangs up like any other: `close` follows and aborts the signal.
+  });
+  const { signal } = call;
+  if (stdin) {
+    receiveInput(connection, session).catch((error: unknown) => {
+      if (!signal.aborted) connection.destroy(error instanceof Error ? error : undefined);
+    });
+  } else {
+    connection.resume();
+  }
+  try {
+    await sendOutput(session.output, connection, { framed, signal });
+  } finally {
+    await finish(connection);
+  }
+}
+
+/** Copies what the client sends to stdin at the pace of the process; the end of it closes stdin. */
+async function receiveInput(connection: Duplex, session: StdioSession): Promise<void> {
+  for await (const chunk of connection.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    await session.write(chunk);
+  }
+  session.closeStdin();
+}
+
+/** Sends what is left and closes; a client that keeps its half open does not keep ours. */
+function finish(connection: Duplex): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  connection.once('close', resolve);
+  if (connection.destroyed) resolve();
+  else connection.end(() => connection.destroy());
+  return promise;
+}
