@@ -58,7 +58,7 @@ export class RuntimeFixture implements Disposable {
       resources: {},
       sysctls: {},
       seccomp: { kind: 'default' },
-      cgroupsPath: `${cgroupParent}/none`,
+      cgroupsPath: `${cgroupParent}/${newId()}`,
       ...change,
     };
   }
@@ -84,15 +84,23 @@ export class RuntimeFixture implements Disposable {
   }
 }
 
-/** Mounts what is left of the unified hierarchy's controllers as v1 on a hybrid host, without which crun refuses it. */
+/**
+ * Mounts on a hybrid host, as v1, the controllers that the unified hierarchy still owns (crun refuses it otherwise) and
+ * those that another mount namespace has taken from it already.
+ */
 function prepareCgroups(): HostFacts['cgroups'] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
   if (!mounts.includes(' - cgroup2 ')) return 'v1';
   if (!mounts.includes(' - cgroup ')) return 'v2';
-  for (const name of readFileSync('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').split(/\s+/)) {
-    if (name === '') continue;
-    mkdirSync(`/sys/fs/cgroup/${name}`, { recursive: true });
-    execFileSync('mount', ['-t', 'cgroup', '-o', name, 'cgroup', `/sys/fs/cgroup/${name}`]);
+  const owned = readFileSync('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').trim().split(/\s+/);
+  const taken = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':')[1] ?? '');
+  for (const name of [...owned, ...taken]) {
+    const target = `/sys/fs/cgroup/${name}`;
+    if (name === '' || name.startsWith('name=') || mounts.includes(` ${target} `)) continue;
+    mkdirSync(target, { recursive: true });
+    execFileSync('mount', ['-t', 'cgroup', '-o', name, 'cgroup', target]);
   }
   return 'hybrid';
 }

@@ -1,0 +1,159 @@
+import { isSystemError } from '#/base/errors.ts';
+import { SeqpacketSocket } from '#/kernel/seqpacket.ts';
+
+/** A piece of a process's output, as it wrote it. With a terminal all is stdout. */
+export interface OutputFrame {
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Buffer;
+}
+
+/** First byte of each packet of conmon (stdpipe_t). */
+const stderrPipe = 3;
+/** conmon reads at most 32767 bytes of stdin at a time and drops the rest of a longer packet. */
+const stdinChunk = 16384;
+/** Output that waits for its reader before the kernel, and then the process, has to wait. */
+const maxQueuedBytes = 1 << 20;
+
+/**
+ * A connection to the output and input of a process under conmon. Any number may be open at once, each gets all output
+ * from its opening on.
+ *
+ * Back-pressure is real: who does not read stops the process (conmon writes to each client in turn and waits), with at
+ * most 1 MiB held here. It also stops conmon from reporting the exit: do not keep a session that is not read.
+ *
+ * Closing one closes the process's stdin unless the monitor was told to leave it open; so does `closeStdin`.
+ */
+export class AttachSession implements Disposable {
+  readonly #socket: SeqpacketSocket;
+  #queue: OutputFrame[] = [];
+  #queuedBytes = 0;
+  #paused = false;
+  #ended = false;
+  #inputClosed = false;
+  #failure: Error | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriters: (() => void)[] = [];
+  #stdin: Promise<boolean> = Promise.resolve(true);
+
+  constructor(socket: SeqpacketSocket) {
+    this.#socket = socket;
+    socket.onPacket = (packet) => this.#receive(packet);
+    socket.onClose = (error) => this.#end(error);
+    socket.onDrain = () => this.#drained();
+  }
+
+  /** Connects to the socket `attach` in the folder of a container or exec session. ENOENT, ECONNREFUSED: it has ended. */
+  static connect(path: string): AttachSession {
+    return new AttachSession(SeqpacketSocket.connect(path));
+  }
+
+  /**
+   * The output, as one list of frames for each time that the reader comes back. Ends with the process. Only one reader;
+   * leaving the loop does not close the session.
+   */
+  async *output(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
+    for (;;) {
+      if (this.#queue.length > 0) {
+        const frames = this.#queue;
+        this.#queue = [];
+        this.#queuedBytes = 0;
+        this.#unpause();
+        yield frames;
+      } else if (this.#failure !== undefined) {
+        throw this.#failure;
+      } else if (this.#ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wakeReader = resolve;
+        });
+      }
+    }
+  }
+
+  /**
+   * Sends input; resolves when the kernel has taken all of it, which may wait for the process to read. False: the
+   * process (or its stdin) is gone.
+   */
+  write(data: Uint8Array): Promise<boolean> {
+    this.#stdin = this.#stdin.then((open) => (open ? this.#send(data) : false));
+    return this.#stdin;
+  }
+
+  /** Ends the input after what was written, if the monitor was not told to leave stdin open. Output goes on. */
+  closeStdin(): Promise<boolean> {
+    this.#stdin = this.#stdin.then(() => {
+      if (!this.#ended) this.#socket.shutdownWrite();
+      return false;
+    });
+    return this.#stdin;
+  }
+
+  /** Leaves. Output that was not read is lost to this session only. */
+  [Symbol.dispose](): void {
+    this.#socket.close();
+    this.#end();
+  }
+
+  #receive(packet: Buffer): void {
+    if (packet.length < 2) return;
+    this.#queue.push({ stream: packet[0] === stderrPipe ? 'stderr' : 'stdout', data: packet.subarray(1) });
+    this.#queuedBytes += packet.length;
+    if (this.#queuedBytes >= maxQueuedBytes && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.#wake();
+  }
+
+  #unpause(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  #end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = error;
+    this.#wake();
+    this.#drained();
+  }
+
+  #wake(): void {
+    const wake = this.#wakeReader;
+    this.#wakeReader = undefined;
+    wake?.();
+  }
+
+  #drained(): void {
+    const writers = this.#wakeWriters;
+    this.#wakeWriters = [];
+    for (const wake of writers) wake();
+  }
+
+  async #send(data: Uint8Array): Promise<boolean> {
+    for (let offset = 0; offset < data.length; offset += stdinChunk) {
+      const chunk = data.subarray(offset, offset + stdinChunk);
+      while (!this.#trySend(chunk)) {
+        if (this.#ended || this.#inputClosed) return false;
+        await new Promise<void>((resolve) => {
+          this.#wakeWriters.push(resolve);
+        });
+      }
+    }
+    return true;
+  }
+
+  #trySend(chunk: Uint8Array): boolean {
+    if (this.#ended) return false;
+    try {
+      return this.#socket.send(chunk);
+    } catch (error) {
+      if (!isSystemError(error, 'EPIPE', 'ECONNRESET', 'ENOTCONN')) throw error;
+      // Only this direction is known to be over: output may still come.
+      this.#inputClosed = true;
+      return false;
+    }
+  }
+}

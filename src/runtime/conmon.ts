@@ -1,0 +1,278 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { internal, invalid } from '#/base/errors.ts';
+import type { OciProcess, RuntimeSpec } from '#/oci/runtime-spec.ts';
+import { AttachSession } from './attach.ts';
+import type { OciRuntime } from './crun.ts';
+import { type Attempt, startError } from './failure.ts';
+import { specJson } from './spec/build.ts';
+import { type MonitorReport, ReportReader } from './sync-pipe.ts';
+
+/** What all containers have in common. */
+export interface MonitorOptions {
+  /** conmon's program. */
+  readonly path: string;
+  readonly runtime: OciRuntime;
+  /** Where exit codes of containers are left; see ExitWatcher. */
+  readonly exitDir: string;
+  /** For conmon's console sockets, whose path has at most 107 bytes; 0700. */
+  readonly tmpDir: string;
+}
+
+/** A container to create. */
+export interface CreateRequest {
+  readonly id: string;
+  /** Its folder, 0700: config.json, pidfile, attach, ctl, winsz and oom are put there. */
+  readonly bundle: string;
+  readonly spec: RuntimeSpec;
+  /** File for its output (see LogReader); undefined: not logged. */
+  readonly logPath: string | undefined;
+  /** Gives it a stdin to write to; otherwise it reads /dev/null. Terminals always have one. */
+  readonly stdin: boolean;
+  /** Its stdin outlives attach sessions. Otherwise the first session that ends closes it. */
+  readonly leaveStdinOpen: boolean;
+}
+
+/** A container that was created, with its monitor. */
+export interface Monitored {
+  /** Of its first process, in the daemon's pid namespace. */
+  readonly pid: number;
+  /** Of its conmon. */
+  readonly monitorPid: number;
+}
+
+/** A process to start in a running container. */
+export interface ExecRequest {
+  readonly containerId: string;
+  /** A folder of its own, 0700: process.json, pidfile, attach and ctl are put there. */
+  readonly folder: string;
+  readonly process: OciProcess;
+  /** Gives it a stdin to write to. */
+  readonly stdin: boolean;
+  /** Connects to it before it starts, so that no output is lost. */
+  readonly attach: boolean;
+}
+
+/** A process of exec. */
+export interface ExecProcess {
+  readonly pid: number;
+  /** Its exit code (128 + signal); rejects if its monitor dies without one. */
+  readonly exited: Promise<number>;
+  /** As asked for; yours to dispose. */
+  readonly session: AttachSession | undefined;
+}
+
+/** Descriptors of conmon for its three pipes; stdin, stdout and stderr come before. */
+const pipes: Readonly<Record<string, string>> = {
+  _OCI_SYNCPIPE: '3',
+  _OCI_STARTPIPE: '4',
+  _OCI_ATTACHPIPE: '5',
+};
+
+/** One byte on the start pipe lets conmon go on. */
+const go = 'x';
+
+/**
+ * Starts processes under conmon, which holds their terminals and pipes, writes their log, and leaves their exit code.
+ * It outlives this daemon: nothing here is needed for a container to run on.
+ */
+export class Monitor {
+  readonly #options: MonitorOptions;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Creates a container: namespaces, cgroup and mounts are made, the process waits for `OciRuntime.start`. Attach
+   * before that to get all output. Throws StartError; then nothing of it is left.
+   */
+  async create(request: CreateRequest): Promise<Monitored> {
+    const { id, bundle, spec } = request;
+    const { runtime, exitDir } = this.#options;
+    writeFileSync(join(bundle, 'config.json'), specJson(runtime.prepare(spec)), { mode: 0o600 });
+    const conmon = this.#spawn(bundle, [
+      ...this.#commonArgs(id, bundle, request.logPath),
+      ...values({ '--exit-dir': exitDir }),
+      ...flags({
+        '--systemd-cgroup': runtime.systemdCgroup,
+        '--stdin': request.stdin || spec.process.terminal,
+        '--leave-stdin-open': request.leaveStdinOpen,
+        '--terminal': spec.process.terminal,
+      }),
+    ]);
+    try {
+      conmon.start.end(go);
+      const pid = await conmon.started('create', spec.process.args);
+      runtime.learn(id, spec);
+      return { pid, monitorPid: conmon.pid };
+    } catch (error) {
+      await runtime.delete(id);
+      throw error;
+    } finally {
+      conmon.release();
+    }
+  }
+
+  /** Starts a process in a running container. Throws StartError. */
+  async exec(request: ExecRequest): Promise<ExecProcess> {
+    const { containerId, folder, process } = request;
+    mkdirSync(join(folder, 'exit'), { mode: 0o700 });
+    const specPath = join(folder, 'process.json');
+    writeFileSync(specPath, specJson(process), { mode: 0o600 });
+    const conmon = this.#spawn(folder, [
+      ...this.#commonArgs(containerId, folder, undefined),
+      '--exec',
+      ...values({
+        '--exec-process-spec': specPath,
+        // Not the containers' folder: conmon names the file after the container.
+        '--exit-dir': join(folder, 'exit'),
+      }),
+      ...flags({
+        '--stdin': request.stdin || process.terminal,
+        '--exec-attach': request.attach,
+        '--terminal': process.terminal,
+      }),
+    ]);
+    using stack = new DisposableStack();
+    let session: AttachSession | undefined;
+    try {
+      conmon.start.write(go);
+      if (request.attach) {
+        await conmon.attachable('exec', process.args);
+        session = stack.use(AttachSession.connect(join(folder, 'attach')));
+        conmon.start.write(go);
+      }
+      conmon.start.end();
+      const pid = await conmon.started('exec', process.args);
+      const exited = conmon.exitCode();
+      stack.move();
+      return { pid, exited, session };
+    } catch (error) {
+      conmon.release();
+      throw error;
+    }
+  }
+
+  #commonArgs(id: string, folder: string, logPath: string | undefined): string[] {
+    const { runtime } = this.#options;
+    // conmon splits the value at each colon.
+    if (logPath?.includes(':')) throw invalid(`the path of a log cannot contain a colon: "${logPath}"`);
+    return [
+      ...flags({ '--sync': true, '--full-attach': true, '--no-sync-log': true }),
+      ...values({ '--api-version': '1', '--log-level': 'error', '--bundle': folder }),
+      ...values({ '--cid': id, '--cuuid': id, '--name': id, '--container-pidfile': join(folder, 'pidfile') }),
+      ...values({ '--runtime': runtime.path }),
+      ...runtime.globalArgs.flatMap((arg) => ['--runtime-arg', arg]),
+      ...values({ '--log-path': logPath === undefined ? 'none' : `k8s-file:${logPath}` }),
+    ];
+  }
+
+  #spawn(folder: string, args: readonly string[]): Conmon {
+    const { path, tmpDir } = this.#options;
+    const attach = args.includes('--exec-attach');
+    const { _OCI_ATTACHPIPE, ...always } = pipes;
+    const child = spawn(path, args, {
+      // It notes that memory ran out as a file "oom" in its working directory.
+      cwd: folder,
+      // Only this: nothing of the daemon's environment reaches the runtime. UTC makes the log's time stamps plain.
+      env: {
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        TMPDIR: tmpDir,
+        TZ: 'UTC',
+        ...always,
+        ...(attach ? { _OCI_ATTACHPIPE } : {}),
+      },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(attach ? (['pipe'] as const) : [])],
+    });
+    return new Conmon(child);
+  }
+}
+
+function flags(wanted: Readonly<Record<string, boolean>>): string[] {
+  return Object.keys(wanted).filter((name) => wanted[name]);
+}
+
+function values(given: Readonly<Record<string, string>>): string[] {
+  return Object.entries(given).flat();
+}
+
+function pipeOf(child: ChildProcess, fd: number): Socket {
+  const pipe = child.stdio[fd];
+  if (!(pipe instanceof Socket)) throw new Error(`conmon was started without a pipe ${fd}`);
+  return pipe;
+}
+
+/** A conmon that was just started, and what it says about its process. */
+class Conmon {
+  readonly start: Writable;
+  readonly #child: ChildProcess;
+  readonly #sync: ReportReader;
+  readonly #attach: ReportReader | undefined;
+  readonly #failed: Promise<never>;
+  #stderr = '';
+
+  constructor(child: ChildProcess) {
+    const stderr = pipeOf(child, 2);
+    this.#child = child;
+    this.#sync = new ReportReader(pipeOf(child, 3));
+    this.start = pipeOf(child, 4);
+    this.#attach = child.stdio.length > 5 ? new ReportReader(pipeOf(child, 5)) : undefined;
+    stderr.setEncoding('utf8');
+    stderr.on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(0, 8192);
+    });
+    // It may have died already: that shows on the other pipes.
+    for (const stream of child.stdio) stream?.on('error', () => {});
+    this.#failed = new Promise((_resolve, reject) => {
+      child.once('error', (error) => reject(internal(`cannot start conmon: ${error.message}`, error)));
+    });
+    this.#failed.catch(() => {});
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Waits for the process's pid. */
+  async started(attempt: Attempt, args: readonly string[]): Promise<number> {
+    return this.#positive(await this.#report(this.#sync, attempt, args), attempt, args);
+  }
+
+  /** Waits until the attach socket is there. */
+  async attachable(attempt: Attempt, args: readonly string[]): Promise<void> {
+    if (this.#attach !== undefined) await this.#report(this.#attach, attempt, args);
+  }
+
+  /** Waits for the process's exit code. */
+  async exitCode(): Promise<number> {
+    try {
+      const report = await this.#sync.next();
+      if (report === undefined)
+        throw internal('the monitor of a process has died without leaving its exit code');
+      return report.data;
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Lets it run on its own. */
+  release(): void {
+    for (const stream of this.#child.stdio) stream?.destroy();
+    this.#child.unref();
+  }
+
+  async #report(reader: ReportReader, attempt: Attempt, args: readonly string[]): Promise<MonitorReport> {
+    const report = await Promise.race([reader.next(), this.#failed]);
+    if (report !== undefined) return report;
+    throw startError(attempt, this.#stderr, args[0] ?? '');
+  }
+
+  #positive({ data, message }: MonitorReport, attempt: Attempt, args: readonly string[]): number {
+    if (data > 0) return data;
+    throw startError(attempt, message ?? this.#stderr, args[0] ?? '');
+  }
+}
