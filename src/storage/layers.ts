@@ -163,7 +163,8 @@ export class Layers {
     const key = unpackPrefix + randomUUID();
     await this.#snapshots.prepare(key, parent);
     try {
-      const job = { path: this.#content.path(blob), target: this.#snapshots.layerTarget(key) };
+      const target = this.#snapshots.layerTarget(key);
+      const job = { path: this.#content.path(blob), digest: blob, target };
       const unpacked = await this.#threads.unpack(job, await this.#content.size(blob), request);
       if (diffId !== undefined && unpacked.diffId !== diffId) {
         throw invalid(`Layer ${blob} has diff id ${unpacked.diffId}, expected ${diffId}`);

@@ -1,6 +1,7 @@
-import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
 import { invalid, isSystemError, tooLarge } from '#/base/errors.ts';
 import {
+  close,
   fchmodat,
   fchownat,
   fstatat,
@@ -153,7 +154,7 @@ export class EntryWriter implements Disposable {
       fchownSync(fd, entry.uid, entry.gid);
       fchmodSync(fd, entry.mode);
     } finally {
-      closeSync(fd);
+      close(fd);
     }
     this.#setXattrs(spot, entry);
     utimensat(spot.parent.fd, rawBytes(spot.name), { atime: entry.mtime, mtime: entry.mtime });

@@ -1,19 +1,32 @@
 import { constants } from 'node:fs';
 import { isSystemError } from '#/base/errors.ts';
-import { fstatat, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS } from '#/kernel/at.ts';
+import {
+  type FileStat,
+  fstatat,
+  O_PATH,
+  openat2,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_SYMLINKS,
+} from '#/kernel/at.ts';
 import { type ByteString, rawBytes } from '../byte-string.ts';
 import { copyAttributes, copyNode, type Spot } from '../tree/copy-node.ts';
 import { Directory } from '../tree/directory.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
-import type { InnerPath } from './extract-root.ts';
+import { type InnerPath, parseInnerPath } from './extract-root.ts';
+import { isOpaque, isWhiteout } from './whiteouts.ts';
+
+interface Found extends Disposable {
+  readonly spot: Spot;
+  readonly stat: FileStat;
+}
 
 /**
- * The upper directories of the layers below one that is being unpacked, nearest first. An archive may lean on them: it
- * can leave out parent directories, or give a further name to a file that it does not contain.
+ * The upper directories of the layers below another one, nearest first, seen as one tree. An archive may lean on them:
+ * it can leave out parent directories, or give a further name to a file that it does not contain.
  */
 export class LowerLayers implements Disposable {
   readonly #paths: readonly string[];
-  #directories: Directory[] | undefined;
+  #opened: Directory[] | undefined;
 
   constructor(paths: readonly string[]) {
     this.#paths = paths;
@@ -34,36 +47,84 @@ export class LowerLayers implements Disposable {
     return true;
   }
 
-  #find(inner: InnerPath): ({ spot: Spot; stat: ReturnType<typeof fstatat> } & Disposable) | undefined {
-    this.#directories ??= this.#paths.map((path) => Directory.open(path));
+  /** Tells whether the path exists below; links in it are not followed. */
+  has(inner: InnerPath): boolean {
+    using found = this.#find(inner);
+    return found !== undefined;
+  }
+
+  /** The names that exist below in the directory `path`, in the order of their bytes. */
+  names(path: ByteString): ByteString[] {
+    const names = new Set<ByteString>();
     for (const lower of this.#directories) {
-      const parent = this.#parentIn(lower, inner.parent);
-      if (parent === 'missing') continue;
+      const opened = openBelow(lower, path);
+      if (opened === 'hidden') break;
+      if (opened === 'missing') continue;
+      using directory = opened;
+      for (const name of directory.names()) names.add(name);
+    }
+    return [...names].filter((name) => this.has({ parent: path, name })).sort();
+  }
+
+  get #directories(): readonly Directory[] {
+    this.#opened ??= this.#paths.map((path) => Directory.open(path));
+    return this.#opened;
+  }
+
+  #find(inner: InnerPath): Found | undefined {
+    for (const lower of this.#directories) {
+      const parent = openBelow(lower, inner.parent);
       if (parent === 'hidden') return undefined;
-      try {
-        const stat = fstatat(parent.fd, rawBytes(inner.name));
-        return { spot: { parent, name: inner.name }, stat, [Symbol.dispose]: () => parent[Symbol.dispose]() };
-      } catch (error) {
+      if (parent !== 'missing') {
+        const stat = statIn(parent, inner.name);
+        if (stat !== undefined && !isWhiteout(stat)) {
+          return {
+            spot: { parent, name: inner.name },
+            stat,
+            [Symbol.dispose]: () => parent[Symbol.dispose](),
+          };
+        }
         parent[Symbol.dispose]();
-        if (!isSystemError(error, 'ENOENT')) throw error;
+        if (stat !== undefined) return undefined;
       }
+      if (isOpaqueAlong(lower, inner.parent)) return undefined;
     }
     return undefined;
   }
 
-  #parentIn(lower: Directory, path: ByteString): Directory | 'missing' | 'hidden' {
-    const how = { flags: O_PATH | constants.O_DIRECTORY, resolve: RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS };
-    try {
-      return new Directory(openat2(lower.fd, path === '' ? '.' : rawBytes(path), how));
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return 'missing';
-      // A file, whiteout or link in the place of a directory hides what is further down.
-      if (isSystemError(error, 'ENOTDIR', 'ELOOP')) return 'hidden';
-      throw error;
-    }
-  }
-
   [Symbol.dispose](): void {
-    for (const directory of this.#directories ?? []) directory[Symbol.dispose]();
+    for (const directory of this.#opened ?? []) directory[Symbol.dispose]();
   }
+}
+
+function statIn(parent: Directory, name: ByteString): FileStat | undefined {
+  try {
+    return fstatat(parent.fd, rawBytes(name));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function openBelow(lower: Directory, path: ByteString): Directory | 'missing' | 'hidden' {
+  const how = { flags: O_PATH | constants.O_DIRECTORY, resolve: RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS };
+  try {
+    return new Directory(openat2(lower.fd, path === '' ? '.' : rawBytes(path), how));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return 'missing';
+    // A file, whiteout or link in the place of a directory hides what is further down.
+    if (isSystemError(error, 'ENOTDIR', 'ELOOP')) return 'hidden';
+    throw error;
+  }
+}
+
+/** Tells whether `path` or a directory above it is opaque in `lower`, so that lower ones do not count. */
+function isOpaqueAlong(lower: Directory, path: ByteString): boolean {
+  for (let inner = parseInnerPath(path); inner.name !== ''; inner = parseInnerPath(inner.parent)) {
+    const parent = openBelow(lower, inner.parent);
+    if (parent === 'missing' || parent === 'hidden') continue;
+    using directory = parent;
+    if (statIn(directory, inner.name) !== undefined && isOpaque(directory, inner.name)) return true;
+  }
+  return false;
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type Digest, parseDigest } from '#/oci/digest.ts';
+import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
 import { decompress } from './compression.ts';
 import { type ExtractOptions, type ExtractResult, extractTar } from './extract.ts';
 
 /** A layer's blob to unpack; plain data that can go to another thread. */
 export interface UnpackJob {
-  /** The blob's file. */
+  /** The blob's file, which has been checked against its digest. */
   readonly path: string;
+  readonly digest: Digest;
   readonly target: Omit<ExtractOptions, 'signal'>;
 }
 
@@ -30,8 +31,11 @@ const readSize = 1024 * 1024;
 export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): Promise<Unpacked> {
   const file = createReadStream(job.path, { highWaterMark: readSize });
   const hash = createHash('sha256');
-  const { bytes } = await decompress(counted(file, control.onProgress));
+  const { compression, bytes } = await decompress(counted(file, control.onProgress));
   const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };
+  if (compression === 'none' && algorithmOf(job.digest) === 'sha256') {
+    return { ...(await extractTar(bytes, options)), diffId: job.digest };
+  }
   const result = await extractTar(hashed(bytes, hash), options);
   return { ...result, diffId: parseDigest(`sha256:${hash.digest('hex')}`) };
 }

@@ -68,6 +68,8 @@ export class UnpackThreads implements AsyncDisposable {
   #start(): Worker {
     const worker = new Worker(new URL('./unpack-worker.ts', import.meta.url), {
       name: 'unpack',
+      // Descriptors of openat2 are not known to Node.
+      trackUnmanagedFds: false,
       resourceLimits: { maxOldGenerationSizeMb: maxHeap },
     });
     this.#all.add(worker);

@@ -1,5 +1,6 @@
-import { closeSync, constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import {
+  close,
   type FileStat,
   fchmodat,
   fchownat,
@@ -78,10 +79,10 @@ async function copyFile(from: Spot, to: Spot, size: number): Promise<void> {
       fchmodSync(output, 0o600);
       if (size > 0 && !reflink(output, input)) await copyData(input, output, size);
     } finally {
-      closeSync(output);
+      close(output);
     }
   } finally {
-    closeSync(input);
+    close(input);
   }
 }
 
