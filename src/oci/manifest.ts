@@ -43,6 +43,17 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest | 
   return kind === 'index' ? readIndex(document, mediaType) : readManifest(document, mediaType);
 }
 
+/** Reads back a manifest that was checked when it was stored: what it is, it says itself, or it is the OCI kind. */
+export function parseStoredManifest(bytes: Uint8Array): Manifest {
+  const bounds = { what: 'manifest', maxBytes: maxManifestBytes };
+  const stated = parseJson(bytes, bounds)
+    .get('mediaType')
+    .optional((field) => field.string());
+  const document = parseManifest(bytes, stated ?? mediaTypes.manifest);
+  if (document.kind === 'manifest') return document;
+  throw invalid('the stored manifest of an image is an index');
+}
+
 /** Tells what a media type announces; undefined if it is neither. */
 export function kindOf(mediaType: string): 'manifest' | 'index' | undefined {
   if (mediaType === mediaTypes.manifest || mediaType === mediaTypes.dockerManifest) return 'manifest';

@@ -3,7 +3,7 @@ import type { Migration } from '../migrations.ts';
 /**
  * Images and volumes.
  *
- * An image is its configuration: `id` is that blob's digest. `manifest` is the blob that lists configuration and
+ * An image is its configuration: `id` is that document's digest. `manifest` is the blob that lists configuration and
  * layers; `image_blobs` has every blob that saving or pushing the image needs. `layer` is the chain id of its topmost
  * layer, null for an image without any. A name is complete (`docker.io/library/busybox:latest`, or with `@digest`) and
  * belongs to one image.
@@ -17,6 +17,7 @@ export const migration: Migration = {
   sql: `
     CREATE TABLE images (
       id TEXT PRIMARY KEY,
+      config TEXT NOT NULL CHECK (json_valid(config)),
       manifest TEXT NOT NULL,
       layer TEXT REFERENCES layers (chain_id),
       parent TEXT REFERENCES images (id) ON DELETE SET NULL,

@@ -1,0 +1,93 @@
+import { posix } from 'node:path';
+import { invalid } from '#/base/errors.ts';
+import { type Digest, isDigest } from '#/oci/digest.ts';
+import { decompress } from '../archive/compression.ts';
+import { readTar } from '../archive/tar-reader.ts';
+import type { BlobInfo, ContentStore } from '../content/content-store.ts';
+import type { Hold } from '../holds.ts';
+
+/** Entries of one image archive; the largest have a few files for each of their layers. */
+const maxEntries = 100_000;
+/** Links from link to link. */
+const maxLinks = 16;
+
+/**
+ * The files of an image archive, taken into the content store: archives come as streams in any order, and what a file
+ * is shows only at the end. Links inside the archive are followed by name; nothing of it touches the file system.
+ */
+export class ArchiveFiles {
+  readonly #content: ContentStore;
+  readonly #files = new Map<string, BlobInfo>();
+  readonly #links = new Map<string, string>();
+
+  constructor(content: ContentStore) {
+    this.#content = content;
+  }
+
+  /** Reads the archive to its end; every file is added to `hold`. Throws `invalid` for what is not an archive. */
+  async ingest(source: AsyncIterable<Uint8Array>, hold: Hold<Digest>): Promise<void> {
+    const { bytes } = await decompress(source);
+    for await (const entry of readTar(bytes, { maxEntries })) {
+      const path = normalize(entry.path);
+      if (entry.kind === 'file') {
+        if (entry.sparse !== undefined)
+          throw invalid(`Cannot read image archive: "${path}" is a sparse file`);
+        const expected = blobDigest(path);
+        const options = expected === undefined ? { hold } : { hold, expected };
+        this.#files.set(path, await this.#content.ingest(entry.body, options));
+        this.#links.delete(path);
+      } else if (entry.kind === 'symlink') {
+        this.#links.set(path, normalize(posix.join(posix.dirname(path), entry.linkPath)));
+      } else if (entry.kind === 'hardlink') {
+        this.#links.set(path, normalize(entry.linkPath));
+      }
+    }
+  }
+
+  /** Every blob that was taken in. */
+  get blobs(): Digest[] {
+    return [...this.#files.values()].map(({ digest }) => digest);
+  }
+
+  /** The file at `path`, if the archive has it. */
+  find(path: string): BlobInfo | undefined {
+    let at = normalize(path);
+    for (let hops = 0; hops <= maxLinks; hops += 1) {
+      const file = this.#files.get(at);
+      if (file !== undefined) return file;
+      const target = this.#links.get(at);
+      if (target === undefined) return undefined;
+      at = target;
+    }
+    throw invalid(`Cannot read image archive: too many links at "${path}"`);
+  }
+
+  /** The file at `path`; throws `invalid`. */
+  get(path: string): BlobInfo {
+    const file = this.find(path);
+    if (file === undefined) throw invalid(`Cannot read image archive: it has no file "${path}"`);
+    return file;
+  }
+
+  /** The blob of this digest, if it is one of the archive's own; throws `invalid`. */
+  blob(digest: Digest): BlobInfo {
+    return this.get(`blobs/${digest.replace(':', '/')}`);
+  }
+
+  /** The content of a small file. */
+  read({ digest }: BlobInfo, maxBytes: number): Promise<Buffer> {
+    return this.#content.read(digest, maxBytes);
+  }
+}
+
+/** The digest that a file of an OCI image layout must have because of its name. */
+function blobDigest(path: string): Digest | undefined {
+  const match = /^blobs\/([a-z0-9]+)\/([0-9a-f]+)$/.exec(path);
+  const text = match === null ? '' : `${match[1]}:${match[2]}`;
+  return isDigest(text) ? text : undefined;
+}
+
+/** One spelling for each name: "./a//b" is "a/b". What climbs out ("../a") keeps its dots and matches nothing. */
+function normalize(path: string): string {
+  return posix.normalize(`/${path}`).slice(1).replace(/\/$/, '');
+}

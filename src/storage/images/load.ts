@@ -1,0 +1,104 @@
+import { Readable } from 'node:stream';
+import type { Digest } from '#/oci/digest.ts';
+import type { Platform } from '#/oci/platform.ts';
+import type { Hold } from '../holds.ts';
+import type { ImageStore } from '../images.ts';
+import type { ChainId, Layers } from '../layers.ts';
+import { ArchiveFiles } from './archive-files.ts';
+import { type ArchivedImage, archivedImages } from './archive-images.ts';
+import type { AddedImage, ImageParts, NewImage } from './record.ts';
+
+/** How far a layer is. Bytes of its blob. */
+export interface LayerProgress {
+  readonly diffId: Digest;
+  readonly current: number;
+  readonly total: number;
+}
+
+/** What a load may be told. */
+export interface LoadOptions {
+  /** Only images for this platform. Default: all, and of images for several platforms the one for this machine. */
+  readonly platform?: Platform | undefined;
+  readonly onProgress?: (progress: LayerProgress) => void;
+  /** Ends the load before it has changed anything. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Loads all images of an archive that `docker save` or a tool for OCI image layouts wrote, compressed or not. All or
+ * nothing: images and names appear in one transaction when every blob, layer and diff id was found right; a failure
+ * leaves nothing behind. Throws `invalid`, `tooLarge`.
+ */
+export async function loadImages(
+  parts: ImageParts,
+  source: AsyncIterable<Uint8Array>,
+  options: LoadOptions = {},
+): Promise<AddedImage[]> {
+  const { content, layers, images } = parts;
+  const files = new ArchiveFiles(content);
+  const manifests: Digest[] = [];
+  const tops: ChainId[] = [];
+  // The stack lets go of the holds first, then removes what did not become part of an image.
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => {
+    for (const top of tops) await layers.release(top);
+    for (const blob of [...files.blobs, ...manifests]) await images.dropBlob(blob);
+  });
+  const blobHold = stack.use(content.hold());
+  const hold = stack.use(layers.hold());
+  await files.ingest(source, blobHold);
+  const archive = await archivedImages({ files, content, platform: options.platform });
+  const found: NewImage[] = [];
+  for (const archived of archive) {
+    const { digest: manifest } = await content.ingest(Readable.from([archived.manifest]), { hold: blobHold });
+    manifests.push(manifest);
+    const { chainId, size } = await unpackLayers(layers, archived, { ...options, hold, tops });
+    const { id, configBytes, names } = archived;
+    const blobs = [id, manifest, ...archived.layers.map(({ digest }) => digest)];
+    const parent = parentOf(archived, archive, images);
+    found.push({ id, configBytes, manifest, chainId, parent, size, blobs, names });
+  }
+  options.signal?.throwIfAborted();
+  return images.add(found);
+}
+
+/** Unpacks what is not unpacked yet, and checks each layer against its diff id. Each top is noted for the cleanup. */
+async function unpackLayers(
+  layers: Layers,
+  { config, layers: descriptors }: ArchivedImage,
+  { hold, tops, onProgress, signal }: LoadOptions & { hold: Hold<ChainId>; tops: ChainId[] },
+): Promise<{ chainId: ChainId | undefined; size: number }> {
+  let parent: ChainId | undefined;
+  let size = 0;
+  for (const [index, { digest: blob, mediaType, size: total }] of descriptors.entries()) {
+    const diffId = config.diffIds[index] as Digest;
+    const layer = await layers.unpack({
+      parent,
+      blob,
+      mediaType,
+      diffId,
+      hold,
+      ...(onProgress && { onProgress: (current: number) => onProgress({ diffId, current, total }) }),
+      ...(signal && { signal }),
+    });
+    parent = layer.chainId;
+    tops.push(parent);
+    size += layer.size;
+  }
+  return { chainId: parent, size };
+}
+
+/**
+ * The parent that the archive claims, if there is such an image, its layers are the lower ones of this image, and it has
+ * less history: so nothing can be its own ancestor.
+ */
+function parentOf(
+  { parent, config }: ArchivedImage,
+  archive: readonly ArchivedImage[],
+  images: ImageStore,
+): Digest | undefined {
+  if (parent === undefined) return undefined;
+  const claimed = archive.find(({ id }) => id === parent)?.config ?? images.get(parent)?.config;
+  if (claimed === undefined || claimed.history.length >= config.history.length) return undefined;
+  return claimed.diffIds.every((diffId, i) => diffId === config.diffIds[i]) ? parent : undefined;
+}

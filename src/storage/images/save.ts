@@ -1,0 +1,167 @@
+import { isKind, notFound } from '#/base/errors.ts';
+import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
+import { type DockerArchiveEntry, encodeDockerArchive } from '#/oci/docker-archive.ts';
+import { type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import { mediaTypes } from '#/oci/media-types.ts';
+import {
+  canonicalName,
+  canonicalString,
+  familiarName,
+  parseAnyReference,
+  type Reference,
+} from '#/oci/reference.ts';
+import { fileHeader } from '../archive/tar-entry.ts';
+import { type TarInput, writeTar } from '../archive/tar-writer.ts';
+import type { ContentStore } from '../content/content-store.ts';
+import type { ImageStore } from '../images.ts';
+import type { ImageParts, ImageRecord } from './record.ts';
+
+/** One image to save, with the names that it is to have in the archive. */
+export interface SaveItem {
+  readonly image: ImageRecord;
+  readonly names: readonly Reference[];
+}
+
+/**
+ * What the names in a request mean: a name with a tag, a repository (all its tags), or an identifier, which brings no
+ * name along. An image appears once, where it was named first. Throws `notFound` in the words of Docker.
+ */
+export function selectImages(images: ImageStore, texts: readonly string[]): SaveItem[] {
+  const selected = new Map<Digest, Map<string, Reference>>();
+  const select = (id: Digest, reference?: Reference): void => {
+    const names = selected.get(id) ?? new Map<string, Reference>();
+    selected.set(id, names);
+    if (reference?.tag !== undefined) names.set(canonicalString(reference), reference);
+  };
+  for (const text of texts) {
+    const meaning = parseAnyReference(text);
+    const bare = typeof meaning !== 'string' && meaning.tag === undefined && meaning.digest === undefined;
+    const tags = bare ? tagsOf(images, meaning) : [];
+    for (const { id, reference } of tags) select(id, reference);
+    if (tags.length > 0) continue;
+    const image = findOrRefuse(images, text);
+    const isName = typeof meaning !== 'string' && meaning.digest === undefined;
+    select(image.id, isName && images.byName(meaning)?.id === image.id ? meaning : undefined);
+  }
+  return [...selected].map(([id, names]) => ({
+    image: images.get(id) as ImageRecord,
+    names: [...names.values()],
+  }));
+}
+
+/**
+ * The images as one archive, which Docker (any version with `docker load`) and tools for OCI image layouts can read:
+ * blobs as they were loaded, each once, and both kinds of index. The same images give the same bytes. The images may
+ * be removed meanwhile.
+ */
+export async function* saveImages(
+  parts: ImageParts,
+  items: readonly SaveItem[],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { content } = parts;
+  using hold = content.hold();
+  const described: DescribedItem[] = [];
+  for (const item of items) {
+    hold.add(item.image.manifest);
+    const bytes = await content.read(item.image.manifest, maxManifestBytes);
+    const manifest = parseStoredManifest(bytes);
+    for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
+    described.push({ ...item, manifest, manifestSize: bytes.length });
+  }
+  yield* writeTar(entries(content, described));
+}
+
+interface DescribedItem extends SaveItem {
+  readonly manifest: Manifest;
+  /** Bytes. */
+  readonly manifestSize: number;
+}
+
+async function* entries(content: ContentStore, items: readonly DescribedItem[]): AsyncGenerator<TarInput> {
+  const blobs = items.flatMap(({ image, manifest }) => [
+    image.manifest,
+    image.id,
+    ...manifest.layers.map(({ digest }) => digest),
+  ]);
+  for (const digest of [...new Set(blobs)].toSorted()) {
+    yield { ...fileHeader(pathOf(digest), await content.size(digest)), body: content.open(digest) };
+  }
+  yield file('index.json', encodeIndex(items));
+  yield file('manifest.json', encodeDockerArchive(items.map((item) => archiveEntry(item, items))));
+  yield file('oci-layout', Buffer.from('{"imageLayoutVersion": "1.0.0"}'));
+  const repositories = encodeRepositories(items);
+  if (repositories !== undefined) yield file('repositories', repositories);
+}
+
+function archiveEntry(
+  { image, names, manifest }: DescribedItem,
+  items: readonly SaveItem[],
+): DockerArchiveEntry {
+  const { id, parent, config } = image;
+  return {
+    config: pathOf(id),
+    names,
+    parent: items.some((other) => other.image.id === parent) ? parent : undefined,
+    layers: manifest.layers.map(({ mediaType, size, digest }, i) => ({
+      path: pathOf(digest),
+      diffId: config.diffIds[i] as Digest,
+      descriptor: { mediaType, size, digest },
+    })),
+  };
+}
+
+/** `index.json`: a descriptor for each name, or one without annotations for an image without names. */
+function encodeIndex(items: readonly DescribedItem[]): Buffer {
+  const manifests = items.flatMap(({ image, names, manifest, manifestSize }) => {
+    const descriptor = { mediaType: manifest.mediaType, digest: image.manifest, size: manifestSize };
+    if (names.length === 0) return [descriptor];
+    return names.map((reference) => ({
+      ...descriptor,
+      annotations: {
+        'io.containerd.image.name': canonicalString(reference),
+        'org.opencontainers.image.ref.name': reference.tag,
+      },
+    }));
+  });
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
+}
+
+/** `repositories`, for readers from before manifest.json: the top layer by repository and tag. */
+function encodeRepositories(items: readonly DescribedItem[]): Buffer | undefined {
+  const repositories = new Map<string, Record<string, string>>();
+  for (const { names, manifest } of items) {
+    const top = manifest.layers.at(-1)?.digest;
+    if (top === undefined) continue;
+    for (const reference of names) {
+      const name = familiarName(reference);
+      const tag = reference.tag ?? '';
+      repositories.set(name, { ...repositories.get(name), [tag]: hexOf(top) });
+    }
+  }
+  return repositories.size === 0 ? undefined : Buffer.from(JSON.stringify(Object.fromEntries(repositories)));
+}
+
+function tagsOf(images: ImageStore, repository: Reference): { id: Digest; reference: Reference }[] {
+  const name = canonicalName(repository);
+  const all = images.list().flatMap(({ id }) => images.namesOf(id).map((reference) => ({ id, reference })));
+  return all
+    .filter(({ reference }) => reference.tag !== undefined && canonicalName(reference) === name)
+    .toSorted((a, b) => ((a.reference.tag ?? '') < (b.reference.tag ?? '') ? -1 : 1));
+}
+
+/** Docker does not add `latest` to the name in this one message. */
+function findOrRefuse(images: ImageStore, text: string): ImageRecord {
+  try {
+    return images.find(text);
+  } catch (error) {
+    throw isKind(error, 'notFound') ? notFound(`No such image: ${text}`, error) : error;
+  }
+}
+
+function file(path: string, content: Buffer): TarInput {
+  return { ...fileHeader(path, content.length), body: [content] };
+}
+
+function pathOf(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
