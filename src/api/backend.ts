@@ -34,8 +34,11 @@ export interface OutputChunk {
   readonly data: Buffer;
 }
 
-/** Output that is read at the reader's pace: while nobody asks for the next piece, the source is paused. */
-export type Output = AsyncIterable<OutputChunk>;
+/**
+ * Output that is read at the reader's pace: while nobody asks for the next batch, the source is paused. A batch is what
+ * has come since the last one.
+ */
+export type Output = AsyncIterable<readonly OutputChunk[]>;
 
 /**
  * The standard streams of a container's first process, or of an exec, as one client sees them. Disposing of it leaves

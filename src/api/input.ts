@@ -60,7 +60,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   if (announced > maxBodySize) throw tooLarge('http: request body too large');
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Destroying the request when the loop is left early would destroy the connection before the refusal is sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBodySize) throw tooLarge('http: request body too large');
     chunks.push(chunk);

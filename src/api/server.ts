@@ -194,7 +194,6 @@ function responseOn(request: IncomingMessage, connection: Duplex): ServerRespons
 }
 
 function fail(response: ServerResponse, status: number, message: string): void {
-  if (status === 413) response.shouldKeepAlive = false;
   const hasBody = status !== 304;
   const body = Buffer.from(hasBody ? `${JSON.stringify({ message } satisfies ErrorResponse)}\n` : '');
   response.writeHead(

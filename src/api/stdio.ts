@@ -11,26 +11,21 @@ export interface SendOutputOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * Copies output to a client at the client's pace: the next piece is asked for when the last one has found room. Pieces
- * that come at once go out in one system call.
- */
+/** Copies output to a client at the client's pace. A batch goes out in one system call. */
 export async function sendOutput(
   output: Output,
   sink: Writable,
   { framed, signal }: SendOutputOptions,
 ): Promise<void> {
-  for await (const { stream, data } of output) {
+  for await (const batch of output) {
     signal.throwIfAborted();
-    if (sink.writableCorked === 0) {
-      sink.cork();
-      process.nextTick(() => sink.uncork());
+    sink.cork();
+    for (const { stream, data } of batch) {
+      if (framed) sink.write(frameHeader(stream, data.length));
+      sink.write(data);
     }
-    if (framed) sink.write(frameHeader(stream, data.length));
-    if (!sink.write(data)) {
-      sink.uncork();
-      await drained(sink, signal);
-    }
+    sink.uncork();
+    await drained(sink, signal);
   }
 }
 

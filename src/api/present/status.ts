@@ -24,7 +24,7 @@ export function presentState(state: ContainerState, health: Health | undefined):
     Restarting: state.kind === 'restarting',
     OOMKilled: last?.oomKilled ?? false,
     Dead: state.kind === 'dead',
-    Pid: isAlive(state) ? state.pid : 0,
+    Pid: isAlive(state) ? state.init.pid : 0,
     ExitCode: last?.exitCode ?? failed?.exitCode ?? 0,
     Error: state.kind === 'dead' ? state.error : (last?.error ?? failed?.error ?? ''),
     StartedAt: isAlive(state) ? state.startedAt : (last?.startedAt ?? zeroTime),

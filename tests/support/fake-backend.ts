@@ -1,0 +1,21 @@
+import type { Backend } from '#/api/backend.ts';
+
+type Parts = { readonly [K in keyof Backend]?: Partial<Backend[K]> };
+
+/** An engine that only has the given methods; calling any other one fails the request with a 500. */
+export function fakeBackend(parts: Parts): Backend {
+  const service = (name: keyof Backend): unknown =>
+    new Proxy(parts[name] ?? {}, {
+      get: (target, method) =>
+        Reflect.get(target, method) ??
+        (() => {
+          throw new Error(`the fake engine has no ${name}.${String(method)}`);
+        }),
+    });
+  return {
+    containers: service('containers') as Backend['containers'],
+    execs: service('execs') as Backend['execs'],
+    system: service('system') as Backend['system'],
+    events: service('events') as Backend['events'],
+  };
+}
