@@ -9,7 +9,7 @@ const codes: ReadonlyMap<number, string> = new Map(
 
 /**
  * The failure of `syscall` with the positive error number `errno`, shaped and worded like Node's own errors:
- * "ENOENT: no such file or directory, openat2 '/x'".
+ * "ENOENT: no such file or directory, openat2 '/x'". As in Node, EOPNOTSUPP is "ENOTSUP" (one number on Linux).
  */
 export function systemError(syscall: string, errno: number, path?: Bytes): SystemError {
   const [name, meaning] = getSystemErrorMap().get(-errno) ?? [];

@@ -4,6 +4,7 @@ import { close } from './at.ts';
 import { check, systemError } from './errno.ts';
 import { addressBytes } from './ip-address.ts';
 import { errno, libc } from './libc.ts';
+import { setSocketOption } from './socket-option.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -68,10 +69,10 @@ function bindPastClosedConnections(binding: PortBinding): BoundPort {
   const fd = openSocket(binding);
   try {
     const address = socketAddress(binding);
-    setOption(fd, SOL_SOCKET, { name: SO_REUSEADDR, value: 1 });
+    setSocketOption(fd, SOL_SOCKET, { name: SO_REUSEADDR, value: 1 });
     if (libc.bind(fd, address, address.length) < 0 || libc.listen(fd, 0) < 0)
       throw bindError(errno(), binding);
-    setOption(fd, SOL_SOCKET, { name: SO_REUSEADDR, value: 0 });
+    setSocketOption(fd, SOL_SOCKET, { name: SO_REUSEADDR, value: 0 });
     check(libc.shutdown(fd, SHUT_RD), 'shutdown');
     return { fd, port: boundPort(fd) };
   } catch (error) {
@@ -85,7 +86,7 @@ function openSocket({ proto, ip }: PortBinding): number {
   const { type, number } = protocols[proto];
   const fd = check(libc.socket(family, type | SOCK_CLOEXEC, number), 'socket', `${ip}/${proto}`);
   try {
-    if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, { name: IPV6_V6ONLY, value: 1 });
+    if (family === AF_INET6) setSocketOption(fd, IPPROTO_IPV6, { name: IPV6_V6ONLY, value: 1 });
     return fd;
   } catch (error) {
     close(fd);
@@ -101,12 +102,6 @@ function socketAddress({ ip, port }: PortBinding): Buffer {
   raw.writeUInt16BE(port, 2);
   bytes.copy(raw, bytes.length === 4 ? 4 : 8);
   return raw;
-}
-
-function setOption(fd: number, level: number, option: { name: number; value: number }): void {
-  const value = Buffer.alloc(4);
-  value.writeInt32LE(option.value);
-  check(libc.setsockopt(fd, level, option.name, value, value.length), 'setsockopt');
 }
 
 function boundPort(fd: number): number {
