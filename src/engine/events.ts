@@ -23,6 +23,11 @@ export class Events {
   readonly #past: EngineEvent[] = [];
   readonly #live = new Broadcaster<EngineEvent>();
 
+  /** How many clients read events now. */
+  get listeners(): number {
+    return this.#live.size;
+  }
+
   /** Publishes a fact that happened now. */
   publish(event: Omit<EngineEvent, 'timeNano'>): void {
     const whole: EngineEvent = { ...event, timeNano: nowNano() };

@@ -49,8 +49,7 @@ async function provideMount(
         fill: false,
       };
     case 'volume': {
-      const name = await parts.useVolume({ ...planned, containerId: id });
-      const source = parts.volumes.get(name).mountpoint;
+      const { name, mountpoint: source } = await parts.volumes.use(id, planned);
       return {
         point: {
           Type: 'volume',
@@ -76,7 +75,7 @@ export async function fillNewVolumes(
 ): Promise<void> {
   const empty: MountPoint[] = [];
   for (const { point, fill } of provided) {
-    if (fill && (await readdir(await parts.volumes.mount(point.Name ?? '', id))).length === 0)
+    if (fill && (await readdir(await parts.volumes.prepare(point.Name ?? '', id))).length === 0)
       empty.push(point);
   }
   try {
@@ -137,7 +136,11 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
         : 'recursive';
     const target = point.Destination;
     if (point.Type === 'volume') {
-      const path = await parts.volumes.mount(point.Name ?? '', id);
+      const path = await parts.volumes.mount(point.Name ?? '', {
+        containerId: id,
+        destination: target,
+        readOnly: !point.RW,
+      });
       const source = subpathOf(path, requested?.VolumeOptions?.Subpath ?? '');
       binds.push({ kind: 'bind', source, target, readonly });
     } else {

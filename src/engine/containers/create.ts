@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { conflict, invalid } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
 import { nowText } from '#/base/time.ts';
+import { checkCapability } from '#/runtime/spec/capabilities.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
@@ -109,7 +110,7 @@ async function makeParts(
 /** Checks what only other containers, or the daemon's configuration, can tell. */
 function checkEffective(parts: ContainerParts, host: HostConfig): void {
   parseSecurityOptions(host.SecurityOpt ?? []);
-  for (const kind of ['CapAdd', 'CapDrop'] as const) parts.checkCapabilities(kind, host[kind] ?? []);
+  for (const kind of ['CapAdd', 'CapDrop'] as const) checkCapabilities(kind, host[kind] ?? []);
   for (const mode of [host.PidMode, host.IpcMode]) {
     if (!mode.startsWith('container:')) continue;
     try {
@@ -152,6 +153,17 @@ export async function undoIncomplete(parts: ContainerParts): Promise<void> {
     parts.log.info('removing a container whose creation was cut off', { id: record.id });
     await takeApart(parts, record, { volumes: true });
     rmSync(parts.dirs.dataOf(record.id), { recursive: true, force: true });
+  }
+}
+
+function checkCapabilities(field: string, names: readonly string[]): void {
+  for (const name of names) {
+    try {
+      checkCapability(name);
+    } catch (error) {
+      const full = name.toUpperCase().startsWith('CAP_') ? name.toUpperCase() : `CAP_${name.toUpperCase()}`;
+      throw invalid(`invalid ${field}: unknown capability: "${full}"`, error);
+    }
   }
 }
 

@@ -1,84 +1,85 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf } from '#/base/errors.ts';
-import { nowText } from '#/base/time.ts';
+import { rfc3339Nano } from '#/base/time.ts';
+import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
-import { type ContainerRecord, type Finished, isAlive, type Run, transition } from './model.ts';
+import { type ContainerRecord, type Finished, isAlive, isSameRun, type Run, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { removeLocked } from './take-apart.ts';
 
-/** The exit code of a run whose end nobody saw, for example because the machine went down. */
-const unknownExit = 255;
+/** Waits, in the background, for the end of the run that `record` describes, and then handles it. */
+export function followExit(parts: ContainerParts, record: ContainerRecord): void {
+  const { state, id } = record;
+  if (!isAlive(state)) return;
+  const follow = async (): Promise<void> => {
+    const exit = await parts.exits.wait(id, { monitor: state.monitor, signal: parts.closing });
+    await handleExit(parts, record, exit);
+  };
+  follow().catch((error: unknown) => {
+    if (!parts.closing.aborted) parts.log.error('cannot handle the end of a container', { id, error });
+  });
+}
+
+async function handleExit(parts: ContainerParts, run: ContainerRecord, exit: ContainerExit): Promise<void> {
+  using _held = await parts.locks.acquire(run.id);
+  const record = parts.store.get(run.id);
+  if (record !== undefined && isSameRun(record.state, run.state)) await endRunLocked(parts, record, exit);
+}
 
 /**
  * The container's first process ended: frees what the run held, notes the result, tells who waits, and goes on as the
- * restart policy or auto-remove say. `exitCode` is undefined if it could not be found out.
+ * restart policy or auto-remove say. The caller holds the lock. Does nothing if the container does not run.
  */
-export async function handleExit(
-  parts: ContainerParts,
-  id: string,
-  exitCode: number | undefined,
-): Promise<void> {
-  using _held = await parts.locks.acquire(id);
-  const record = parts.store.get(id);
-  if (record === undefined || !isAlive(record.state)) return;
-  await endRunLocked(parts, record, exitCode);
-}
-
-/** As `handleExit`, for a caller that holds the lock. */
 export async function endRunLocked(
   parts: ContainerParts,
   record: ContainerRecord,
-  exitCode: number | undefined,
+  exit: ContainerExit,
 ): Promise<void> {
   if (!isAlive(record.state)) return;
-  const { id } = record;
-  const finished = finish(parts, record.state, { id, exitCode });
+  const finished = finish(parts, record.state, { id: record.id, exit });
   // The ports are free before anybody hears of the exit: whoever waited may start a container with the same ones.
   await releaseRun(parts, record);
-  const again = shouldRestart({
-    ...record,
-    policy: record.spec.hostConfig.RestartPolicy,
-    exitCode: finished.exitCode,
-  });
+  const policy = record.spec.hostConfig.RestartPolicy;
+  const again = shouldRestart({ ...record, policy, exitCode: finished.exitCode });
   const ended = parts.store.update(
     transition(record, { ...finished, kind: again ? 'restarting' : 'exited' }),
   );
   publishDie(parts, ended, finished);
   if (again) parts.restarts.schedule(ended);
-  parts.waits.exited(id, { exitCode: finished.exitCode });
+  parts.waits.exited(record.id, { exitCode: finished.exitCode });
   if (!again && record.spec.hostConfig.AutoRemove) await autoRemove(parts, ended);
 }
 
 function finish(
   parts: ContainerParts,
   run: Run,
-  { id, exitCode }: { id: string; exitCode: number | undefined },
+  { id, exit }: { id: string; exit: ContainerExit },
 ): Finished {
   return {
-    exitCode: exitCode ?? unknownExit,
+    exitCode: exit.exitCode,
     startedAt: run.startedAt,
-    finishedAt: nowText(),
-    oomKilled: parts.wasOomKilled(id),
+    finishedAt: rfc3339Nano(BigInt(Math.trunc(exit.finishedAt.getTime())) * 1_000_000n),
+    // conmon's note that the kernel killed for lack of memory in this cgroup.
+    oomKilled: existsSync(join(parts.dirs.runOf(id), 'oom')),
     error: '',
   };
 }
 
 function publishDie(parts: ContainerParts, record: ContainerRecord, finished: Finished): void {
+  const { id } = record;
   const attributes = attributesOf(record);
-  const seconds = Math.max(
-    0,
-    Math.floor((Date.parse(finished.finishedAt) - Date.parse(finished.startedAt)) / 1000),
-  );
+  const milliseconds = Date.parse(finished.finishedAt) - Date.parse(finished.startedAt);
+  const execDuration = String(Math.max(0, Math.floor(milliseconds / 1000)));
+  const exitCode = String(finished.exitCode);
   if (finished.oomKilled)
-    parts.events.publish({ type: 'container', action: 'oom', actor: { id: record.id, attributes } });
+    parts.events.publish({ type: 'container', action: 'oom', actor: { id, attributes } });
   parts.events.publish({
     type: 'container',
     action: 'die',
-    actor: {
-      id: record.id,
-      attributes: { ...attributes, execDuration: String(seconds), exitCode: String(finished.exitCode) },
-    },
+    actor: { id, attributes: { ...attributes, execDuration, exitCode } },
   });
 }
 

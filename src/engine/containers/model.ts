@@ -1,4 +1,5 @@
 import { conflict } from '#/base/errors.ts';
+import type { ProcessRef } from '#/runtime/exit-watcher.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
 
@@ -15,10 +16,10 @@ export interface Finished {
 
 /** A run that is going on. */
 export interface Run {
-  /** Of the container's first process, in the daemon's pid namespace. */
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat: tells this process from a later one with the same pid. */
-  readonly startTime: string;
+  /** The container's first process; its pid is that in the daemon's pid namespace. */
+  readonly init: ProcessRef;
+  /** Its conmon. */
+  readonly monitor: ProcessRef;
   readonly startedAt: string;
 }
 
@@ -97,6 +98,11 @@ export function isAlive(
   state: ContainerState,
 ): state is Extract<ContainerState, { kind: 'running' | 'paused' }> {
   return state.kind === 'running' || state.kind === 'paused';
+}
+
+/** Tells whether both states are of one and the same run. */
+export function isSameRun(a: ContainerState, b: ContainerState): boolean {
+  return isAlive(a) && isAlive(b) && a.startedAt === b.startedAt;
 }
 
 /** How the last run ended, if there was one. */

@@ -35,7 +35,7 @@ export function runningPeer(parts: ContainerParts, mode: string): { record: Cont
   const record = parts.store.find(mode.slice('container:'.length));
   if (!isAlive(record.state))
     throw conflict(`cannot join namespace of a non running container: ${record.id}`);
-  return { record, pid: record.state.pid };
+  return { record, pid: record.state.init.pid };
 }
 
 /**

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
+import { invalid } from '#/base/errors.ts';
 import type { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
+import type { CgroupLayout } from '#/kernel/cgroup/layout.ts';
+import type { Monitor } from '#/runtime/conmon.ts';
+import type { OciRuntime } from '#/runtime/crun.ts';
 import type { ExitWatcher } from '#/runtime/exit-watcher.ts';
-import type { Monitor } from '#/runtime/monitor.ts';
-import type { OciRuntime } from '#/runtime/oci-runtime.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
 import type { ImageStore } from '#/storage/images.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
-import type { VolumeStore } from '#/storage/volumes.ts';
 import type { Events } from '../events.ts';
 import type { Attachments } from './attachments.ts';
+import type { ContainerVolumes } from './container-volumes.ts';
 import type { HostDefaults } from './defaults.ts';
+import type { ContainerRecord } from './model.ts';
 import type { ContainerNetworking } from './networking.ts';
+import type { Restarts } from './restarts.ts';
+import type { SharedMemory } from './shm.ts';
 import type { ContainerStore } from './store.ts';
 import type { RequestFacts } from './validate.ts';
 import type { Waits } from './waits.ts';
@@ -20,11 +25,13 @@ import type { Waits } from './waits.ts';
 export class ContainerDirs {
   readonly #data: string;
   readonly #run: string;
+  readonly #exits: string;
 
   /** `data` survives a reboot, `run` (a tmpfs) does not: what is below it tells of containers that run or were running. */
-  constructor({ data, run }: { data: string; run: string }) {
+  constructor({ data, run, exits }: { data: string; run: string; exits: string }) {
     this.#data = data;
     this.#run = run;
+    this.#exits = exits;
   }
 
   /** hosts, hostname, resolv.conf and the log. */
@@ -45,10 +52,26 @@ export class ContainerDirs {
     return join(this.#data, id, 'container.log');
   }
 
+  /** Where the monitor leaves the exit code. */
+  exitFileOf(id: string): string {
+    return join(this.#exits, id);
+  }
+
+  /** Of all exit codes. */
+  get exits(): string {
+    return this.#exits;
+  }
+
   /** Of all runs. */
   get runs(): string {
     return this.#run;
   }
+}
+
+/** An OCI runtime and the monitor that starts containers with it. */
+export interface Runtime {
+  readonly oci: OciRuntime;
+  readonly monitor: Monitor;
 }
 
 /** All that the functions on containers work with. */
@@ -62,16 +85,33 @@ export interface ContainerParts {
   readonly attachments: Attachments;
   readonly images: ImageStore;
   readonly snapshots: Snapshotter;
-  readonly volumes: VolumeStore;
+  readonly volumes: ContainerVolumes;
   readonly networks: ContainerNetworking;
-  readonly runtimes: ReadonlyMap<string, OciRuntime>;
-  readonly monitor: Monitor;
+  /** By the names that `HostConfig.Runtime` can have. */
+  readonly runtimes: ReadonlyMap<string, Runtime>;
   readonly exits: ExitWatcher;
+  readonly restarts: Restarts;
+  readonly shm: SharedMemory;
+  readonly cgroups: CgroupLayout;
   readonly host: HostFacts;
   readonly requestFacts: RequestFacts;
+  /** The image that a name or id means and all that were made from it; empty if there is none. */
+  readonly imageFamily: (ref: string) => ReadonlySet<string>;
+  /** The execs of a container that clients can still ask for. */
+  readonly execIdsOf: (containerId: string) => readonly string[];
   readonly defaults: HostDefaults;
+  /** Aborts when the daemon ends: what waits for containers stops waiting, the containers go on. */
+  readonly closing: AbortSignal;
   /** Program that becomes PID 1 with `--init`. */
   readonly initPath: string;
   /** Parent of the containers' cgroups unless they name another. */
   readonly cgroupParent: string;
+}
+
+/** The runtime that a container was created for; it can have gone from the daemon's configuration since. */
+export function runtimeOf(parts: ContainerParts, { spec }: ContainerRecord): Runtime {
+  const name = spec.hostConfig.Runtime ?? '';
+  const runtime = parts.runtimes.get(name);
+  if (runtime === undefined) throw invalid(`unknown or invalid runtime name: ${name}`);
+  return runtime;
 }

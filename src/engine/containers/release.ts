@@ -11,12 +11,12 @@ export async function releaseRun(parts: ContainerParts, record: ContainerRecord)
   const { id, spec } = record;
   const run = parts.dirs.runOf(id);
   parts.networks.release(record);
-  await parts.runtimes.get(spec.hostConfig.Runtime ?? '')?.delete(id, { force: true });
+  await parts.runtimes.get(spec.hostConfig.Runtime ?? '')?.oci.delete(id);
   for (const point of spec.mounts) {
-    if (point.Type === 'volume') await parts.volumes.unmount(point.Name ?? '', id);
+    if (point.Type === 'volume') await parts.volumes.endRun(point.Name ?? '', id);
   }
   parts.shm.remove(id);
-  parts.exits.forget(id);
+  rmSync(parts.dirs.exitFileOf(id), { force: true });
   if (!existsSync(run)) return;
   dropMountPoint(parts.dirs.rootfsOf(id));
   rmSync(run, { recursive: true, force: true });

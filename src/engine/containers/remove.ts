@@ -3,6 +3,7 @@ import { attributesOf } from './attributes.ts';
 import { endRunLocked } from './exit.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import type { ContainerParts } from './parts.ts';
+import { killAndWait } from './stop.ts';
 import { removeLocked } from './take-apart.ts';
 
 /** How to remove a container. */
@@ -51,8 +52,7 @@ async function killLocked(
     action: 'kill',
     actor: { id: record.id, attributes: { ...attributesOf(record), signal: '9' } },
   });
-  await parts.runtimeOf(record).kill(record.id, 9);
-  const exitCode = await parts.exits.next(record.id);
-  await endRunLocked(parts, marked, exitCode ?? 137);
+  const exit = await killAndWait(parts, record);
+  await endRunLocked(parts, marked, exit);
   return parts.store.get(record.id);
 }

@@ -1,16 +1,19 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, EngineError, messageOf, notModified } from '#/base/errors.ts';
+import { conflict, messageOf, notModified } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
 import { mount } from '#/kernel/mount.ts';
 import { processStartTime } from '#/kernel/proc.ts';
-import { buildSpec, specJson } from '#/runtime/spec/build.ts';
+import type { ProcessRef } from '#/runtime/exit-watcher.ts';
+import { StartError } from '#/runtime/failure.ts';
+import { buildSpec } from '#/runtime/spec/build.ts';
 import { resolveUser } from '#/runtime/user.ts';
 import { attributesOf } from './attributes.ts';
 import { bindsOf } from './container-mounts.ts';
-import { type ContainerRecord, transition } from './model.ts';
+import { followExit } from './exit.ts';
+import { type ContainerRecord, lastRun, type Run, transition } from './model.ts';
 import { namespacesOf, shmOf } from './namespaces.ts';
-import type { ContainerParts } from './parts.ts';
+import { type ContainerParts, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { specInput } from './spec-input.ts';
 import { Trace } from './trace.ts';
@@ -21,6 +24,7 @@ export async function startContainer(parts: ContainerParts, ref: string): Promis
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   checkStartable(record);
+  parts.restarts.reset(id);
   await runContainer(parts, { ...record, manuallyStopped: false, restartCount: 0 });
 }
 
@@ -49,16 +53,10 @@ function checkStartable({ id, state }: ContainerRecord): void {
  */
 export async function runContainer(parts: ContainerParts, record: ContainerRecord): Promise<void> {
   const trace = new Trace();
+  let running: ContainerRecord;
   try {
-    const pid = await launch(parts, record, trace);
-    const running = parts.store.update(
-      transition(record, {
-        kind: 'running',
-        pid,
-        startTime: processStartTime(pid) ?? '',
-        startedAt: nowText(),
-      }),
-    );
+    const processes = await launch(parts, record, trace);
+    running = parts.store.update(transition(record, { kind: 'running', ...processes, startedAt: nowText() }));
     trace.step('commit');
     parts.events.publish({
       type: 'container',
@@ -71,16 +69,20 @@ export async function runContainer(parts: ContainerParts, record: ContainerRecor
     keepFailure(parts, record, error);
     throw error;
   }
-  // Only now: an exit that was seen earlier would have found a container that does not run.
-  parts.exits.watch(record.id);
+  followExit(parts, running);
   parts.log.debug('container started', { id: record.id, ...trace.summary() });
 }
 
-async function launch(parts: ContainerParts, record: ContainerRecord, trace: Trace): Promise<number> {
+async function launch(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  trace: Trace,
+): Promise<Pick<Run, 'init' | 'monitor'>> {
   const { id, spec } = record;
   const run = parts.dirs.runOf(id);
   const rootfs = parts.dirs.rootfsOf(id);
   if (existsSync(run)) await releaseRun(parts, record);
+  rmSync(parts.dirs.exitFileOf(id), { force: true });
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   for (const layer of parts.snapshots.mounts(id)) mount(layer, rootfs);
   trace.step('rootfs');
@@ -102,28 +104,38 @@ async function launch(parts: ContainerParts, record: ContainerRecord, trace: Tra
     ),
     host: parts.host,
   });
-  writeFileSync(join(run, 'config.json'), specJson(buildSpec(input, parts.host)), { mode: 0o600 });
   trace.step('spec');
-  const { pid } = await parts.monitor.create({
+  const { oci, monitor } = runtimeOf(parts, record);
+  const { pid, monitorPid } = await monitor.create({
     id,
     bundle: run,
-    logPath: parts.dirs.logOf(id),
-    tty: spec.config.Tty,
+    spec: buildSpec(input, parts.host),
+    logPath: logPathOf(parts, record),
     stdin: spec.config.OpenStdin,
     leaveStdinOpen: !spec.config.StdinOnce,
   });
   trace.step('create');
-  await parts.attachments.connect(id, run);
-  trace.step('attach');
-  await parts.runtimes.get(spec.hostConfig.Runtime ?? '')?.start(id);
+  const processes = { init: processRef(pid), monitor: processRef(monitorPid) };
+  parts.attachments.connect(id, run);
+  await oci.start(id);
   trace.step('start');
-  return pid;
+  return processes;
+}
+
+/** The process that has this number now. */
+function processRef(pid: number): ProcessRef {
+  return { pid, startTime: processStartTime(pid) ?? '' };
+}
+
+/** Where the container's output is logged; undefined for the log driver `none`. */
+function logPathOf(parts: ContainerParts, { id, spec }: ContainerRecord): string | undefined {
+  return spec.hostConfig.LogConfig.Type === 'none' ? undefined : parts.dirs.logOf(id);
 }
 
 /** Docker shows a container that could not be started as created, with the reason and the code that a shell would give. */
 function keepFailure(parts: ContainerParts, record: ContainerRecord, error: unknown): void {
   const message = messageOf(error);
-  const exitCode = exitCodeOf(error, message);
+  const exitCode = error instanceof StartError ? error.exitCode : 128;
   const finished = record.state.kind === 'exited' || record.state.kind === 'restarting';
   const failed = finished
     ? { ...record.state, kind: 'exited' as const, exitCode, error: message }
@@ -131,9 +143,15 @@ function keepFailure(parts: ContainerParts, record: ContainerRecord, error: unkn
   parts.store.update(transition(record, failed));
 }
 
-function exitCodeOf(error: unknown, message: string): number {
-  if (!(error instanceof EngineError)) return 128;
-  if (/executable file not found|no such file or directory/.test(message)) return 127;
-  if (/permission denied|is a directory/.test(message)) return 126;
-  return 128;
+/** Starts a container whose turn has come by its restart policy; nobody is there to be told of a failure. */
+export async function restartDelayed(parts: ContainerParts, id: string): Promise<void> {
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.get(id);
+  if (record?.state.kind !== 'restarting' || parts.closing.aborted) return;
+  try {
+    await runContainer(parts, { ...record, restartCount: record.restartCount + 1 });
+  } catch (error) {
+    parts.log.warn('cannot restart a container', { id, error: messageOf(error) });
+    parts.waits.exited(id, { exitCode: lastRun(parts.store.get(id)?.state ?? record.state)?.exitCode ?? 0 });
+  }
 }

@@ -1,16 +1,9 @@
-import {
-  conflict,
-  EngineError,
-  internal,
-  invalid,
-  isSystemError,
-  messageOf,
-  notModified,
-} from '#/base/errors.ts';
+import { conflict, EngineError, internal, invalid, isKind, messageOf, notModified } from '#/base/errors.ts';
 import { isKernelSignal, signalNumber } from '#/base/signals.ts';
+import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
-import { type ContainerRecord, isAlive, transition } from './model.ts';
-import type { ContainerParts } from './parts.ts';
+import { type ContainerRecord, isAlive, isSameRun, transition } from './model.ts';
+import { type ContainerParts, runtimeOf } from './parts.ts';
 import { runContainer } from './start.ts';
 
 /** How to stop; what is undefined comes from the container's config. */
@@ -91,7 +84,7 @@ async function endRun(
   try {
     if (!isRunning(parts, record)) return;
     sendSignal(parts, record, signal);
-    if (record.state.kind === 'paused') await parts.runtimeOf(record).resume(id);
+    if (record.state.kind === 'paused') await runtimeOf(parts, record).oci.resume(id);
     if (await within(exit, timeout < 0 ? undefined : timeout * 1000)) return;
     sendSignal(parts, record, 9);
     if (!(await within(exit, killPatience))) {
@@ -107,13 +100,7 @@ async function endRun(
 /** Whether the run that `record` describes is still going on. */
 function isRunning(parts: ContainerParts, { id, state }: ContainerRecord): boolean {
   const now = parts.store.get(id)?.state;
-  return (
-    now !== undefined &&
-    isAlive(now) &&
-    isAlive(state) &&
-    now.pid === state.pid &&
-    now.startedAt === state.startedAt
-  );
+  return now !== undefined && isSameRun(now, state);
 }
 
 function stopSignal(name: string, what: string): number {
@@ -152,15 +139,13 @@ async function kill(parts: ContainerParts, ref: string, signalText: string): Pro
   const signal = signalText === '' ? 9 : signalNumber(signalText);
   if (!isKernelSignal(signal)) throw invalid(`the linux daemon does not support signal ${signalText}`);
   const { id } = parts.store.find(ref);
-  const ended = new AbortController();
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   if (!isAlive(record.state)) throw notRunning(id);
   const ends = signal === 9 || signal === stopSignalOf(record);
   if (ends) parts.store.update({ ...record, manuallyStopped: true });
   sendSignal(parts, record, signal);
-  if (record.state.kind === 'paused' && ends) await parts.runtimeOf(record).resume(id);
-  ended.abort();
+  if (record.state.kind === 'paused' && ends) await runtimeOf(parts, record).oci.resume(id);
   parts.events.publish({
     type: 'container',
     action: 'kill',
@@ -174,13 +159,13 @@ function stopSignalOf({ spec }: ContainerRecord): number {
 }
 
 /** To the process itself, if it is still the one that was started: a pid can be given to another. */
-function sendSignal(parts: ContainerParts, { id, state }: ContainerRecord, signal: number): void {
-  if (!isAlive(state)) throw notRunning(id);
+function sendSignal(parts: ContainerParts, record: ContainerRecord, signal: number): void {
+  if (!isAlive(record.state)) throw notRunning(record.id);
   try {
-    parts.signal({ pid: state.pid, startTime: state.startTime }, signal);
+    runtimeOf(parts, record).oci.kill(record.state.init, signal);
   } catch (error) {
     // It has ended by itself; the exit is on its way.
-    if (!isSystemError(error, 'ESRCH')) throw error;
+    if (!isKind(error, 'conflict')) throw error;
   }
 }
 
@@ -198,7 +183,7 @@ export async function pauseContainer(parts: ContainerParts, ref: string): Promis
   if (record.state.kind === 'restarting')
     throw conflict(`Container ${id} is restarting, wait until the container is running`);
   if (record.state.kind !== 'running') throw notRunning(id);
-  await parts.runtimeOf(record).pause(id);
+  await runtimeOf(parts, record).oci.pause(id);
   const paused = parts.store.update(transition(record, { ...record.state, kind: 'paused' }));
   parts.events.publish({
     type: 'container',
@@ -213,11 +198,28 @@ export async function unpauseContainer(parts: ContainerParts, ref: string): Prom
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   if (record.state.kind !== 'paused') throw internal(`Container ${id} is not paused`);
-  await parts.runtimeOf(record).resume(id);
+  await runtimeOf(parts, record).oci.resume(id);
   const running = parts.store.update(transition(record, { ...record.state, kind: 'running' }));
   parts.events.publish({
     type: 'container',
     action: 'unpause',
     actor: { id, attributes: attributesOf(running) },
   });
+}
+
+/** Kills a container's first process and waits until it is gone; for a caller that holds the lock. */
+export async function killAndWait(parts: ContainerParts, record: ContainerRecord): Promise<ContainerExit> {
+  if (!isAlive(record.state)) throw notRunning(record.id);
+  sendSignal(parts, record, 9);
+  if (record.state.kind === 'paused') await runtimeOf(parts, record).oci.resume(record.id);
+  const signal = AbortSignal.timeout(killPatience);
+  try {
+    return await parts.exits.wait(record.id, { monitor: record.state.monitor, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw internal(
+      `cannot kill container ${record.id}: its process did not end within ${killPatience / 1000} s of SIGKILL`,
+      error,
+    );
+  }
 }

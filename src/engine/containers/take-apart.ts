@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { internal, isKind, messageOf } from '#/base/errors.ts';
+import { internal, messageOf } from '#/base/errors.ts';
 import { attributesOf } from './attributes.ts';
 import { type ContainerRecord, lastRun, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
@@ -40,25 +40,8 @@ export async function takeApart(
   parts.attachments.abandon(id);
   parts.networks.forget(record);
   if (parts.snapshots.exists(id)) await parts.snapshots.remove(id);
-  await releaseVolumes(parts, id, { remove: volumes });
+  await parts.volumes.giveBack(id, { remove: volumes });
   rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
   parts.store.delete(id);
-}
-
-async function releaseVolumes(
-  parts: ContainerParts,
-  id: string,
-  { remove }: { remove: boolean },
-): Promise<void> {
-  for (const volume of parts.volumes.usedBy(id)) {
-    parts.volumes.unref(volume.name, id);
-    const anonymous = volume.labels !== null && Object.hasOwn(volume.labels, parts.anonymousVolumeLabel);
-    if (!remove || !anonymous || parts.volumes.users(volume.name).length > 0) continue;
-    try {
-      await parts.removeVolume(volume.name);
-    } catch (error) {
-      // Another container took it into use meanwhile.
-      if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error;
-    }
-  }
+  await parts.images.containerRemoved(record.imageId);
 }

@@ -29,6 +29,12 @@ export function validateCreate(config: ContainerConfig, host: HostConfig, facts:
   return checkResources(host, facts);
 }
 
+/** Checks changed limits and policy of a container; returns warnings. */
+export function validateUpdate(host: HostConfig, facts: RequestFacts): string[] {
+  checkRestartPolicy(host.RestartPolicy, false);
+  return checkResources(host, facts);
+}
+
 function checkConfig(config: ContainerConfig): void {
   if (config.WorkingDir !== '' && !config.WorkingDir.startsWith('/')) {
     throw invalid(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);

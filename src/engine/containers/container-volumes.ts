@@ -1,0 +1,92 @@
+import { isKind, notFound } from '#/base/errors.ts';
+import type { Volume } from '#/storage/volumes/volume.ts';
+import { anonymousLabel, type VolumeStore } from '#/storage/volumes.ts';
+import type { Events } from '../events.ts';
+import type { PlannedMount } from './mount-plan.ts';
+
+type PlannedVolume = Extract<PlannedMount, { kind: 'volume' }>;
+
+/** The volumes of containers: made or found when a container is, given back when it goes. */
+export class ContainerVolumes {
+  readonly #store: VolumeStore;
+  readonly #events: Events;
+
+  constructor({ store, events }: { store: VolumeStore; events: Events }) {
+    this.#store = store;
+    this.#events = events;
+  }
+
+  /** Takes the volume of a planned mount into use, making it if there is none of its name. */
+  async use(containerId: string, planned: PlannedVolume): Promise<Volume> {
+    if (planned.driver !== 'local')
+      throw notFound(
+        `error looking up volume plugin ${planned.driver}: plugin "${planned.driver}" not found`,
+      );
+    const { volume, created } = await this.#store.create({
+      name: planned.name,
+      labels: planned.name === '' || Object.keys(planned.labels).length > 0 ? planned.labels : null,
+      options: Object.keys(planned.driverOptions).length > 0 ? planned.driverOptions : null,
+    });
+    this.#store.ref(volume.name, containerId);
+    if (created) this.#publish('create', volume.name, { driver: 'local' });
+    return volume;
+  }
+
+  /** Makes a volume ready for a run and says where it is. */
+  async mount(
+    name: string,
+    { containerId, destination, readOnly }: { containerId: string; destination: string; readOnly: boolean },
+  ): Promise<string> {
+    const path = await this.#store.mount(name, containerId);
+    const attributes = {
+      container: containerId,
+      destination,
+      driver: 'local',
+      propagation: '',
+      'read/write': String(!readOnly),
+    };
+    this.#publish('mount', name, attributes);
+    return path;
+  }
+
+  /** Where the volume is, ready to be filled. */
+  async prepare(name: string, containerId: string): Promise<string> {
+    return this.#store.mount(name, containerId);
+  }
+
+  /** The run is over. */
+  async unmount(name: string, containerId: string): Promise<void> {
+    await this.#store.unmount(name, containerId);
+  }
+
+  /** As `unmount`, with the event that belongs to a run. */
+  async endRun(name: string, containerId: string): Promise<void> {
+    await this.#store.unmount(name, containerId);
+    this.#publish('unmount', name, { container: containerId, driver: 'local' });
+  }
+
+  /** Gives back what a container has; with `remove` its anonymous volumes go if nobody else has them. */
+  async giveBack(containerId: string, { remove }: { remove: boolean }): Promise<void> {
+    for (const volume of this.#store.list()) {
+      if (!this.#store.users(volume.name).includes(containerId)) continue;
+      this.#store.unref(volume.name, containerId);
+      if (remove && volume.labels !== null && Object.hasOwn(volume.labels, anonymousLabel))
+        await this.#removeUnused(volume.name);
+    }
+  }
+
+  async #removeUnused(name: string): Promise<void> {
+    try {
+      await this.#store.remove(name);
+    } catch (error) {
+      // Another container has it, or somebody else removed it meanwhile.
+      if (isKind(error, 'conflict') || isKind(error, 'notFound')) return;
+      throw error;
+    }
+    this.#publish('destroy', name, { driver: 'local' });
+  }
+
+  #publish(action: string, name: string, attributes: Record<string, string>): void {
+    this.#events.publish({ type: 'volume', action, actor: { id: name, attributes } });
+  }
+}

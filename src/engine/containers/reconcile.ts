@@ -1,0 +1,137 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { isFullId } from '#/base/ids.ts';
+import { isAlive as isProcessAlive } from '#/kernel/proc.ts';
+import type { ContainerExit } from '#/runtime/exit-watcher.ts';
+import { undoIncomplete } from './create.ts';
+import { endRunLocked, followExit } from './exit.ts';
+import { type ContainerRecord, isAlive, lastRun, transition } from './model.ts';
+import { dropMountPoint } from './mount-point.ts';
+import { type ContainerParts, runtimeOf } from './parts.ts';
+import { releaseRun } from './release.ts';
+import { shouldStartAtBoot } from './restart-policy.ts';
+import { startContainer } from './start.ts';
+import { removeLocked } from './take-apart.ts';
+
+/** What stands for the exit code of a run whose end nobody saw: the machine went down. */
+const unseenExitCode = 255;
+
+/** The containers whose processes still run, to be known before their networks are looked at. */
+export function liveContainers(parts: ContainerParts): Set<string> {
+  return new Set(
+    parts.store
+      .all()
+      .filter(isRunning)
+      .map(({ id }) => id),
+  );
+}
+
+function isRunning({ state }: ContainerRecord): boolean {
+  return isAlive(state) && isProcessAlive(state.init.pid, state.init.startTime);
+}
+
+/**
+ * Makes rows and kernel agree when the daemon starts: takes over what runs, handles exits that were missed, finishes
+ * removals, undoes starts and creations that were cut off, and removes what belongs to nobody.
+ */
+export async function reconcileContainers(parts: ContainerParts): Promise<void> {
+  await undoIncomplete(parts);
+  for (const { id } of parts.store.all()) {
+    using _held = await parts.locks.acquire(id);
+    const record = parts.store.get(id);
+    if (record !== undefined) await reconcileOne(parts, record);
+  }
+  removeOrphans(parts);
+}
+
+async function reconcileOne(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  const { id, state } = record;
+  switch (state.kind) {
+    case 'running':
+    case 'paused':
+      if (isRunning(record)) await takeOver(parts, record);
+      else await endRunLocked(parts, record, parts.exits.read(id) ?? unseenExit());
+      return;
+    case 'removing':
+      await removeLocked(parts, record, { volumes: false });
+      return;
+    case 'restarting':
+      if (existsSync(parts.dirs.runOf(id))) await undoStart(parts, record);
+      parts.restarts.schedule(record);
+      return;
+    case 'creating':
+    case 'created':
+    case 'exited':
+    case 'dead':
+      if (existsSync(parts.dirs.runOf(id))) await undoStart(parts, record);
+      return;
+    default:
+      state satisfies never;
+  }
+}
+
+async function takeOver(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  const { id, state, spec } = record;
+  if (!isAlive(state)) return;
+  for (const point of spec.mounts) {
+    if (point.Type === 'volume') await parts.volumes.prepare(point.Name ?? '', id);
+  }
+  // The daemon can have died between freezing and noting it.
+  const paused = (await runtimeOf(parts, record).oci.state(id))?.status === 'paused';
+  const kind = paused ? 'paused' : 'running';
+  const current = state.kind === kind ? record : parts.store.update(transition(record, { ...state, kind }));
+  followExit(parts, current);
+}
+
+function unseenExit(): ContainerExit {
+  return { exitCode: unseenExitCode, finishedAt: new Date(), lost: true };
+}
+
+/** How long the monitor of a start that is undone may take to note the end. Milliseconds. */
+const monitorPatience = 5_000;
+
+/** A start that was cut off: nobody was told that it succeeded, so it is taken back. */
+async function undoStart(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  const { id } = record;
+  const { oci } = runtimeOf(parts, record);
+  const known = oci.knows(id);
+  await oci.delete(id);
+  if (known) {
+    const signal = AbortSignal.timeout(monitorPatience);
+    await parts.exits.wait(id, { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+  await releaseRun(parts, record);
+}
+
+/** Folders of runs and exit codes of containers that have no row. */
+function removeOrphans(parts: ContainerParts): void {
+  for (const id of foldersIn(parts.dirs.runs)) {
+    if (parts.store.get(id) !== undefined) continue;
+    dropMountPoint(parts.dirs.rootfsOf(id));
+    rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
+  }
+  for (const id of foldersIn(parts.dirs.exits)) {
+    const state = parts.store.get(id)?.state;
+    if (state === undefined || !isAlive(state)) rmSync(parts.dirs.exitFileOf(id), { force: true });
+  }
+}
+
+function foldersIn(path: string): string[] {
+  return readdirSync(path).filter(isFullId);
+}
+
+/** Starts the containers that their restart policy wants up when the daemon comes up. */
+export async function startAtBoot(parts: ContainerParts): Promise<void> {
+  for (const record of parts.store.all().toReversed()) {
+    if (record.state.kind !== 'exited') continue;
+    const policy = record.spec.hostConfig.RestartPolicy;
+    const exitCode = lastRun(record.state)?.exitCode ?? 0;
+    if (!shouldStartAtBoot({ ...record, policy, exitCode })) continue;
+    try {
+      await startContainer(parts, record.id);
+    } catch (error) {
+      parts.log.error('cannot start a container at boot', { id: record.id, error });
+    }
+  }
+}
