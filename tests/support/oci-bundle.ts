@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,13 @@ import { makeBusyboxRoot } from './busybox.ts';
 
 /** Below this every cgroup of a test run lies, so that runs that go on at the same time do not meet. */
 const cgroupParent = `/skiff-test-${process.ppid}-${process.pid}-${newId().slice(0, 6)}`;
+
+/** How a container ended. */
+export interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** A folder with a busybox root file system and everything else that containers of a test need; removed at the end. */
 export class RuntimeFixture implements Disposable {
@@ -36,6 +43,19 @@ export class RuntimeFixture implements Disposable {
     const input = this.specInput({ cgroupsPath: `${cgroupParent}/${id}`, ...change }, process);
     writeFileSync(join(bundle, 'config.json'), specJson(buildSpec(input, this.host)));
     return { id, bundle };
+  }
+
+  /** Runs a container with crun alone until it ends. */
+  run(change: Partial<SpecInput> = {}, process: Partial<ProcessInput> = {}): Ended {
+    const { id, bundle } = this.bundle(change, process);
+    const args = [`--root=${this.runtimeRoot}`, 'run', '--bundle', bundle, id];
+    const { status, stdout, stderr } = spawnSync('crun', args, { encoding: 'utf8' });
+    return { exitCode: status ?? -1, stdout, stderr };
+  }
+
+  /** Runs a line of shell in a container. */
+  shell(line: string, change: Partial<SpecInput> = {}, process: Partial<ProcessInput> = {}): Ended {
+    return this.run(change, { args: ['sh', '-c', line], ...process });
   }
 
   /** What a plain `docker run busybox` would ask for. */
