@@ -60,7 +60,7 @@ test('parseImageConfig: drops the trailing zeros of a time as Go does', () => {
 
 test('parseImageConfig: refuses what is not an image configuration', () => {
   const wrong: readonly (readonly [object, RegExp])[] = [
-    [{}, /no rootfs/],
+    [{}, /no RootFS key/],
     [{ rootfs: { type: 'squash' } }, /unsupported type "squash"/],
     [{ rootfs: { diff_ids: ['x'] } }, /diff_ids\[0\]: not a digest/],
     [{ rootfs: {}, created: 'yesterday' }, /not a time/],

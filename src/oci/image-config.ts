@@ -1,5 +1,6 @@
+import { invalid } from '#/base/errors.ts';
 import { readDigest } from './descriptor.ts';
-import { type Digest } from './digest.ts';
+import type { Digest } from './digest.ts';
 import { type Field, parseJson } from './json.ts';
 import { maxLayers } from './manifest.ts';
 
@@ -73,7 +74,7 @@ const maxEntries = 10_000;
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   const document = parseJson(bytes, { what: 'image config', maxBytes: maxConfigBytes });
   const rootfs = document.get('rootfs');
-  if (!rootfs.isPresent) throw document.error('no rootfs: this is not the configuration of an image');
+  if (!rootfs.isPresent) throw invalid('invalid image JSON, no RootFS key');
   const type = text(rootfs.get('type'));
   if (type !== '' && type !== 'layers') throw rootfs.error(`unsupported type ${JSON.stringify(type)}`);
   return {
