@@ -1,5 +1,6 @@
 import { internal, invalid } from '#/base/errors.ts';
 import type { Filters } from '#/wire/filters.ts';
+import { checkFilterNames, hasLabels, matchesName } from '../filters.ts';
 import { type ContainerRecord, isAlive, lastRun } from './model.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -22,7 +23,7 @@ export interface ListFacts {
   readonly healthOf: (record: ContainerRecord) => string;
 }
 
-const known: ReadonlySet<string> = new Set([
+const known: readonly string[] = [
   'ancestor',
   'before',
   'exited',
@@ -38,7 +39,7 @@ const known: ReadonlySet<string> = new Set([
   'since',
   'status',
   'volume',
-]);
+];
 const statuses: readonly string[] = [
   'created',
   'running',
@@ -59,7 +60,7 @@ export function listContainers(
   facts: ListFacts,
 ): ContainerRecord[] {
   const filters: Filters = options.filters ?? new Map();
-  for (const name of filters.keys()) if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
+  checkFilterNames(filters, known);
   const limit = options.limit ?? 0;
   const stopped = options.all === true || limit > 0 || filters.has('status');
   const predicates = predicatesOf(filters, facts);
@@ -96,8 +97,11 @@ function predicatesOf(filters: Filters, facts: ListFacts): Predicate[] {
   const published = (filters.get('publish') ?? []).map((value) => parsePortFilter('publish', value));
   const exposed = (filters.get('expose') ?? []).map((value) => parsePortFilter('expose', value));
   return [
-    ...any('id', (record, value) => matches(value, record.id)),
-    ...any('name', (record, value) => matches(value, `/${record.name}`) || matches(value, record.name)),
+    ...any('id', (record, value) => matchesName(value, record.id)),
+    ...any(
+      'name',
+      (record, value) => matchesName(value, `/${record.name}`) || matchesName(value, record.name),
+    ),
     ...any('status', (record, value) => record.state.kind === value),
     ...any('health', (record, value) => facts.healthOf(record) === value),
     ...any('isolation', (record, value) => record.spec.hostConfig.Isolation === value),
@@ -125,8 +129,7 @@ function predicatesOf(filters: Filters, facts: ListFacts): Predicate[] {
     ...any('expose', (record) =>
       Object.keys(record.spec.config.ExposedPorts ?? {}).some((port) => exposed.some((range) => range(port))),
     ),
-    (record) =>
-      (filters.get('label') ?? []).every((label) => hasLabel(record.spec.config.Labels ?? {}, label)),
+    (record) => hasLabels(filters, record.spec.config.Labels),
   ];
 }
 
@@ -152,14 +155,6 @@ function rangeOf(filters: Filters, store: ContainerStore): Predicate {
     since.every((other) => record.created > other.created);
 }
 
-/** `key` or `key=value`. */
-export function hasLabel(labels: Readonly<Record<string, string>>, label: string): boolean {
-  const at = label.indexOf('=');
-  if (at < 0) return Object.hasOwn(labels, label);
-  const key = label.slice(0, at);
-  return Object.hasOwn(labels, key) && labels[key] === label.slice(at + 1);
-}
-
 /** `80`, `80/udp`, `8000-8010/tcp`, matched with the container's port. */
 function parsePortFilter(name: string, value: string): (port: string) => boolean {
   const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(value);
@@ -176,23 +171,4 @@ function parsePortFilter(name: string, value: string): (port: string) => boolean
     const [number = '', kind = 'tcp'] = port.split('/');
     return kind === protocol && Number(number) >= first && Number(number) <= last;
   };
-}
-
-/**
- * Docker matches ids and names by regular expression. Go's run in linear time, V8's may not: a pattern that could take
- * long (long itself, a repeated group, back references, many repetitions) is taken literally.
- */
-function matches(pattern: string, text: string): boolean {
-  if (text === pattern) return true;
-  const risky =
-    pattern.length > 128 ||
-    /[)][*+?{]|\\[1-9k]|\(\?/.test(pattern) ||
-    (pattern.match(/[*+{]/g) ?? []).length > 3;
-  if (risky) return text.includes(pattern);
-  try {
-    return new RegExp(pattern).test(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
-  }
 }

@@ -1,8 +1,6 @@
-import { invalid, isKind } from '#/base/errors.ts';
-import { parseTimestamp } from '#/base/timestamp.ts';
+import { isKind } from '#/base/errors.ts';
 import type { Filters } from '#/wire/filters.ts';
-
-import { hasLabel } from './list.ts';
+import { checkFilterNames, prunesLabels, untilFilter } from '../filters.ts';
 import type { ContainerRecord } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import { removeContainer } from './remove.ts';
@@ -27,27 +25,15 @@ export async function pruneContainers(
       if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error;
     }
   }
-  parts.events.publish({
-    type: 'container',
-    action: 'prune',
-    actor: { id: '', attributes: { reclaimed: String(reclaimed) } },
-  });
+  const attributes = { reclaimed: String(reclaimed) };
+  parts.events.publish({ type: 'container', action: 'prune', actor: { id: '', attributes } });
   return { deleted, reclaimed };
 }
 
 function pruneFilter(filters: Filters): (record: ContainerRecord) => boolean {
-  for (const name of filters.keys()) {
-    if (!['label', 'label!', 'until'].includes(name)) throw invalid(`invalid filter '${name}'`);
-  }
-  const until = filters.get('until') ?? [];
-  if (until.length > 1) throw invalid('more than one until filter specified');
-  const limit = until[0] === undefined ? undefined : parseTimestamp(until[0], Date.now());
-  return ({ created, spec }) => {
-    const labels = spec.config.Labels ?? {};
-    return (
-      (limit === undefined || BigInt(Date.parse(created)) * 1_000_000n < limit) &&
-      (filters.get('label') ?? []).every((label) => hasLabel(labels, label)) &&
-      !(filters.get('label!') ?? []).some((label) => hasLabel(labels, label))
-    );
-  };
+  checkFilterNames(filters, ['label', 'label!', 'until']);
+  const until = untilFilter(filters);
+  return ({ created, spec }) =>
+    (until === undefined || BigInt(Date.parse(created)) * 1_000_000n < until) &&
+    prunesLabels(filters, spec.config.Labels);
 }
