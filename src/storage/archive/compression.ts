@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { invalid } from '#/base/errors.ts';
 
@@ -81,26 +81,17 @@ async function* inflated(
   compression: 'gzip' | 'zstd',
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const inflate = compression === 'gzip' ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
-  const input = Readable.from(source, { objectMode: false, highWaterMark: chunkSize });
-  let sourceError: unknown;
-  input.once('error', (error) => {
-    sourceError = error;
-    inflate.destroy(error);
-  });
   try {
-    for await (const chunk of input.pipe(inflate)) yield chunk as Buffer;
+    for await (const chunk of through(source, inflate)) yield chunk as Buffer;
   } catch (error) {
-    if (error === sourceError || !isZlibError(error)) throw error;
+    if (!isZlibError(error)) throw error;
     throw invalid(`Cannot read archive: damaged ${compression} data (${error.message})`, error);
-  } finally {
-    inflate.destroy();
-    input.destroy();
   }
 }
 
 function isZlibError(error: unknown): error is Error {
   // Z_DATA_ERROR, Z_BUF_ERROR, ZSTD_error_…
-  return error instanceof Error && 'code' in error && /^(?:ERR_)?Z/.test(String(error.code));
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z');
 }
 
 /** Compresses a stream. Deflating runs in the thread pool. */
@@ -109,8 +100,14 @@ export function compress(
   compression: Compression,
 ): AsyncIterable<Uint8Array> {
   if (compression === 'none') return source;
-  const deflate = compression === 'gzip' ? createGzip({ chunkSize }) : createZstdCompress({ chunkSize });
-  const input = Readable.from(source, { objectMode: false });
-  input.once('error', (error) => deflate.destroy(error));
-  return input.pipe(deflate);
+  return through(
+    source,
+    compression === 'gzip' ? createGzip({ chunkSize }) : createZstdCompress({ chunkSize }),
+  );
+}
+
+/** The output of `transform`. Failures on either side reach whoever reads it; the source is closed when nobody does. */
+function through<T extends Duplex>(source: AsyncIterable<Uint8Array>, transform: T): T {
+  pipeline(source, transform, () => {});
+  return transform;
 }

@@ -31,7 +31,7 @@ const readSize = 1024 * 1024;
 export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): Promise<Unpacked> {
   const file = createReadStream(job.path, { highWaterMark: readSize });
   const hash = createHash('sha256');
-  const { compression, bytes } = await decompress(counted(file, control.onProgress));
+  const { compression, bytes } = await decompress(watched(file, control));
   const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };
   if (compression === 'none' && algorithmOf(job.digest) === 'sha256') {
     return { ...(await extractTar(bytes, options)), diffId: job.digest };
@@ -40,12 +40,13 @@ export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): P
   return { ...result, diffId: parseDigest(`sha256:${hash.digest('hex')}`) };
 }
 
-async function* counted(
+async function* watched(
   source: AsyncIterable<Uint8Array>,
-  onProgress: ((bytes: number) => void) | undefined,
+  { signal, onProgress }: UnpackControl,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let count = 0;
   for await (const chunk of source) {
+    signal?.throwIfAborted();
     yield chunk;
     count += chunk.length;
     onProgress?.(count);
