@@ -130,7 +130,11 @@ const libraries = new Map<string | null, Library>();
 function load(name: string | null): Library {
   let library = libraries.get(name);
   if (library === undefined) {
-    library = koffi.load(name);
+    try {
+      library = koffi.load(name);
+    } catch (error) {
+      throw new Error(`cannot load the shared library "${name}"`, { cause: error });
+    }
     libraries.set(name, library);
   }
   return library;

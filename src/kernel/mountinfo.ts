@@ -61,11 +61,11 @@ function parseLine(line: string): MountInfo {
     tags: words.slice(6, dash),
     type: unescapeOctal(type),
     source: unescapeOctal(source),
-    superOptions: superOptions === undefined ? [] : unescapeOctal(superOptions).split(','),
+    superOptions: superOptions === undefined ? [] : superOptions.split(',').map(unescapeOctal),
   };
 }
 
-/** The kernel writes space, tab, newline, backslash and "#" as \ and three octal digits. */
+/** The kernel writes space, tab, newline, backslash, "#" and, in an option, a comma as \ and three octal digits. */
 function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

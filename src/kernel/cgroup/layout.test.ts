@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type MountInfo, parseMountInfo } from '../mountinfo.ts';
+import {
+  type CgroupLayout,
+  cgroupDirs,
+  controllerDirectory,
+  detectCgroups,
+  mountLeftoverControllers,
+} from './layout.ts';
+
+function mountsOf(text: string): MountInfo[] {
+  return parseMountInfo(text);
+}
+
+test('detectCgroups: a v1 host, with controllers that share a hierarchy', () => {
+  const layout = detectCgroups(
+    mountsOf(
+      '30 25 0:26 / /sys/fs/cgroup ro,nosuid shared:5 - tmpfs tmpfs ro,mode=755\n' +
+        '31 30 0:27 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup rw,xattr,release_agent=/x,name=systemd\n' +
+        '32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct\n' +
+        '33 30 0:28 / /elsewhere rw shared:7 - cgroup cgroup rw,cpu,cpuacct\n',
+    ),
+  );
+  assert.deepEqual(layout, {
+    mode: 'v1',
+    v1: new Map([
+      ['name=systemd', '/sys/fs/cgroup/systemd'],
+      ['cpu', '/sys/fs/cgroup/cpu,cpuacct'],
+      ['cpuacct', '/sys/fs/cgroup/cpu,cpuacct'],
+    ]),
+    v2: undefined,
+    v2Controllers: [],
+  });
+  assert.deepEqual(cgroupDirs(layout, '/skiff/x'), [
+    '/sys/fs/cgroup/systemd/skiff/x',
+    '/sys/fs/cgroup/cpu,cpuacct/skiff/x',
+  ]);
+});
+
+test('detectCgroups: v2 and hybrid tell what v2 owns', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup2-'));
+  writeFileSync(join(dir, 'cgroup.controllers'), 'cpu io memory\n');
+  const unified = `40 25 0:30 / ${dir} rw - cgroup2 cgroup2 rw\n`;
+  const v2 = detectCgroups(mountsOf(unified));
+  assert.deepEqual([v2.mode, v2.v2, v2.v2Controllers], ['v2', dir, ['cpu', 'io', 'memory']]);
+  assert.deepEqual(controllerDirectory(v2, 'blkio', '/a'), { version: 2, directory: `${dir}/a` });
+  assert.deepEqual(controllerDirectory(v2, 'cpuacct', '/a'), { version: 2, directory: `${dir}/a` });
+  assert.equal(controllerDirectory(v2, 'pids', '/a'), undefined);
+  const hybrid = detectCgroups(mountsOf(`${unified}41 25 0:31 / /v1/pids rw - cgroup cgroup rw,pids\n`));
+  assert.equal(hybrid.mode, 'hybrid');
+  assert.deepEqual(controllerDirectory(hybrid, 'pids', '/a'), { version: 1, directory: '/v1/pids/a' });
+  assert.deepEqual(controllerDirectory(hybrid, 'memory', '/a'), { version: 2, directory: `${dir}/a` });
+  assert.equal(controllerDirectory(hybrid, 'cpuacct', '/a'), undefined);
+  rmSync(dir, { recursive: true });
+});
+
+test('detectCgroups: no cgroups at all is an error', () => {
+  assert.throws(() => detectCgroups([]), /no cgroup file system/);
+});
+
+test('cgroupDirs: refuses paths that leave the hierarchy or name its root', () => {
+  const layout = detectCgroups();
+  for (const path of ['', '/', 'a', '/a/../..', '/a//b', '/a/', '/../a', '/a/./b', '/a\0b']) {
+    assert.throws(() => cgroupDirs(layout, path), { kind: 'invalid' }, JSON.stringify(path));
+  }
+});
+
+test('mountLeftoverControllers: v1 gets what v2 owned, and the undo takes it back', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  const before = detectCgroups();
+  // perf_event can be mounted on every host, whoever owns it; then whatever this host has left.
+  const leftover = [...new Set(['perf_event', ...(before.mode === 'hybrid' ? before.v2Controllers : [])])];
+  mkdirSync(join(dir, 'perf_event'));
+  {
+    using _mounts = mountLeftoverControllers({ ...before, mode: 'hybrid', v2Controllers: leftover }, dir);
+    const during = detectCgroups();
+    assert.deepEqual(during.mode === 'hybrid' ? during.v2Controllers : [], []);
+    for (const name of leftover) {
+      assert.ok(during.v1.has(name), name);
+      assert.ok(existsSync(join(dir, name, 'cgroup.procs')), name);
+    }
+  }
+  assert.deepEqual(readdirSync(dir), ['perf_event'], 'only the directory that was there before');
+  assert.deepEqual(readdirSync(join(dir, 'perf_event')), []);
+  assert.deepEqual(detectCgroups().v1, before.v1);
+  rmSync(dir, { recursive: true });
+});
+
+test('mountLeftoverControllers: does nothing where one version has everything', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  for (const mode of ['v1', 'v2'] as const) {
+    mountLeftoverControllers({ ...detectCgroups(), mode, v2Controllers: ['cpu'] }, dir)[Symbol.dispose]();
+  }
+  assert.deepEqual(readdirSync(dir), []);
+  rmSync(dir, { recursive: true });
+});
+
+test('mountLeftoverControllers: a failure takes back what was mounted before it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  const { v1 } = detectCgroups();
+  const layout: CgroupLayout = {
+    mode: 'hybrid',
+    v1,
+    v2: undefined,
+    v2Controllers: [...v1.keys()]
+      .filter((name) => !name.includes('='))
+      .slice(0, 1)
+      .concat('nonesuch'),
+  };
+  assert.throws(() => mountLeftoverControllers(layout, dir), { code: 'EINVAL', path: join(dir, 'nonesuch') });
+  assert.deepEqual(readdirSync(dir), []);
+  rmSync(dir, { recursive: true });
+});
