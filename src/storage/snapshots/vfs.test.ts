@@ -1,0 +1,4 @@
+import { snapshotterContract } from './snapshotter.contract.ts';
+import { openVfs } from './vfs.ts';
+
+snapshotterContract('vfs', openVfs);
