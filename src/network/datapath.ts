@@ -56,6 +56,11 @@ export class Datapath implements Disposable {
     allowLoopbackAddresses(name);
   }
 
+  /** Tells whether there is a link of that name, of whatever kind. */
+  hasLink(name: string): boolean {
+    return this.#host.linkByName(name) !== undefined;
+  }
+
   /** The first IPv4 address of a bridge that exists already. */
   bridgeAddress(name: string): string | undefined {
     const link = this.#host.linkByName(name);
@@ -153,18 +158,6 @@ export function setDefaultRoute({ sandbox, gateway, ...route }: DefaultRoute): v
   inNetns(sandbox, () => {
     using inside = Rtnetlink.open();
     inside.replaceRoute({ gateway, device: indexOf(inside, route.interface) });
-  });
-}
-
-/** Takes a container's default route away; it may have lost it already together with the interface. */
-export function dropDefaultRoute(sandbox: string, gateway: string): void {
-  inNetns(sandbox, () => {
-    using inside = Rtnetlink.open();
-    try {
-      inside.deleteRoute({ gateway });
-    } catch (error) {
-      if (!isSystemError(error, 'ESRCH')) throw error;
-    }
   });
 }
 

@@ -108,6 +108,10 @@ export class NetworkStore {
     this.#sql.insertPort.run(endpointId, port.protocol, port.hostIp, port.hostPort, port.containerPort);
   }
 
+  deletePort({ protocol, hostIp, hostPort }: PublishedPort): void {
+    this.#sql.deletePort.run(protocol, hostPort, hostIp);
+  }
+
   /** A published port that contradicts `hostIp`: on the same address, or one of the two on all addresses. */
   portInConflict(protocol: Protocol, hostIp: string, hostPort: number): PublishedPort | undefined {
     const row = this.#sql.portInConflict.get(protocol, hostPort, hostIp, hostIp);
@@ -161,6 +165,7 @@ const statements = {
   portsOf:
     'SELECT * FROM published_port WHERE endpoint_id = ? ORDER BY container_port, protocol, host_ip, host_port',
   insertPort: 'INSERT INTO published_port VALUES (?, ?, ?, ?, ?)',
+  deletePort: 'DELETE FROM published_port WHERE protocol = ? AND host_port = ? AND host_ip = ?',
   portInConflict: `SELECT * FROM published_port
     WHERE protocol = ? AND host_port = ? AND (host_ip = ? OR host_ip = '0.0.0.0' OR ? = '0.0.0.0') LIMIT 1`,
   forwarding: 'SELECT boot_id FROM forwarding',
