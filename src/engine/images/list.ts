@@ -1,0 +1,109 @@
+import { parseTimestamp } from '#/base/timestamp.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { familiarName, familiarString, type Reference } from '#/oci/reference.ts';
+import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { Filters } from '#/wire/filters.ts';
+import type { ImageSummary } from '#/wire/images.ts';
+import { booleanFilter, checkFilterNames, hasLabels } from '../filters.ts';
+import { compileGlob } from '../glob.ts';
+import type { ImageUsers } from './users.ts';
+
+/** What a listing asks for; Docker's parameters of the same names. */
+export interface ImageListOptions {
+  /** Also images without a name that others were made from. */
+  readonly all?: boolean;
+  readonly filters: Filters;
+  readonly sharedSize?: boolean;
+}
+
+/** When an image was made, in nanoseconds since 1970; undefined if it does not say. */
+export function createdAt({ config }: ImageRecord): bigint | undefined {
+  return config.created === undefined ? undefined : parseTimestamp(config.created, 0);
+}
+
+/** The images that the options ask for, newest first. */
+export function listImages(parts: ImageParts, users: ImageUsers, options: ImageListOptions): ImageSummary[] {
+  const { filters } = options;
+  checkFilterNames(filters, ['dangling', 'label', 'before', 'since', 'reference', 'until']);
+  const dangling = filters.has('dangling') ? booleanFilter(filters, 'dangling', false) : undefined;
+  const inRange = rangeOf(parts, filters);
+  const references = (filters.get('reference') ?? []).map(compileGlob);
+  const wanted = (reference: Reference): boolean =>
+    references.length === 0 ||
+    references.some((matches) => matches(familiarString(reference)) || matches(familiarName(reference)));
+  const parents = new Set(parts.images.list().map(({ parent }) => parent));
+  const sharedSize = options.sharedSize === true ? sharedSizes(parts) : undefined;
+  const found: { record: ImageRecord; created: bigint; summary: ImageSummary }[] = [];
+  for (const record of parts.images.list()) {
+    const { id } = record;
+    if (!inRange(record)) continue;
+    if (filters.has('label') && !hasLabels(filters, record.config.config?.Labels)) continue;
+    const names = parts.images.namesOf(id).filter(wanted);
+    const isTagged = names.some(({ tag }) => tag !== undefined);
+    if (dangling === true && (isTagged || parents.has(id))) continue;
+    if (names.length === 0) {
+      // Neither a name that was asked for, nor an image that stands for itself.
+      if (dangling === false || references.length > 0) continue;
+      if (options.all !== true && parents.has(id)) continue;
+    }
+    const created = createdAt(record) ?? 0n;
+    found.push({
+      record,
+      created,
+      summary: summaryOf({ record, names, created }, users, sharedSize?.(record)),
+    });
+  }
+  found.sort((a, b) =>
+    a.created === b.created ? (a.record.id < b.record.id ? -1 : 1) : a.created > b.created ? -1 : 1,
+  );
+  return found.map(({ summary }) => summary);
+}
+
+/** For each image, how many bytes of its layers other images have, too. */
+function sharedSizes({ images, layers }: ImageParts): (record: ImageRecord) => number {
+  const chains = new Map<Digest, { chainId: Digest; size: number }[]>();
+  const uses = new Map<Digest, number>();
+  for (const { id, chainId } of images.list()) {
+    const chain = chainId === undefined ? [] : layers.chain(chainId);
+    chains.set(id, chain);
+    for (const layer of chain) uses.set(layer.chainId, (uses.get(layer.chainId) ?? 0) + 1);
+  }
+  return ({ id }) =>
+    (chains.get(id) ?? []).reduce(
+      (sum, { chainId, size }) => sum + ((uses.get(chainId) ?? 0) > 1 ? size : 0),
+      0,
+    );
+}
+
+function summaryOf(
+  { record, names, created }: { record: ImageRecord; names: readonly Reference[]; created: bigint },
+  users: ImageUsers,
+  sharedSize: number | undefined,
+): ImageSummary {
+  return {
+    Containers: users.containersUsing(record.id).length,
+    Created: Number(created / 1_000_000_000n),
+    Id: record.id,
+    Labels: record.config.config?.Labels ?? null,
+    ParentId: record.parent ?? '',
+    RepoDigests: names.filter(({ digest }) => digest !== undefined).map(familiarString),
+    RepoTags: names.filter(({ digest }) => digest === undefined).map(familiarString),
+    SharedSize: sharedSize ?? -1,
+    Size: record.size,
+  };
+}
+
+/** `before`, `since` and `until`: older and newer than all that are named. An image without a time is never in a range. */
+function rangeOf({ images }: ImageParts, filters: Filters): (record: ImageRecord) => boolean {
+  const times = (name: string, read: (value: string) => bigint | undefined): bigint[] =>
+    (filters.get(name) ?? []).map(read).filter((time) => time !== undefined);
+  const ofImage = (text: string): bigint | undefined => createdAt(images.find(text));
+  const before = [...times('before', ofImage), ...times('until', (text) => parseTimestamp(text, Date.now()))];
+  const since = times('since', ofImage);
+  if (before.length === 0 && since.length === 0) return () => true;
+  return (record) => {
+    const created = createdAt(record);
+    if (created === undefined) return false;
+    return before.every((time) => created < time) && since.every((time) => created > time);
+  };
+}
