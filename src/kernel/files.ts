@@ -170,3 +170,10 @@ function sized(call: (buffer: Buffer) => number): Buffer | undefined {
     if (errno() !== os.errno.ERANGE || size > 65536) return undefined;
   }
 }
+
+const FIOCLEX = 0x5451;
+
+/** Closes `fd` in every program that is started from now on; for descriptors that this process was born with. */
+export function closeOnExec(fd: number): void {
+  check(libc.ioctl(fd, FIOCLEX, 0), 'ioctl');
+}

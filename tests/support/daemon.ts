@@ -54,7 +54,7 @@ export class TestDaemon implements AsyncDisposable {
   async up(): Promise<void> {
     const args = [
       ...['-H', this.host, '--data-root', join(this.dir, 'data'), '--exec-root', join(this.dir, 'run')],
-      ...['--pidfile', join(this.dir, 'pid'), '--config-file', join(this.dir, 'none.json')],
+      ...['--pidfile', join(this.dir, 'pid'), '--config-file', '/dev/null'],
       ...this.#args,
     ];
     const child = spawn(join(root, 'bin/skiffd'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
