@@ -1,19 +1,16 @@
 import type { CreateRequest } from '#/engine/containers/create.ts';
 import type { ListOptions } from '#/engine/containers/list.ts';
 import type { ContainerRecord } from '#/engine/containers/model.ts';
+import type { RemoveOptions } from '#/engine/containers/remove.ts';
+import type { StopOptions } from '#/engine/containers/stop.ts';
+import type { ContainerView } from '#/engine/containers/view.ts';
 import type { WaitCondition, WaitResult } from '#/engine/containers/waits.ts';
 import type { EngineEvent } from '#/engine/events.ts';
-import type { GraphDriver, Health } from '#/wire/container-inspect.ts';
-import type {
-  ContainerTopResponse,
-  FilesystemChange,
-  PortMap,
-  Resources,
-  RestartPolicy,
-} from '#/wire/containers.ts';
+import type { Images } from '#/engine/images.ts';
+import type { Volumes } from '#/engine/volumes.ts';
+import type { ContainerTopResponse, FilesystemChange, Resources, RestartPolicy } from '#/wire/containers.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { StreamName } from '#/wire/frames.ts';
-import type { EndpointSettings } from '#/wire/networks.ts';
 import type { ContainerStats } from '#/wire/stats.ts';
 import type { DiskUsage, SystemInfo, SystemVersion } from '#/wire/system.ts';
 
@@ -24,6 +21,8 @@ import type { DiskUsage, SystemInfo, SystemVersion } from '#/wire/system.ts';
 export interface Backend {
   readonly containers: ContainersBackend;
   readonly execs: ExecsBackend;
+  readonly images: ImagesBackend;
+  readonly volumes: VolumesBackend;
   readonly system: SystemBackend;
   readonly events: EventsBackend;
 }
@@ -85,37 +84,6 @@ export interface LogsOptions {
   readonly signal: AbortSignal;
 }
 
-/** How to end a container; undefined takes what the container was created with. */
-export interface StopOptions {
-  readonly signal: string | undefined;
-  /** Seconds until SIGKILL; -1 waits for ever. */
-  readonly timeout: number | undefined;
-}
-
-/** A container and what is known about it beside its record. */
-export interface ContainerView {
-  readonly record: ContainerRecord;
-  /** undefined if it has no health check. */
-  readonly health: Health | undefined;
-  /** Paths on the host; empty until they exist. */
-  readonly files: {
-    readonly resolvConf: string;
-    readonly hostname: string;
-    readonly hosts: string;
-    readonly log: string;
-  };
-  readonly execIds: readonly string[];
-  readonly graphDriver: GraphDriver;
-  /** By network name. */
-  readonly networks: Readonly<Record<string, EndpointSettings>>;
-  /** The network namespace, while there is one. */
-  readonly sandbox: { readonly id: string; readonly path: string } | undefined;
-  /** What is really published now. */
-  readonly ports: PortMap;
-  /** Bytes, if they were asked for. */
-  readonly size: { readonly own: number; readonly withImage: number } | undefined;
-}
-
 /** `engine.containers`. */
 export interface ContainersBackend {
   create(request: CreateRequest): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
@@ -132,7 +100,7 @@ export interface ContainersBackend {
   pause(ref: string): Promise<void>;
   unpause(ref: string): Promise<void>;
   rename(ref: string, name: string): Promise<void>;
-  remove(ref: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
+  remove(ref: string, options: RemoveOptions): Promise<void>;
   /** Counts from the call, not from when the promise is first awaited. */
   wait(ref: string, condition: WaitCondition, options: { readonly signal: AbortSignal }): Promise<WaitResult>;
   resize(ref: string, size: { readonly height: number; readonly width: number }): Promise<void>;
@@ -200,6 +168,12 @@ export interface ExecsBackend {
   ): Promise<StdioSession>;
   resize(id: string, size: { readonly height: number; readonly width: number }): Promise<void>;
 }
+
+/** `engine.images`. */
+export type ImagesBackend = Pick<Images, keyof Images>;
+
+/** `engine.volumes`. */
+export type VolumesBackend = Pick<Volumes, keyof Volumes>;
 
 /** Which parts of the disk usage are asked for. */
 export type DiskUsageKind = 'container' | 'image' | 'volume' | 'build-cache';

@@ -1,5 +1,6 @@
-import { buildEngine, tearDown } from './engine.ts';
+import { buildEngine } from './engine.ts';
 import { run } from './run.ts';
+import { tearDown } from './teardown.ts';
 
 // The log goes through the same stream as complaints; both are written at once, so nothing is lost at the end.
 const code = await run(

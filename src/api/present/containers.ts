@@ -1,7 +1,7 @@
+import type { ContainerView } from '#/engine/containers/view.ts';
 import type { ContainerInspect, ContainerSummary, NetworkSettings, Port } from '#/wire/container-inspect.ts';
 import type { PortMap } from '#/wire/containers.ts';
 import type { EndpointSettings } from '#/wire/networks.ts';
-import type { ContainerView } from '../backend.ts';
 import { presentState, statusOf, statusText } from './status.ts';
 
 /** `GET /containers/{id}/json`. */

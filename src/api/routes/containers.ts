@@ -1,11 +1,11 @@
 import { invalid } from '#/base/errors.ts';
+import type { StopOptions } from '#/engine/containers/stop.ts';
 import type {
   ContainerCreateResponse,
   ContainersPruneResponse,
   ContainerUpdateResponse,
 } from '#/wire/containers.ts';
 import { compareVersions } from '#/wire/version.ts';
-import type { StopOptions } from '../backend.ts';
 import type { Call, Route } from '../call.ts';
 import { createAsOf } from '../compat.ts';
 import { createBody, updateBody } from '../decode/containers.ts';

@@ -22,7 +22,6 @@ const missing: readonly (readonly [feature: string, ...requests: string[]])[] = 
   ['Pushing images', 'POST /images/:name/push'],
   ['Searching images', 'GET /images/search'],
   ['Asking registries', 'GET /distribution/:name/json'],
-  ['Updating volumes', 'PUT /volumes/:name'],
   [
     'Plugins',
     'GET /plugins',
