@@ -10,7 +10,7 @@ import { type Bytes, cstring, errno, libc, syscalls } from './libc.ts';
 /** The current directory in place of a directory descriptor. */
 export const AT_FDCWD = -100;
 /** Operate on a symbolic link itself. */
-export const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
 /** `unlinkat`: remove a directory. */
 export const AT_REMOVEDIR = 0x200;
 /** `linkat`: follow a symbolic link. */
@@ -212,7 +212,7 @@ export interface FileStat {
 }
 
 /** The two halves of a device number. */
-export interface DeviceNumber {
+interface DeviceNumber {
   readonly major: number;
   readonly minor: number;
 }

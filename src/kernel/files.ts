@@ -61,12 +61,8 @@ export function syncfs(fd: number): void {
   check(libc.syncfs(fd), 'syncfs');
 }
 
-/** `prctl` options that Skiff uses. */
-export const PR_SET_CHILD_SUBREAPER = 36;
-/** See prctl(2): forbids gaining privileges through exec, for good. */
+/** `prctl`: forbids gaining privileges through exec, for good. */
 export const PR_SET_NO_NEW_PRIVS = 38;
-/** Whether this process may be traced and dumped. */
-export const PR_SET_DUMPABLE = 4;
 
 /** Changes or reads an attribute of this thread or process; see prctl(2). Returns what the call returns. */
 export function prctl(option: number, ...values: readonly number[]): number {

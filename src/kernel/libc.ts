@@ -157,8 +157,8 @@ function lazily<T extends object>(names: Iterable<string>, bind: (name: string) 
 }
 
 /**
- * Functions of the shared library `name` (null: of this program, which exports libuv) by their C prototypes. The library is loaded when the first function is read;
- * that throws if the library or the function is missing.
+ * Functions of the shared library `name` (null: of this program, which exports libuv) by their C prototypes. The
+ * library is loaded when the first function is read; that throws if the library or the function is missing.
  */
 export function bindLibrary<T extends object>(
   name: string | null,

@@ -39,8 +39,8 @@ export function removeNetns(path: string): void {
  * Runs `fn` with this thread inside the network namespace pinned at `path` and returns its result. Sockets that `fn`
  * opens stay in the namespace and work outside afterwards. `fn` must be synchronous, must start no process and must
  * not touch libuv's thread pool for the first time (see `warmThreadPool`). If the thread cannot return to its own
- * namespace the process ends: it must never go on in a container's. (Node makes its own sockets later than it seems: hand
- * it descriptors, as of `bindPort`, instead of calling `listen` or `connect` inside.)
+ * namespace the process ends: it must never go on in a container's. (Node makes its own sockets later than it seems:
+ * hand it descriptors, as of `bindPort`, instead of calling `listen` or `connect` inside.)
  */
 export function inNetns<T>(path: string, fn: () => T): T {
   const fd = openSync(path, 'r');

@@ -12,7 +12,7 @@ export interface CgroupStats {
 }
 
 /** Times are in nanoseconds. */
-export interface CpuStats {
+interface CpuStats {
   readonly total: number;
   readonly user: number;
   readonly system: number;
@@ -25,7 +25,7 @@ export interface CpuStats {
 }
 
 /** Sizes are in bytes. */
-export interface MemoryStats {
+interface MemoryStats {
   readonly usage: number;
   /** 0 when the kernel does not tell (v2 before 5.19). */
   readonly maxUsage: number;
@@ -39,20 +39,20 @@ export interface MemoryStats {
 }
 
 /** Processes and threads. */
-export interface PidsStats {
+interface PidsStats {
   readonly current: number;
   /** Undefined: none. */
   readonly limit: number | undefined;
 }
 
 /** Transfers by block device. */
-export interface BlockStats {
+interface BlockStats {
   readonly bytes: readonly BlockCount[];
   readonly operations: readonly BlockCount[];
 }
 
 /** One line of a device's account. */
-export interface BlockCount {
+interface BlockCount {
   readonly major: number;
   readonly minor: number;
   readonly op: 'read' | 'write' | 'discard' | 'sync' | 'async' | 'total';

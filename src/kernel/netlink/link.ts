@@ -64,7 +64,7 @@ export interface Link {
 }
 
 /** Counters of a device since it was made. */
-export interface LinkStatistics {
+interface LinkStatistics {
   readonly rxPackets: number;
   readonly txPackets: number;
   readonly rxBytes: number;

@@ -9,8 +9,6 @@ import { openNetlink } from './socket.ts';
 /** Multicast groups of NETLINK_ROUTE. */
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_IFADDR = 5;
-export const RTNLGRP_IPV4_ROUTE = 7;
-export const RTNLGRP_IPV6_IFADDR = 9;
 /** Multicast group of NETLINK_NETFILTER: every change of nftables. */
 export const NFNLGRP_NFTABLES = 7;
 
