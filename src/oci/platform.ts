@@ -43,8 +43,12 @@ export function normalizePlatform(platform: Platform): Platform {
 /** Reads `os`, `os/arch` or `os/arch/variant`, or an architecture alone; what is missing is the host's. */
 export function parsePlatform(text: string): Platform {
   const parts = text.split('/');
-  if (parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_.-]+$/.test(part))) {
-    throw invalid(`"${text}": invalid platform`);
+  if (parts.length > 3) throw invalid(`"${text}": cannot parse platform specifier: invalid argument`);
+  const bad = parts.find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
+  if (bad !== undefined) {
+    throw invalid(
+      `"${bad}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
+    );
   }
   const host = hostPlatform();
   const [first = '', architecture, variant = ''] = parts;

@@ -1,9 +1,10 @@
-import { type EngineError, notFound } from '#/base/errors.ts';
+import { type EngineError, invalid, notFound } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { type ImageConfig, parseImageConfig } from '#/oci/image-config.ts';
 import {
   canonicalString,
+  familiarName,
   familiarString,
   parseAnyReference,
   parseReference,
@@ -77,6 +78,11 @@ export class ImageStore {
     return store;
   }
 
+  /** How many there are. */
+  count(): number {
+    return this.#byId.size;
+  }
+
   get(id: string): ImageRecord | undefined {
     return this.#byId.get(id as Digest);
   }
@@ -122,6 +128,7 @@ export class ImageStore {
    */
   add(images: readonly NewImage[]): AddedImage[] {
     const configs = images.map(({ configBytes }) => parseImageConfig(configBytes));
+    for (const { names } of images) for (const name of names) refuseAmbiguous(name);
     const tagged = nowText();
     this.#db.transaction(() => {
       const fresh = images.filter((image) => this.#insertRows(image));
@@ -146,6 +153,7 @@ export class ImageStore {
   /** Gives an image a name, with a tag or a digest, taking it from the image that had it: that one is returned. */
   tag(id: Digest, reference: Reference): Digest | undefined {
     if (!this.#byId.has(id)) throw noSuchImage(id);
+    refuseAmbiguous(reference);
     const tagged = nowText();
     this.#db.transaction(() => this.#writeName(reference, { id, tagged }));
     return this.#rememberName(reference, { id, tagged });
@@ -240,6 +248,13 @@ export class ImageStore {
 export function noSuchImage(meaning: Reference | Digest): EngineError {
   const name = typeof meaning === 'string' ? meaning : familiarString(withDefaultTag(meaning));
   return notFound(`No such image: ${name}`);
+}
+
+/** `sha256:abc` must stay an identifier. */
+function refuseAmbiguous(reference: Reference): void {
+  if (['sha256', 'sha384', 'sha512'].includes(familiarName(reference))) {
+    throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
+  }
 }
 
 function recordFrom(row: Row): ImageRecord {

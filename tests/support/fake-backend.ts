@@ -15,6 +15,8 @@ export function fakeBackend(parts: Parts): Backend {
   return {
     containers: service('containers') as Backend['containers'],
     execs: service('execs') as Backend['execs'],
+    images: service('images') as Backend['images'],
+    volumes: service('volumes') as Backend['volumes'],
     system: service('system') as Backend['system'],
     events: service('events') as Backend['events'],
   };

@@ -52,15 +52,15 @@ export function quotedWords(text: string): string[] {
  */
 export function expandWord(word: string, variables: ReadonlyMap<string, string>): string {
   const pattern = /\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)"|\$(?:(\w+)|\{(\w+)(?::([-+])((?:\\.|[^}\\])*))?\})/gs;
-  return word.replace(pattern, (whole, ...groups: (string | undefined)[]) => {
+  return word.replace(pattern, (_whole, ...groups: (string | undefined)[]) => {
     const [escaped, single, double, name, braced, operator, alternative = ''] = groups;
     if (escaped !== undefined) return escaped;
     if (single !== undefined) return single;
     if (double !== undefined) return expandDouble(double, variables);
     const value = variables.get(name ?? braced ?? '') ?? '';
     if (operator === undefined) return value;
-    const chosen = (value === '') === (operator === '-') ? alternative : operator === '-' ? value : '';
-    return chosen === value ? value : whole === '' ? '' : expandWord(chosen, variables);
+    const usesAlternative = (value === '') === (operator === '-');
+    return usesAlternative ? expandWord(alternative, variables) : operator === '-' ? value : '';
   });
 }
 

@@ -1,0 +1,186 @@
+import { invalid, isKind, notFound, notImplemented } from '#/base/errors.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
+import { familiarString, parseReference, type Reference, withDefaultTag, withTag } from '#/oci/reference.ts';
+import { importImage } from '#/storage/images/import.ts';
+import { type LayerProgress, loadImages } from '#/storage/images/load.ts';
+import type { ImageParts } from '#/storage/images/record.ts';
+import { saveImages, selectImages } from '#/storage/images/save.ts';
+import type { Filters } from '#/wire/filters.ts';
+import type {
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImageSummary,
+  ImagesPruneResponse,
+} from '#/wire/images.ts';
+import type { Events } from './events.ts';
+import { applyChanges } from './images/changes.ts';
+import { findFor, historyOf, inspectImage, platformOf } from './images/inspect.ts';
+import { type ImageListOptions, listImages } from './images/list.ts';
+import { pruneImages } from './images/prune.ts';
+import { ImageRemoval, type ImageRemoveOptions } from './images/remove.ts';
+import type { ImageUsers } from './images/users.ts';
+
+/** An image to be made from the archive of a file system. */
+export interface ImportRequest {
+  /** Empty: the image gets no name. */
+  readonly repository: string;
+  readonly tag: string;
+  readonly message: string;
+  /** Lines of a Dockerfile. */
+  readonly changes: readonly string[];
+  readonly platform: Platform | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What a load may be told. */
+export interface LoadRequest {
+  readonly platform: Platform | undefined;
+  /** Called while a layer is unpacked, with bytes of its blob. */
+  readonly onProgress?: (progress: LayerProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** An image that a load brought, or found there. */
+export interface LoadedImage {
+  readonly id: string;
+  /** As people write them, each with the id of the other image that had it until now. */
+  readonly names: readonly { readonly name: string; readonly previous: string | undefined }[];
+}
+
+/** Docker's operations on images. Everywhere `text` is what a person writes: a name, an id or a prefix of one. */
+export class Images {
+  readonly #parts: ImageParts;
+  readonly #users: ImageUsers;
+  readonly #events: Events;
+  readonly #driver: string;
+
+  /** `driver` is the storage driver's name, for inspect. */
+  constructor(options: ImageParts & { users: ImageUsers; events: Events; driver: string }) {
+    const { images, content, layers, users, events, driver } = options;
+    this.#parts = { images, content, layers };
+    this.#users = users;
+    this.#events = events;
+    this.#driver = driver;
+  }
+
+  list(options: ImageListOptions): ImageSummary[] {
+    return listImages(this.#parts, this.#users, options);
+  }
+
+  inspect(text: string, platform?: Platform): ImageInspect {
+    return inspectImage(this.#parts, findFor(this.#parts, text, platform), this.#driver);
+  }
+
+  history(text: string, platform?: Platform): ImageHistoryItem[] {
+    return historyOf(this.#parts, findFor(this.#parts, text, platform));
+  }
+
+  /** The image that `text` names and all that were made from it; none if there is no such image. */
+  family(text: string): ReadonlySet<string> {
+    const { images } = this.#parts;
+    const found = new Set<Digest>();
+    try {
+      found.add(images.find(text).id);
+    } catch (error) {
+      if (!isKind(error, 'notFound') && !isKind(error, 'invalid')) throw error;
+    }
+    // A set that grows is iterated to its new end.
+    for (const id of found) for (const child of images.children(id)) found.add(child.id);
+    return found;
+  }
+
+  /** Gives an image another name. An empty `tag` leaves the one in `repository`, or `latest`. */
+  tag(text: string, repository: string, tag: string): void {
+    const name = newName(repository, tag);
+    const { id } = this.#parts.images.find(text);
+    this.#parts.images.tag(id, name);
+    this.#publish('tag', id, familiarString(name));
+  }
+
+  /** Takes a name or an image away; returns what was done, in order. */
+  remove(text: string, options: ImageRemoveOptions): Promise<ImageDeleteItem[]> {
+    const removal = new ImageRemoval(this.#parts, this.#users, {
+      untagged: ({ id }) => this.#publish('untag', id),
+      deleted: (id) => this.#publish('delete', id),
+    });
+    return removal.remove(text, options);
+  }
+
+  /** Removes images that no container uses. */
+  async prune(filters: Filters, { signal }: { signal: AbortSignal }): Promise<ImagesPruneResponse> {
+    const remove = (text: string): Promise<ImageDeleteItem[]> =>
+      this.remove(text, { force: false, prune: true });
+    const result = await pruneImages(this.#parts, filters, { remove, signal });
+    const attributes = { reclaimed: String(result.SpaceReclaimed) };
+    this.#events.publish({ type: 'image', action: 'prune', actor: { id: '', attributes } });
+    return result;
+  }
+
+  /** Loads the images of an archive, all or none. */
+  async load(source: AsyncIterable<Uint8Array>, request: LoadRequest): Promise<LoadedImage[]> {
+    const loaded = await loadImages(this.#parts, source, request);
+    for (const id of new Set(loaded.map(({ image }) => image.id))) this.#publish('load', id);
+    return loaded.map(({ image, names }) => ({
+      id: image.id,
+      names: names.map(({ reference, previous }) => ({ name: familiarString(reference), previous })),
+    }));
+  }
+
+  /** An archive of the images that are named. What can be refused is refused before the first bytes come. */
+  save(texts: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array, void, undefined> {
+    const items = selectImages(this.#parts.images, texts);
+    for (const { image } of items) {
+      if (platform !== undefined && platformRank(platform, platformOf(image.config)) === 0) {
+        throw notFound(`no suitable export target found for platform ${formatPlatform(platform)}`);
+      }
+    }
+    for (const { image } of items) this.#publish('save', image.id);
+    return saveImages(this.#parts, items);
+  }
+
+  /** Makes an image of one layer; returns its identifier. */
+  async import(source: AsyncIterable<Uint8Array>, request: ImportRequest): Promise<string> {
+    const { repository, tag, changes, signal } = request;
+    const name = repository === '' ? undefined : newName(repository, tag);
+    const config = applyChanges({}, changes);
+    const platform = request.platform ?? hostPlatform();
+    if (platform.os !== 'linux') throw invalid('operating system is not supported');
+    const message = request.message === '' ? 'Imported from -' : request.message;
+    const { image } = await importImage(this.#parts, source, { config, message, platform, name, signal });
+    if (name !== undefined) this.#publish('tag', image.id, familiarString(name));
+    this.#publish('import', image.id);
+    return image.id;
+  }
+
+  /** There is no registry client yet. */
+  pull(): Promise<never> {
+    return Promise.reject(notImplemented('Pulling images is not implemented; use "load" or "import"'));
+  }
+
+  /** All images, and the bytes of all their layers, each counted once. */
+  usage(): { images: ImageSummary[]; layersSize: number } {
+    const sizes = new Map<string, number>();
+    for (const { chainId } of this.#parts.images.list()) {
+      for (const layer of chainId === undefined ? [] : this.#parts.layers.chain(chainId)) {
+        sizes.set(layer.chainId, layer.size);
+      }
+    }
+    const images = this.list({ all: true, filters: new Map(), sharedSize: true });
+    return { images, layersSize: sizes.values().reduce((sum, size) => sum + size, 0) };
+  }
+
+  /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */
+  #publish(action: string, id: Digest, name: string = id): void {
+    const labels = this.#parts.images.get(id)?.config.config?.Labels;
+    this.#events.publish({ type: 'image', action, actor: { id, attributes: { ...labels, name } } });
+  }
+}
+
+/** The name that a client wants to give, complete. */
+function newName(repository: string, tag: string): Reference {
+  const reference = parseReference(repository);
+  if (reference.digest !== undefined) throw invalid('cannot import digest reference');
+  return tag === '' ? withDefaultTag(reference) : withTag(reference, tag);
+}
