@@ -1,7 +1,43 @@
+import { join } from 'node:path';
 import type { Backend } from '#/api/backend.ts';
 import type { Route } from '#/api/call.ts';
-import { notImplemented } from '#/base/errors.ts';
+import { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
+import { Attachments } from '#/engine/containers/attachments.ts';
+import { ContainerVolumes } from '#/engine/containers/container-volumes.ts';
+import { Containers } from '#/engine/containers/containers.ts';
+import { NetworkFiles } from '#/engine/containers/network-files.ts';
+import { ContainerNetworking } from '#/engine/containers/networking.ts';
+import { ContainerDirs, type ContainerParts } from '#/engine/containers/parts.ts';
+import { liveContainers, reconcileContainers, startAtBoot } from '#/engine/containers/reconcile.ts';
+import { Restarts } from '#/engine/containers/restarts.ts';
+import { SharedMemory } from '#/engine/containers/shm.ts';
+import { restartDelayed } from '#/engine/containers/start.ts';
+import { ContainerStore } from '#/engine/containers/store.ts';
+import { requestFacts } from '#/engine/containers/validate.ts';
+import { Waits } from '#/engine/containers/waits.ts';
+import { Events } from '#/engine/events.ts';
+import { System } from '#/engine/system.ts';
+import { warmThreadPool } from '#/kernel/namespaces.ts';
+import { Networks } from '#/network/networks.ts';
+import { ExitWatcher } from '#/runtime/exit-watcher.ts';
+import { readHostFacts } from '#/runtime/spec/host.ts';
+import { Database } from '#/state/db.ts';
+import { UnpackThreads } from '#/storage/archive/unpack-threads.ts';
+import { ContentStore } from '#/storage/content/content-store.ts';
+import { ImageStore } from '#/storage/images.ts';
+import { Layers } from '#/storage/layers.ts';
+import { VolumeStore } from '#/storage/volumes.ts';
+import {
+  hostDefaults,
+  initPathOf,
+  makeDirectories,
+  networkSettings,
+  openRuntimes,
+  openSnapshots,
+  prepareCgroups,
+  systemFacts,
+} from './foundation.ts';
 import type { Config } from './options.ts';
 
 /** What the daemon runs: an engine, and the routes that only it can serve. Disposing of it leaves containers running. */
@@ -20,15 +56,85 @@ export interface EngineInput {
   readonly settings: () => Pick<Config, 'labels' | 'debug'>;
 }
 
-/** Makes everything below the API, in order, and brings the database and the kernel into agreement. */
-export function buildEngine(_input: EngineInput): Promise<RunningEngine> {
-  return Promise.reject(notImplemented('the engine is not wired up yet'));
-}
+/** Group of containers' cgroups unless configured. */
+const defaultCgroupParent = 'skiff';
 
-/**
- * Takes down what a daemon that no longer runs has left in the kernel: processes, mounts, links, rules, cgroups. Images,
- * volumes and containers' files stay.
- */
-export function tearDown(_input: EngineInput): Promise<void> {
-  return Promise.reject(notImplemented('the engine is not wired up yet'));
+/** Makes everything below the API, each part from those before it, and brings database and kernel into agreement. */
+export async function buildEngine({ config, log, settings }: EngineInput): Promise<RunningEngine> {
+  await using stack = new AsyncDisposableStack();
+  await warmThreadPool();
+  const dirs = makeDirectories(config);
+  const db = stack.use(new Database(join(config.dataRoot, 'state.db')));
+  const cgroups = prepareCgroups();
+  const host = readHostFacts({ cgroups: cgroups.mode });
+  const events = new Events();
+
+  const snapshots = await openSnapshots(config, db, log);
+  const content = await ContentStore.open({ root: join(config.dataRoot, 'content') });
+  const threads = stack.use(new UnpackThreads());
+  const layers = new Layers({ content, snapshots, threads, db });
+  const imageStore = await ImageStore.open({ db, content, layers });
+  const volumeStore = await VolumeStore.open({ db, root: join(config.dataRoot, 'volumes') });
+
+  const exits = stack.use(new ExitWatcher(dirs.exits));
+  const runtimes = await openRuntimes(config, dirs, stack);
+  const networks = stack.use(
+    new Networks({ db, log, execRoot: config.execRoot, settings: networkSettings(config) }),
+  );
+  networks.init();
+
+  const store = new ContainerStore(db);
+  const closing = new AbortController();
+  const containerDirs = new ContainerDirs({ data: dirs.containers, run: dirs.runs, exits: dirs.exits });
+  const dns = { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts };
+  const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
+  const parts: ContainerParts = {
+    log,
+    dirs: containerDirs,
+    store,
+    waits: new Waits(),
+    locks: new KeyedLocks(),
+    events,
+    attachments: new Attachments(),
+    images: imageStore,
+    snapshots,
+    volumes: new ContainerVolumes({ store: volumeStore, events }),
+    networks: new ContainerNetworking({ networks, store, events, files }),
+    runtimes,
+    exits,
+    restarts: new Restarts((id) => restartDelayed(parts, id)),
+    shm: new SharedMemory(dirs.shm),
+    cgroups,
+    host,
+    requestFacts: requestFacts(runtimes.keys()),
+    imageFamily: () => new Set(),
+    execIdsOf: () => [],
+    closing: closing.signal,
+    initPath: initPathOf(config),
+    cgroupParent: config.cgroupParent === '' ? defaultCgroupParent : config.cgroupParent,
+    defaults: hostDefaults(config, cgroups),
+  };
+  const containers = new Containers(parts);
+  stack.defer(() => {
+    closing.abort(new Error('the daemon is ending'));
+    parts.restarts.close();
+  });
+
+  for (const { containerId, port } of networks.reconcile(liveContainers(parts))) {
+    log.warn('another program took a published port while no daemon ran', { id: containerId, ...port });
+  }
+  await reconcileContainers(parts);
+  volumeStore.reconcile({ containers: new Set(store.all().map(({ id }) => id)) });
+  await startAtBoot(parts);
+
+  const facts = systemFacts(config, { runtimes, cgroups, host, snapshots });
+  const system = new System({ facts, settings, containers: store, images: imageStore, events });
+  const owned = stack.move();
+  return {
+    backend: { containers, execs, system, events },
+    routes: [],
+    reloaded: () =>
+      events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes: {} } }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }

@@ -21,7 +21,6 @@ export interface SystemFacts {
   readonly runtimes: Readonly<Record<string, string>>;
   readonly defaultRuntime: string;
   readonly runtimeVersion: string;
-  readonly monitorVersion: string;
   readonly liveRestore: boolean;
   readonly initPath: string;
   readonly logDriver: string;
@@ -66,7 +65,7 @@ export class System {
   }
 
   async version(): Promise<SystemVersion> {
-    const { skiffVersion, runtimeVersion, monitorVersion, defaultRuntime } = this.#facts;
+    const { skiffVersion, runtimeVersion, defaultRuntime } = this.#facts;
     const common = {
       ApiVersion: apiVersion,
       MinAPIVersion: minApiVersion,
@@ -82,7 +81,6 @@ export class System {
       Components: [
         { Name: 'Engine', Version: skiffVersion, Details: { ...common, Experimental: 'false' } },
         { Name: defaultRuntime, Version: runtimeVersion, Details: { GitCommit: '' } },
-        { Name: 'conmon', Version: monitorVersion, Details: { GitCommit: '' } },
       ],
       Version: skiffVersion,
       ...common,

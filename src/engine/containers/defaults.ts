@@ -13,6 +13,9 @@ export interface HostDefaults {
   readonly logOptions: Readonly<Record<string, string>>;
   /** Whether containers get an init process unless they say otherwise. */
   readonly init: boolean;
+  /** Limits by name, for those that the request does not set. */
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly noNewPrivileges: boolean;
 }
 
 /** Paths of /proc and /sys that tell of the host or change it; hidden from containers. */
@@ -44,6 +47,8 @@ export function withHostDefaults(host: HostConfig, defaults: HostDefaults): Host
   const logType = host.LogConfig.Type === '' ? defaults.logType : host.LogConfig.Type;
   return {
     ...host,
+    Ulimits: withDefaultUlimits(host.Ulimits, defaults),
+    SecurityOpt: withDefaultSecurity(host, defaults),
     NetworkMode: host.NetworkMode === '' || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
     RestartPolicy: {
       ...host.RestartPolicy,
@@ -65,4 +70,27 @@ export function withHostDefaults(host: HostConfig, defaults: HostDefaults): Host
     MaskedPaths: host.MaskedPaths ?? (open ? null : maskedPaths),
     ReadonlyPaths: host.ReadonlyPaths ?? (open ? null : readonlyPaths),
   };
+}
+
+function withDefaultUlimits(given: HostConfig['Ulimits'], { ulimits }: HostDefaults): HostConfig['Ulimits'] {
+  const own = new Set((given ?? []).map(({ Name }) => Name));
+  const missing = ulimits.filter(({ name }) => !own.has(name));
+  if (missing.length === 0) return given;
+  return [
+    ...(given ?? []),
+    ...missing.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+  ];
+}
+
+function withDefaultSecurity(
+  { SecurityOpt: given, Privileged }: HostConfig,
+  { noNewPrivileges }: HostDefaults,
+): HostConfig['SecurityOpt'] {
+  if (
+    !noNewPrivileges ||
+    Privileged ||
+    (given ?? []).some((option) => option.startsWith('no-new-privileges'))
+  )
+    return given;
+  return [...(given ?? []), 'no-new-privileges'];
 }

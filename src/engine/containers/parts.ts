@@ -10,6 +10,7 @@ import type { HostFacts } from '#/runtime/spec/host.ts';
 import type { ImageStore } from '#/storage/images.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { Events } from '../events.ts';
+import type { Terminals } from './attach.ts';
 import type { Attachments } from './attachments.ts';
 import type { ContainerVolumes } from './container-volumes.ts';
 import type { HostDefaults } from './defaults.ts';
@@ -83,6 +84,7 @@ export interface ContainerParts {
   readonly locks: KeyedLocks;
   readonly events: Events;
   readonly attachments: Attachments;
+  readonly terminals: Terminals;
   readonly images: ImageStore;
   readonly snapshots: Snapshotter;
   readonly volumes: ContainerVolumes;

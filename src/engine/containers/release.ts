@@ -16,6 +16,7 @@ export async function releaseRun(parts: ContainerParts, record: ContainerRecord)
     if (point.Type === 'volume') await parts.volumes.endRun(point.Name ?? '', id);
   }
   parts.shm.remove(id);
+  parts.terminals.forget(id);
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   if (!existsSync(run)) return;
   dropMountPoint(parts.dirs.rootfsOf(id));

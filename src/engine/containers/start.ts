@@ -86,7 +86,7 @@ async function launch(
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   for (const layer of parts.snapshots.mounts(id)) mount(layer, rootfs);
   trace.step('rootfs');
-  const network = await parts.networks.set(record);
+  const network = parts.networks.set(record);
   trace.step('network');
   const user = resolveUser(rootfs, { user: spec.config.User, groupAdd: spec.hostConfig.GroupAdd ?? [] });
   const input = specInput(record, {
@@ -112,7 +112,7 @@ async function launch(
     spec: buildSpec(input, parts.host),
     logPath: logPathOf(parts, record),
     stdin: spec.config.OpenStdin,
-    leaveStdinOpen: !spec.config.StdinOnce,
+    leaveStdinOpen: !spec.config.StdinOnce || spec.config.Tty,
   });
   trace.step('create');
   const processes = { init: processRef(pid), monitor: processRef(monitorPid) };

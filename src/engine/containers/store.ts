@@ -1,6 +1,6 @@
 import { conflict, invalid, notFound } from '#/base/errors.ts';
 import type { Database, Row, Statement } from '#/state/db.ts';
-import type { ContainerRecord, ContainerSpec, ContainerState } from './model.ts';
+import { type ContainerRecord, type ContainerSpec, type ContainerState, isAlive } from './model.ts';
 
 /**
  * All containers: rows in the database and the same values in memory, where readers find them without a query. A
@@ -60,6 +60,13 @@ export class ContainerStore {
     const only = matches[0];
     if (only === undefined) throw notFound(`No such container: ${ref}`);
     return only;
+  }
+
+  /** The containers made from an image. */
+  containersUsing(imageId: string): { id: string; name: string; running: boolean }[] {
+    return this.all()
+      .filter((record) => record.imageId === imageId)
+      .map(({ id, name, state }) => ({ id, name, running: isAlive(state) || state.kind === 'restarting' }));
   }
 
   /** Who has this name. */

@@ -38,7 +38,6 @@ export async function takeApart(
   const { id } = record;
   await releaseRun(parts, record);
   parts.attachments.abandon(id);
-  parts.networks.forget(record);
   if (parts.snapshots.exists(id)) await parts.snapshots.remove(id);
   await parts.volumes.giveBack(id, { remove: volumes });
   rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });

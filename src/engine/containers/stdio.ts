@@ -1,0 +1,125 @@
+import type { AttachSession, OutputFrame } from '#/runtime/attach.ts';
+import { DetachKeys } from './detach-keys.ts';
+
+/** Output that is read at the reader's pace: while nobody asks for the next batch, the source is paused. */
+export type Output = AsyncIterable<readonly OutputFrame[]>;
+
+/** The standard streams of a process as one client sees them. Disposing of it leaves the process alone. */
+export interface StdioSession extends AsyncDisposable {
+  /** With a terminal everything comes as stdout. */
+  readonly tty: boolean;
+  /** Ends when the process has ended and everything was read, or when the detach keys were typed. Read it once. */
+  readonly output: Output;
+  /** Gives bytes to stdin; resolves when there is room for more, and at once if stdin is not attached or closed. */
+  write(data: Uint8Array): Promise<void>;
+  /** The client will send no more. */
+  closeStdin(): void;
+}
+
+/** How a client wants to see a process. */
+export interface StdioOptions {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** What to type to leave; only on terminals. */
+  readonly detachKeys: Buffer | undefined;
+  /** A half-closed stdin of the client means end of file for the process. */
+  readonly passOnEof: boolean;
+  /** Leaving would close the process's stdin although this client has nothing to do with it: then it stays until the end. */
+  readonly keepOpen: boolean;
+  /** Where output comes from, if not from the session: then the session serves stdin only. */
+  readonly source?: Output | undefined;
+  readonly onDetach: () => void;
+}
+
+/** A client's streams over a connection to the monitor, which may come about later: at the container's start. */
+export class SessionStdio implements StdioSession {
+  readonly #session: Promise<AttachSession | undefined>;
+  readonly #options: StdioOptions;
+  readonly #detachKeys: DetachKeys | undefined;
+  readonly #left = Promise.withResolvers<void>();
+  #reading = false;
+  #stdin: Promise<unknown> = Promise.resolve();
+
+  constructor(session: Promise<AttachSession | undefined>, options: StdioOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#detachKeys = options.tty && options.stdin ? new DetachKeys(options.detachKeys) : undefined;
+    session.catch(() => undefined);
+  }
+
+  get tty(): boolean {
+    return this.#options.tty;
+  }
+
+  get output(): Output {
+    return this.#options.source === undefined ? this.#own() : this.#fromSource(this.#options.source);
+  }
+
+  async write(data: Uint8Array): Promise<void> {
+    if (!this.#options.stdin) return;
+    const passed = this.#detachKeys?.pass(data) ?? { data, detached: false };
+    if (passed.data.length > 0) {
+      const session = await this.#session;
+      const written = session?.write(passed.data) ?? Promise.resolve(false);
+      this.#stdin = written;
+      await written;
+    }
+    if (passed.detached) {
+      this.#options.onDetach();
+      this.#left.resolve();
+    }
+  }
+
+  closeStdin(): void {
+    if (!this.#options.stdin || !this.#options.passOnEof) return;
+    void this.#stdin.then(async () => (await this.#session)?.closeStdin());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#left.resolve();
+    // Without waiting: a container that was never started may never give a session.
+    void this.#session.then((session) => {
+      if (session === undefined) return;
+      if (this.#options.keepOpen) void drain(session);
+      else session[Symbol.dispose]();
+    });
+  }
+
+  async *#own(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
+    const session = await Promise.race([this.#session, this.#left.promise]);
+    if (session === undefined) return;
+    this.#reading = true;
+    const { stdout, stderr } = this.#options;
+    const frames = session.output();
+    for (;;) {
+      const next = await Promise.race([frames.next(), this.#left.promise]);
+      if (next === undefined || next.done === true) return;
+      const wanted = next.value.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
+      if (wanted.length > 0) yield wanted;
+    }
+  }
+
+  async *#fromSource(source: Output): AsyncGenerator<readonly OutputFrame[], void, undefined> {
+    void this.#session.then((session) => {
+      if (session !== undefined && !this.#reading) void drain(session);
+    });
+    const iterator = source[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await Promise.race([iterator.next(), this.#left.promise]);
+        if (next === undefined || next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  }
+}
+
+/** Reads and drops output, so that the process is not held up. */
+async function drain(session: AttachSession): Promise<void> {
+  using _session = session;
+  for await (const _frames of session.output());
+}
