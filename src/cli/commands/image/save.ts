@@ -1,0 +1,37 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { saveImages } from '#/client/images.ts';
+import { type Command, defineCommand } from '../../command.ts';
+import { stringFlag } from '../../flags/flag.ts';
+import { copyBytes } from '../../streams.ts';
+
+export const command: Command = defineCommand({
+  usage: '[OPTIONS] IMAGE [IMAGE...]',
+  arity: { min: 1 },
+  flags: {
+    output: stringFlag('Write to this file instead of standard output', { short: 'o' }),
+    platform: stringFlag('Save only this variant (os[/arch[/variant]])'),
+  },
+  async run({ client, stdout }, { flags, args }) {
+    if (flags.output === '' && stdout.isTTY === true) {
+      throw new Error('cowardly refusing to save to a terminal. Use the -o flag or redirect');
+    }
+    const body = await saveImages(client, args, { platform: flags.platform || undefined });
+    if (flags.output === '') {
+      await copyBytes(body, stdout);
+      return;
+    }
+    // The name appears when the archive is complete.
+    const draft = `${flags.output}.part-${process.pid}`;
+    try {
+      await pipeline(body, createWriteStream(draft, { mode: 0o600, flags: 'wx' }));
+      await rename(draft, flags.output);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw new Error(`failed to save image: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  },
+});

@@ -1,0 +1,204 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
+import { apiVersion, compareVersions } from '#/wire/version.ts';
+import { type Endpoint, endpointName } from './endpoint.ts';
+import { ApiError, ConnectionError } from './errors.ts';
+import { Transport } from './transport.ts';
+
+/** The parameters of a request; `undefined` and `false` are left out, lists are repeated. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+/** A request to the Engine API. */
+export interface ApiRequest {
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is. */
+  readonly body?: Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** How to make a client. */
+export interface ClientOptions {
+  readonly endpoint: Endpoint;
+  /** A version to use without asking the daemon. */
+  readonly apiVersion?: string | undefined;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A raw connection after an upgrade: attach and exec. */
+export interface Hijacked {
+  readonly socket: Duplex;
+  /** What the daemon sent together with the head of its answer. */
+  readonly early: Buffer;
+}
+
+/** An error's answer longer than this is cut. Characters. */
+const maxErrorLength = 64 * 1024;
+
+/**
+ * A client of the Engine API. The first request asks the daemon for its version; all use the older one of both sides.
+ * What the daemon refuses becomes an ApiError, what does not reach it a ConnectionError.
+ */
+export class Client implements Disposable {
+  readonly endpoint: Endpoint;
+  readonly #transport: Transport;
+  readonly #headers: Readonly<Record<string, string>>;
+  #version: Promise<string> | undefined;
+
+  constructor({ endpoint, apiVersion: fixed, headers = {} }: ClientOptions) {
+    this.endpoint = endpoint;
+    this.#transport = new Transport(endpoint);
+    this.#headers = { Host: 'skiff', 'User-Agent': 'Skiff-Client', ...headers };
+    if (fixed !== undefined) this.#version = Promise.resolve(fixed.replace(/^v/, ''));
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  /** The version that requests use. */
+  apiVersion(): Promise<string> {
+    this.#version ??= this.#negotiate();
+    return this.#version;
+  }
+
+  /** The daemon's answer as a stream; the caller reads it to the end or destroys it. */
+  async send(method: string, path: string, request: ApiRequest = {}): Promise<IncomingMessage> {
+    const response = await this.#exchange(method, `/v${await this.apiVersion()}${path}`, request);
+    if ((response.statusCode ?? 0) >= 400) throw await apiError(response);
+    return response;
+  }
+
+  /** The daemon's answer as text. */
+  async text(method: string, path: string, request: ApiRequest = {}): Promise<string> {
+    return readText(await this.send(method, path, request));
+  }
+
+  /** The daemon's answer as the JSON that the API documents for it. */
+  async json<T>(method: string, path: string, request: ApiRequest = {}): Promise<T> {
+    // The daemon is trusted to keep to its own API.
+    return JSON.parse(await this.text(method, path, request)) as T;
+  }
+
+  /** Sends a request whose answer says nothing. */
+  async run(method: string, path: string, request: ApiRequest = {}): Promise<void> {
+    await this.text(method, path, request);
+  }
+
+  /** Turns a request into a raw connection. */
+  async hijack(path: string, request: ApiRequest = {}): Promise<Hijacked> {
+    const version = await this.apiVersion();
+    const exchange = this.#prepare('POST', `/v${version}${path}`, request);
+    const answer = await this.#reach(this.#transport.hijack(exchange));
+    if (!('refused' in answer)) return answer;
+    if ((answer.refused.statusCode ?? 0) >= 400) throw await apiError(answer.refused);
+    answer.refused.destroy();
+    throw new Error(`unable to upgrade to tcp, received ${answer.refused.statusCode}`);
+  }
+
+  async #negotiate(): Promise<string> {
+    const response = await this.#exchange('HEAD', '/_ping', {});
+    response.resume();
+    const offered = response.headers['api-version'];
+    return typeof offered === 'string' && compareVersions(offered, apiVersion) < 0 ? offered : apiVersion;
+  }
+
+  async #exchange(method: string, path: string, request: ApiRequest): Promise<IncomingMessage> {
+    return this.#reach(this.#transport.send(this.#prepare(method, path, request)));
+  }
+
+  #prepare(method: string, path: string, { query = {}, json, body, headers, signal }: ApiRequest) {
+    const content = json === undefined ? body : JSON.stringify(json);
+    return {
+      method,
+      path: path + encodeQuery(query),
+      headers: {
+        ...this.#headers,
+        ...(json !== undefined && { 'Content-Type': 'application/json' }),
+        ...(typeof content === 'string' && { 'Content-Length': String(Buffer.byteLength(content)) }),
+        ...(content === undefined && method === 'POST' && { 'Content-Length': '0' }),
+        ...headers,
+      },
+      body: content,
+      signal,
+    };
+  }
+
+  async #reach<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw this.#connectionError(error);
+    }
+  }
+
+  #connectionError(error: unknown): unknown {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const name = endpointName(this.endpoint);
+    if (['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'FailedToOpenSocket', 'ConnectionRefused'].includes(code)) {
+      return new ConnectionError(
+        `Cannot connect to the Skiff daemon at ${name}. Is the skiff daemon running?`,
+        error,
+      );
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      const message = `permission denied while trying to connect to the Skiff daemon socket at ${name}`;
+      return new ConnectionError(message, error);
+    }
+    if (['ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EAI_AGAIN', 'ECONNRESET'].includes(code)) {
+      const message = `error during connect to ${name}: ${error instanceof Error ? error.message : code}`;
+      return new ConnectionError(message, error);
+    }
+    return error;
+  }
+}
+
+/** A path segment from outside, escaped. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}
+
+function encodeQuery(query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === false) continue;
+    if (value === true) parameters.append(name, '1');
+    else if (typeof value === 'object') for (const item of value) parameters.append(name, item);
+    else parameters.append(name, String(value));
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+async function apiError(response: IncomingMessage): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
+  const text = (await readText(response)).slice(0, maxErrorLength);
+  return new ApiError(status, errorMessage(text) ?? `${response.statusMessage ?? status}`);
+}
+
+function errorMessage(text: string): string | undefined {
+  if (text.trim() === '') return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (
+      typeof parsed === 'object' &&
+      parsed !== null &&
+      'message' in parsed &&
+      typeof parsed.message === 'string'
+    ) {
+      return parsed.message.trim();
+    }
+  } catch {
+    // Not JSON: something between the daemon and us answered, in words of its own.
+  }
+  return text.trim();
+}

@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import type { DiskUsage } from '#/wire/system.ts';
+import type { Client } from './client.ts';
+import { type FilterValues, filterQuery } from './containers.ts';
+
+/** The JSON of `GET /info`, word for word. */
+export function systemInfo(client: Client): Promise<string> {
+  return client.text('GET', '/info');
+}
+
+/** The JSON of `GET /version`, word for word. */
+export function systemVersion(client: Client): Promise<string> {
+  return client.text('GET', '/version');
+}
+
+export function diskUsage(client: Client): Promise<DiskUsage> {
+  return client.json('GET', '/system/df');
+}
+
+/** What happens in the daemon as a stream of JSON objects. `since` and `until` are seconds since 1970. */
+export function systemEvents(
+  client: Client,
+  {
+    since,
+    until,
+    filters,
+  }: { since?: string | undefined; until?: string | undefined; filters: FilterValues },
+): Promise<IncomingMessage> {
+  return client.send('GET', '/events', { query: { since, until, ...filterQuery(filters) } });
+}
