@@ -18,7 +18,7 @@ export interface ExtractOptions {
 }
 
 /** Bounds on what an archive may bring. */
-export interface ExtractLimits extends TarLimits {
+interface ExtractLimits extends TarLimits {
   /** Bytes of file content. Default: as much as fits the disk. */
   readonly maxBytes?: number;
 }

@@ -41,8 +41,7 @@ export function packTree(path: string, options: PackOptions = {}): AsyncGenerato
   return writeTar(treeEntries(path, options));
 }
 
-/** The entries that `packTree` writes; the content of each is to be read before the next is asked for. */
-export async function* treeEntries(
+async function* treeEntries(
   path: string,
   { whiteouts = 'none' }: PackOptions = {},
 ): AsyncGenerator<TarInput, void, undefined> {
