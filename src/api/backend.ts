@@ -5,6 +5,7 @@ import type { RemoveOptions } from '#/engine/containers/remove.ts';
 import type { StopOptions } from '#/engine/containers/stop.ts';
 import type { ContainerView } from '#/engine/containers/view.ts';
 import type { WaitCondition, WaitResult } from '#/engine/containers/waits.ts';
+import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
 import type { EngineEvent } from '#/engine/events.ts';
 import type { Images } from '#/engine/images.ts';
 import type { Volumes } from '#/engine/volumes.ts';
@@ -12,7 +13,7 @@ import type { ContainerTopResponse, FilesystemChange, Resources, RestartPolicy }
 import type { Filters } from '#/wire/filters.ts';
 import type { StreamName } from '#/wire/frames.ts';
 import type { ContainerStats } from '#/wire/stats.ts';
-import type { DiskUsage, SystemInfo, SystemVersion } from '#/wire/system.ts';
+import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
 
 /**
  * What the API needs of the engine. Everywhere `ref` is what a person writes (name, id or prefix of an id) and an unknown
@@ -175,14 +176,11 @@ export type ImagesBackend = Pick<Images, keyof Images>;
 /** `engine.volumes`. */
 export type VolumesBackend = Pick<Volumes, keyof Volumes>;
 
-/** Which parts of the disk usage are asked for. */
-export type DiskUsageKind = 'container' | 'image' | 'volume' | 'build-cache';
-
 /** `engine.system`. */
 export interface SystemBackend {
   info(): Promise<SystemInfo>;
   version(): Promise<SystemVersion>;
-  diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsage>;
+  diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsageView>;
 }
 
 /** `engine.events`. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Backend } from '#/api/backend.ts';
-import type { Route } from '#/api/call.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
+import { Terminals } from '#/engine/containers/attach.ts';
 import { Attachments } from '#/engine/containers/attachments.ts';
 import { ContainerVolumes } from '#/engine/containers/container-volumes.ts';
 import { Containers } from '#/engine/containers/containers.ts';
+import { Execs } from '#/engine/containers/execs.ts';
 import { NetworkFiles } from '#/engine/containers/network-files.ts';
 import { ContainerNetworking } from '#/engine/containers/networking.ts';
 import { ContainerDirs, type ContainerParts } from '#/engine/containers/parts.ts';
@@ -16,8 +17,11 @@ import { restartDelayed } from '#/engine/containers/start.ts';
 import { ContainerStore } from '#/engine/containers/store.ts';
 import { requestFacts } from '#/engine/containers/validate.ts';
 import { Waits } from '#/engine/containers/waits.ts';
+import { diskUsage } from '#/engine/disk-usage.ts';
 import { Events } from '#/engine/events.ts';
+import { Images } from '#/engine/images.ts';
 import { System } from '#/engine/system.ts';
+import { Volumes } from '#/engine/volumes.ts';
 import { warmThreadPool } from '#/kernel/namespaces.ts';
 import { Networks } from '#/network/networks.ts';
 import { ExitWatcher } from '#/runtime/exit-watcher.ts';
@@ -40,10 +44,9 @@ import {
 } from './foundation.ts';
 import type { Config } from './options.ts';
 
-/** What the daemon runs: an engine, and the routes that only it can serve. Disposing of it leaves containers running. */
+/** What the daemon runs. Disposing of it leaves containers running. */
 export interface RunningEngine extends AsyncDisposable {
   readonly backend: Backend;
-  readonly routes: readonly Route[];
   /** Tells that labels or debugging have changed. */
   reloaded(): void;
 }
@@ -73,6 +76,7 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
   const content = await ContentStore.open({ root: join(config.dataRoot, 'content') });
   const threads = stack.use(new UnpackThreads());
   const layers = new Layers({ content, snapshots, threads, db });
+  await layers.reconcile();
   const imageStore = await ImageStore.open({ db, content, layers });
   const volumeStore = await VolumeStore.open({ db, root: join(config.dataRoot, 'volumes') });
 
@@ -96,6 +100,7 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
     locks: new KeyedLocks(),
     events,
     attachments: new Attachments(),
+    terminals: new Terminals((id) => containerDirs.runOf(id)),
     images: imageStore,
     snapshots,
     volumes: new ContainerVolumes({ store: volumeStore, events }),
@@ -107,14 +112,24 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
     cgroups,
     host,
     requestFacts: requestFacts(runtimes.keys()),
-    imageFamily: () => new Set(),
-    execIdsOf: () => [],
+    imageFamily: (ref) => images.family(ref),
+    execIdsOf: (id) => execs.idsOf(id),
     closing: closing.signal,
     initPath: initPathOf(config),
     cgroupParent: config.cgroupParent === '' ? defaultCgroupParent : config.cgroupParent,
     defaults: hostDefaults(config, cgroups),
   };
+  const execs = new Execs(parts);
   const containers = new Containers(parts);
+  const images = new Images({
+    images: imageStore,
+    content,
+    layers,
+    users: store,
+    events,
+    driver: snapshots.driver,
+  });
+  const volumes = new Volumes({ store: volumeStore, events });
   stack.defer(() => {
     closing.abort(new Error('the daemon is ending'));
     parts.restarts.close();
@@ -131,8 +146,18 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
   const system = new System({ facts, settings, containers: store, images: imageStore, events });
   const owned = stack.move();
   return {
-    backend: { containers, execs, system, events },
-    routes: [],
+    backend: {
+      containers,
+      execs,
+      images,
+      volumes,
+      events,
+      system: {
+        info: () => system.info(),
+        version: () => system.version(),
+        diskUsage: (kinds) => diskUsage({ images, layers, containers, volumes }, kinds),
+      },
+    },
     reloaded: () =>
       events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes: {} } }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -89,6 +89,11 @@ export class Layers {
     );
   }
 
+  /** All layers, in no order. */
+  all(): Layer[] {
+    return this.#all.all().map(parseLayer);
+  }
+
   /** `using hold = layers.hold()`: layers added to it are kept until it is closed. */
   hold(): Hold<ChainId> {
     return this.#holds.open();

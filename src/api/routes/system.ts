@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { invalid } from '#/base/errors.ts';
 import { nowNano } from '#/base/time.ts';
+import type { DiskUsageKind } from '#/engine/disk-usage.ts';
 import type { EngineEvent } from '#/engine/events.ts';
 import { encodeEvent } from '#/wire/events.ts';
-import type { DiskUsageKind } from '../backend.ts';
+import type { DiskUsage } from '#/wire/system.ts';
 import type { Call, Route } from '../call.ts';
+import { presentSummary } from '../present/containers.ts';
 import { eventFilter, presentEvent } from '../present/events.ts';
 import { beginStream, json, send } from '../respond.ts';
 
@@ -39,7 +41,16 @@ async function diskUsage(call: Call): Promise<void> {
     if (!isDiskUsageKind(kind)) throw invalid(`unknown object type: ${kind}`);
     return kind;
   });
-  json(call, await call.engine.system.diskUsage(new Set(asked.length === 0 ? diskUsageKinds : asked)));
+  const kinds = new Set(asked.length === 0 ? diskUsageKinds : asked);
+  const usage = await call.engine.system.diskUsage(kinds);
+  const now = Date.now();
+  json(call, {
+    LayersSize: usage.layersSize,
+    Images: usage.images ?? null,
+    Containers: usage.containers?.map((view) => presentSummary(view, now)) ?? null,
+    Volumes: usage.volumes ?? null,
+    BuildCache: kinds.has('build-cache') ? [] : null,
+  } satisfies DiskUsage);
 }
 
 function isDiskUsageKind(text: string): text is DiskUsageKind {

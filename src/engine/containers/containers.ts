@@ -1,12 +1,18 @@
-import type { Resources, RestartPolicy } from '#/wire/containers.ts';
+import { notImplemented } from '#/base/errors.ts';
+import type { ContainerTopResponse, FilesystemChange, Resources, RestartPolicy } from '#/wire/containers.ts';
 import type { Filters } from '#/wire/filters.ts';
+import type { ContainerStats } from '#/wire/stats.ts';
+import { type AttachOptions, attachToContainer, resizeContainer } from './attach.ts';
 import { type CreateRequest, createContainer, renameContainer } from './create.ts';
 import { type ListOptions, listContainers } from './list.ts';
+import { containerLogs, type LogsOptions } from './logs.ts';
 import type { ContainerRecord } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import { pruneContainers } from './prune.ts';
 import { type RemoveOptions, removeContainer } from './remove.ts';
 import { startContainer } from './start.ts';
+import { containerStats, type StatsOptions } from './stats.ts';
+import type { Output, StdioSession } from './stdio.ts';
 import {
   killContainer,
   pauseContainer,
@@ -15,6 +21,7 @@ import {
   stopContainer,
   unpauseContainer,
 } from './stop.ts';
+import { containerTop } from './top.ts';
 import { updateContainer } from './update.ts';
 import { type ContainerView, viewOf } from './view.ts';
 import { waitForContainer } from './wait.ts';
@@ -98,6 +105,32 @@ export class Containers {
     changes: { readonly resources: Resources; readonly restartPolicy: RestartPolicy },
   ): Promise<string[]> {
     return updateContainer(this.#parts, ref, changes);
+  }
+
+  resize(ref: string, size: { readonly height: number; readonly width: number }): Promise<void> {
+    return resizeContainer(this.#parts, ref, size);
+  }
+
+  attach(ref: string, options: AttachOptions): Promise<StdioSession> {
+    return attachToContainer(this.#parts, ref, options);
+  }
+
+  logs(ref: string, options: LogsOptions): Promise<{ tty: boolean; output: Output }> {
+    return containerLogs(this.#parts, ref, options);
+  }
+
+  stats(ref: string, options: StatsOptions): Promise<AsyncIterable<ContainerStats>> {
+    return containerStats(this.#parts, ref, options);
+  }
+
+  top(ref: string, args: string): Promise<ContainerTopResponse> {
+    return containerTop(this.#parts, ref, args);
+  }
+
+  /** What a container has changed in its file system. */
+  async changes(ref: string): Promise<FilesystemChange[]> {
+    this.get(ref);
+    throw notImplemented('listing the changes of a container is not implemented');
   }
 
   prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }> {

@@ -117,3 +117,9 @@ export function runtimeOf(parts: ContainerParts, { spec }: ContainerRecord): Run
   if (runtime === undefined) throw invalid(`unknown or invalid runtime name: ${name}`);
   return runtime;
 }
+
+/** The group of a container in the hierarchies. */
+export function cgroupOf({ cgroupParent }: ContainerParts, { id, spec }: ContainerRecord): string {
+  const parent = spec.hostConfig.CgroupParent === '' ? cgroupParent : spec.hostConfig.CgroupParent;
+  return join('/', parent, id);
+}

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { conflict, messageOf, notModified } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
 import { mount } from '#/kernel/mount.ts';
@@ -13,7 +12,7 @@ import { bindsOf } from './container-mounts.ts';
 import { followExit } from './exit.ts';
 import { type ContainerRecord, lastRun, type Run, transition } from './model.ts';
 import { namespacesOf, shmOf } from './namespaces.ts';
-import { type ContainerParts, runtimeOf } from './parts.ts';
+import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { specInput } from './spec-input.ts';
 import { Trace } from './trace.ts';
@@ -97,11 +96,7 @@ async function launch(
     binds: [...network.files, ...(await bindsOf(parts, record))],
     hostname: spec.config.Hostname,
     init: (spec.hostConfig.Init ?? parts.defaults.init) ? parts.initPath : undefined,
-    cgroupsPath: join(
-      '/',
-      spec.hostConfig.CgroupParent === '' ? parts.cgroupParent : spec.hostConfig.CgroupParent,
-      id,
-    ),
+    cgroupsPath: cgroupOf(parts, record),
     host: parts.host,
   });
   trace.step('spec');
