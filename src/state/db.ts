@@ -91,3 +91,8 @@ export class Database implements Disposable {
 export function isForeignKeyError(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === 787; // SQLITE_CONSTRAINT_FOREIGNKEY
 }
+
+/** Tells whether `error` says that the disk is full; on a full disk not even a row can be deleted. */
+export function isDiskFullError(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 13; // SQLITE_FULL
+}

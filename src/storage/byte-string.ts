@@ -19,6 +19,11 @@ export function rawBytes(bytes: ByteString): string | Buffer {
   return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1');
 }
 
+/** A byte string in quotes, for messages. */
+export function quoted(bytes: ByteString): string {
+  return JSON.stringify(textOf(bytes));
+}
+
 function isAscii(text: string): boolean {
   // oxlint-disable-next-line no-control-regex -- the range is the point
   return !/[^\x00-\x7f]/.test(text);

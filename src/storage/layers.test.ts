@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { mount, unmount } from '#/kernel/mount.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { file, link, pieces, tarOf } from './archive/tar-samples.ts';
@@ -106,6 +107,20 @@ test('Layers.unpack: what cannot be unpacked leaves nothing', async () => {
   await assert.rejects(layers.unpack({ blob: digestOf('none'), mediaType }), { kind: 'notFound' });
   await assert.rejects(layers.unpack({ blob, mediaType, parent: digestOf('none') }), { kind: 'notFound' });
   isEmpty(storage);
+});
+
+test('Layers.unpack: a full disk is an error of the machine and leaves nothing', async () => {
+  using scratch = scratchDir();
+  mount({ type: 'tmpfs', source: 'tmpfs', options: ['size=4m'] }, scratch.path);
+  try {
+    await using storage = await openStorage({ root: scratch.path });
+    const { blob } = await blobOf(storage, 'big', 8_000_000);
+    await assert.rejects(storage.layers.unpack({ blob, mediaType }), { kind: 'internal', message: /ENOSPC/ });
+    isEmpty(storage);
+    await storage.layers.unpack({ ...(await blobOf(storage, 'small')), mediaType });
+  } finally {
+    unmount(scratch.path);
+  }
 });
 
 test('Layers.unpack: large layers go through a thread, with progress, and can be aborted', async () => {

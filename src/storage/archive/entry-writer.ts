@@ -13,12 +13,12 @@ import {
   utimensat,
 } from '#/kernel/at.ts';
 import { lsetxattr, makedev } from '#/kernel/files.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
+import { type ByteString, quoted, rawBytes } from '../byte-string.ts';
 import type { Spot } from '../tree/copy-node.ts';
 import { removeTreeSync } from '../tree/remove-tree.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
 import type { ExtractOptions } from './extract.ts';
-import { ExtractRoot, joined, parseInnerPath, quoted } from './extract-root.ts';
+import { ExtractRoot, joined, parseInnerPath } from './extract-root.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { type DataRun, storedSize, type TarEntry, type TarHeader } from './tar-entry.ts';
 import { DeletingWhiteouts, overlayWhiteouts, type WhiteoutPolicy } from './whiteout-policy.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { mkdirat, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
-import { type ByteString, rawBytes, textOf } from '../byte-string.ts';
+import { type ByteString, quoted, rawBytes } from '../byte-string.ts';
 import { Directory } from '../tree/directory.ts';
 
 /** How many directories are kept open: archives go through trees depth first. */
@@ -24,11 +24,6 @@ export function parseInnerPath(path: ByteString): InnerPath {
 /** The path as one string without needless slashes; empty for the root. */
 export function joined({ parent, name }: InnerPath): ByteString {
   return parent === '' ? name : `${parent}/${name}`;
-}
-
-/** `path` for messages. */
-export function quoted(path: ByteString): string {
-  return JSON.stringify(textOf(path));
 }
 
 /** Called with each directory that an archive implies but does not contain. */

@@ -1,7 +1,7 @@
 import { EngineError, internal, invalid, isSystemError } from '#/base/errors.ts';
+import { quoted } from '../byte-string.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { EntryWriter } from './entry-writer.ts';
-import { quoted } from './extract-root.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { readTar, type TarLimits } from './tar-reader.ts';
 

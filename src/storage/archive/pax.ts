@@ -1,5 +1,5 @@
 import { invalid } from '#/base/errors.ts';
-import type { ByteString } from '../byte-string.ts';
+import { type ByteString, quoted } from '../byte-string.ts';
 
 /** One record of an extended header (POSIX.1-2017 pax, "pax Extended Header"). */
 export type PaxRecord = readonly [keyword: ByteString, value: ByteString];
@@ -61,7 +61,5 @@ export function formatPaxTime(nanoseconds: bigint): string {
 }
 
 function badValue(keyword: ByteString, value: ByteString): Error {
-  return invalid(
-    `Cannot read archive: ${JSON.stringify(value.slice(0, 64))} is not a valid ${JSON.stringify(keyword)}`,
-  );
+  return invalid(`Cannot read archive: ${quoted(value.slice(0, 64))} is not a valid ${quoted(keyword)}`);
 }

@@ -1,5 +1,5 @@
 import { invalid, tooLarge } from '#/base/errors.ts';
-import type { ByteString } from '../byte-string.ts';
+import { type ByteString, quoted } from '../byte-string.ts';
 import { ByteSource, truncated } from './byte-source.ts';
 import { blockSize, type HeaderBlock, paddingOf, parseHeaderBlock } from './header-block.ts';
 import { type PaxRecord, parsePax, paxInteger, paxTime } from './pax.ts';
@@ -8,7 +8,7 @@ import type { TarEntry, TarEntryKind, TarHeader } from './tar-entry.ts';
 
 /** Bounds on what an archive may make its reader do. */
 export interface TarLimits {
-  /** Header blocks of any kind. Default 4,000,000. */
+  /** Header blocks of any kind. Default 2,000,000: a reader keeps something of each in memory. */
   readonly maxEntries?: number;
   /** Bytes of each long name, extended header or sparse map, and of all global headers. Default 1 MiB. */
   readonly maxMetadata?: number;
@@ -100,7 +100,7 @@ class HeaderParser {
 
   constructor(source: ByteSource, limits: TarLimits) {
     this.#source = source;
-    this.#maxEntries = limits.maxEntries ?? 4_000_000;
+    this.#maxEntries = limits.maxEntries ?? 2_000_000;
     this.#maxMetadata = limits.maxMetadata ?? 1024 * 1024;
   }
 
@@ -179,7 +179,7 @@ class HeaderParser {
     const path = values.get('GNU.sparse.name') ?? values.get('path') ?? extensions.longName ?? raw.name;
     const kind = kindOf(raw, path);
     const size = values.has('size') ? paxInteger('size', values.get('size') ?? '') : raw.size;
-    if (size < 0) throw invalid(`Cannot read archive: negative size of ${JSON.stringify(path)}`);
+    if (size < 0) throw invalid(`Cannot read archive: negative size of ${quoted(path)}`);
     let stored = kind === 'file' || raw.typeflag === 'D' || raw.typeflag === '0' ? size : 0;
     let map: SparseMap | undefined;
     if (raw.typeflag === 'S') {
@@ -187,7 +187,7 @@ class HeaderParser {
     } else if (kind === 'file' && isSparse1(values)) {
       const real = values.get('GNU.sparse.realsize');
       if (real === undefined)
-        throw invalid(`Cannot read archive: sparse file ${JSON.stringify(path)} without its size`);
+        throw invalid(`Cannot read archive: sparse file ${quoted(path)} without its size`);
       const found = await readSparse1Map(
         this.#source,
         paxInteger('GNU.sparse.realsize', real),
@@ -199,11 +199,11 @@ class HeaderParser {
       map = paxSparseMap(extensions.records, values);
     }
     if (map !== undefined && map.runs.reduce((sum, run) => sum + run.length, 0) !== stored) {
-      throw invalid(`Cannot read archive: sparse file ${JSON.stringify(path)} has another size than its map`);
+      throw invalid(`Cannot read archive: sparse file ${quoted(path)} has another size than its map`);
     }
     const linkPath = values.get('linkpath') ?? extensions.longLink ?? raw.linkName;
     if (path.includes('\0') || linkPath.includes('\0')) {
-      throw invalid(`Cannot read archive: NUL in the name ${JSON.stringify(path)}`);
+      throw invalid(`Cannot read archive: NUL in the name ${quoted(path)}`);
     }
     const mtime = values.get('mtime');
     const header: TarHeader = {
@@ -227,7 +227,7 @@ function kindOf(raw: HeaderBlock, path: ByteString): TarEntryKind {
   const kind = kinds.get(raw.typeflag);
   if (kind === undefined) {
     throw invalid(
-      `Cannot read archive: entry ${JSON.stringify(path)} has unknown type ${JSON.stringify(raw.typeflag)}`,
+      `Cannot read archive: entry ${quoted(path)} has unknown type ${JSON.stringify(raw.typeflag)}`,
     );
   }
   // Version 7 had no type for directories.

@@ -1,4 +1,4 @@
-import type { ByteString } from '../byte-string.ts';
+import { type ByteString, quoted } from '../byte-string.ts';
 import { blockSize, fitsOctal, formatHeaderBlock, paddingOf, splitName } from './header-block.ts';
 import { formatPax, formatPaxTime, type PaxRecord } from './pax.ts';
 import { formatSparse1Map } from './sparse.ts';
@@ -54,7 +54,7 @@ export async function* writeTar(
     if (written !== expected) {
       const got = written > expected ? 'more' : `only ${written}`;
       throw new Error(
-        `Cannot write ${JSON.stringify(entry.path)} to archive: ${expected} bytes announced, got ${got}`,
+        `Cannot write ${quoted(entry.path)} to archive: ${expected} bytes announced, got ${got}`,
       );
     }
     if (paddingOf(expected) > 0) push(Buffer.alloc(paddingOf(expected)));

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { EngineError, type ErrorKind } from '#/base/errors.ts';
+import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
 import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
 
 /** What a worker is asked. */
@@ -104,14 +104,18 @@ function runIn(worker: Worker, job: UnpackJob, control: UnpackControl): Promise<
     if (reply.kind === 'failed') return reject(reply.error);
     return reject(new EngineError(reply.errorKind, reply.message, { cause: reply.cause }));
   };
+  const onError = (error: Error): void => {
+    const outOfMemory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+    reject(outOfMemory ? tooLarge('Cannot unpack archive: it takes too much memory', error) : error);
+  };
   const onExit = (): void => reject(new Error('the unpacking thread ended before its work'));
   const onAbort = (): void => worker.postMessage({ kind: 'stop' } satisfies UnpackRequest);
   worker.ref();
-  worker.on('message', onMessage).on('error', reject).on('exit', onExit);
+  worker.on('message', onMessage).on('error', onError).on('exit', onExit);
   control.signal?.addEventListener('abort', onAbort);
   worker.postMessage({ kind: 'start', job } satisfies UnpackRequest);
   return promise.finally(() => {
-    worker.off('message', onMessage).off('error', reject).off('exit', onExit);
+    worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     control.signal?.removeEventListener('abort', onAbort);
   });
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import type { Mount } from '#/kernel/mount.ts';
+import { isDiskFullError } from '#/state/db.ts';
 import { treeUsage } from '../tree/tree-usage.ts';
 import type { SnapshotDirectories } from './snapshot-directories.ts';
 import type { SnapshotRow, SnapshotRows } from './snapshot-rows.ts';
@@ -92,7 +93,14 @@ export class DirectorySnapshots implements Snapshotter {
   }
 
   async #remove(row: SnapshotRow): Promise<void> {
-    this.#rows.delete(row);
+    try {
+      this.#rows.delete(row);
+    } catch (error) {
+      if (!isDiskFullError(error) || this.#rows.hasChildren(row)) throw error;
+      // There has to be room before the row can go.
+      await this.#directories.remove(row);
+      this.#rows.delete(row);
+    }
     await this.#directories.remove(row);
   }
 }
