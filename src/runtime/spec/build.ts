@@ -1,6 +1,6 @@
 import { invalid } from '#/base/errors.ts';
 import type { OciLinux, OciProcess, RuntimeSpec } from '#/oci/runtime-spec.ts';
-import { allDevices, defaultDeviceRules } from './devices.ts';
+import { allDevices, noDevices } from './devices.ts';
 import type { HostFacts } from './host.ts';
 import type { NamespaceInput, SpecInput } from './input.ts';
 import { initTarget, ociMounts, rootfsPropagation } from './mounts.ts';
@@ -95,7 +95,7 @@ function linuxPart(input: SpecInput, host: HostFacts): OciLinux {
     cgroupsPath: input.cgroupsPath,
     resources: {
       ...ociResources(input.resources, host),
-      devices: privileged ? [allDevices] : [...defaultDeviceRules, ...deviceRules],
+      devices: privileged ? [allDevices] : [noDevices, ...deviceRules],
     },
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
     ...(seccomp === undefined ? {} : { seccomp }),

@@ -24,6 +24,7 @@ const gates: readonly { readonly capability: string; readonly syscalls: readonly
       'mount_setattr',
       'move_mount',
       'open_tree',
+      'setns',
       'umount',
       'umount2',
       'unshare',

@@ -10,23 +10,10 @@ export interface Devices {
 }
 
 /**
- * What the device cgroup allows every container: to make any node, and to use null, zero, full, tty, random, urandom,
- * console, ptmx and the pseudo terminals. All else is denied first.
+ * Comes before a container's own rules: all else is denied. Runtimes themselves allow what every container may use (to
+ * make any node, and null, zero, full, tty, random, urandom, console, ptmx and the pseudo terminals).
  */
-export const defaultDeviceRules: readonly OciDeviceRule[] = [
-  { allow: false, access: 'rwm' },
-  { allow: true, type: 'c', access: 'm' },
-  { allow: true, type: 'b', access: 'm' },
-  { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
-  { allow: true, type: 'c', major: 1, minor: 5, access: 'rwm' },
-  { allow: true, type: 'c', major: 1, minor: 7, access: 'rwm' },
-  { allow: true, type: 'c', major: 1, minor: 8, access: 'rwm' },
-  { allow: true, type: 'c', major: 1, minor: 9, access: 'rwm' },
-  { allow: true, type: 'c', major: 5, minor: 0, access: 'rwm' },
-  { allow: true, type: 'c', major: 5, minor: 1, access: 'rwm' },
-  { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' },
-  { allow: true, type: 'c', major: 136, access: 'rwm' },
-];
+export const noDevices: OciDeviceRule = { allow: false, access: 'rwm' };
 
 /** What a privileged container may use. */
 export const allDevices: OciDeviceRule = { allow: true, access: 'rwm' };

@@ -92,7 +92,7 @@ function checkTarget(rootfs: string, target: string): string {
   return checkMountTarget(resolveInRootfs(rootfs, path));
 }
 
-function defaultMounts({ privileged, shm, namespaces }: SpecInput): OciMount[] {
+function defaultMounts({ privileged, shm }: SpecInput): OciMount[] {
   const access = privileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
   const mounts: OciMount[] = [
@@ -116,9 +116,7 @@ function defaultMounts({ privileged, shm, namespaces }: SpecInput): OciMount[] {
       source: 'cgroup',
       options: [...safe, 'relatime', access],
     },
-    namespaces.ipc === 'host'
-      ? { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', ...safe] }
-      : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
   ];
   switch (shm.kind) {
     case 'new': {

@@ -1,7 +1,15 @@
 import { constants, lstatSync, openSync, readlinkSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path/posix';
+import { basename, dirname, join, normalize } from 'node:path/posix';
 import { invalid, isSystemError } from '#/base/errors.ts';
-import { close, O_CLOEXEC, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '#/kernel/at.ts';
+import {
+  close,
+  O_CLOEXEC,
+  O_PATH,
+  openat2,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  readlinkat,
+} from '#/kernel/at.ts';
 
 /**
  * Refuses a root file system whose /dev, /proc or /sys is something other than a directory: runtimes older than
@@ -16,9 +24,12 @@ export function checkRootfs(rootfs: string): void {
   }
 }
 
+/** As in the kernel's own lookup (MAXSYMLINKS). */
+const maxLinks = 40;
+
 /**
- * Where `path` leads in the root file system: the same path with the symbolic links of its existing part resolved
- * inside the root, so that nobody who mounts there has to follow one.
+ * Where `path` leads in the root file system: the same path with all symbolic links resolved inside the root (also those
+ * that lead to what does not exist yet), so that nobody who mounts there has to follow one. Throws `invalid` on a loop.
  */
 export function resolveInRootfs(rootfs: string, path: string): string {
   const root = openSync(rootfs, O_PATH | O_CLOEXEC | constants.O_DIRECTORY);
@@ -26,15 +37,45 @@ export function resolveInRootfs(rootfs: string, path: string): string {
     const rootPath = pathOf(root);
     let existing = normalize(`/${path}`);
     let missing = '';
+    let links = 0;
     for (;;) {
       const real = realPath(root, existing);
-      if (real !== undefined)
-        return normalize(`/${real.slice(rootPath.length)}/${missing}`).replace(/(.)\/$/, '$1');
-      missing = join(existing.slice(dirname(existing).length), missing);
-      existing = dirname(existing);
+      if (real !== undefined) return join('/', real.slice(rootPath.length), missing);
+      const link = linkAt(root, existing);
+      if (link === undefined) {
+        missing = join(basename(existing), missing);
+        existing = dirname(existing);
+      } else {
+        if (++links > maxLinks) throw invalid(`too many symbolic links in "${path}"`);
+        const parent = realPath(root, dirname(existing))?.slice(rootPath.length) ?? '/';
+        existing = link.startsWith('/') ? normalize(link) : join('/', parent, link);
+      }
     }
   } finally {
     close(root);
+  }
+}
+
+/** The target of the link at `path`; undefined if there is none. */
+function linkAt(root: number, path: string): string | undefined {
+  let fd: number;
+  try {
+    fd = openat2(root, path, {
+      flags: O_PATH | constants.O_NOFOLLOW,
+      resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    });
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  try {
+    return readlinkat(fd, '').toString();
+  } catch (error) {
+    // Not a link: it has come into being since the lookup before.
+    if (isSystemError(error, 'EINVAL', 'ENOENT')) return undefined;
+    throw error;
+  } finally {
+    close(fd);
   }
 }
 
@@ -43,7 +84,7 @@ function realPath(root: number, path: string): string | undefined {
   try {
     fd = openat2(root, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS });
   } catch (error) {
-    if (isSystemError(error, 'ENOENT') && path !== '/') return undefined;
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR') && path !== '/') return undefined;
     throw error;
   }
   try {
