@@ -12,6 +12,8 @@ import { takeConnection } from './hijack.ts';
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 /** Section 5.5. */
 const maxControlLength = 125;
+/** Two bytes, eight of length, four of mask. */
+const longestHeader = 14;
 
 /** The key of an opening handshake. Throws `invalid` if the request is not one. */
 export function webSocketKey(call: Call): string {
@@ -157,19 +159,15 @@ export class ClientFrames {
 
   /** Collects header bytes (section 5.2) until there is a whole header; returns what is behind it. */
   #readHeader(chunk: Buffer): Buffer {
-    const known = Buffer.concat([this.#header, chunk.subarray(0, 14)]);
+    const known = Buffer.concat([this.#header, chunk.subarray(0, longestHeader)]);
     const size = headerSize(known);
     if (known.length < size) {
       this.#header = known;
-      return chunk.subarray(Math.min(14, chunk.length));
+      return chunk.subarray(Math.min(longestHeader, chunk.length));
     }
     const rest = chunk.subarray(size - this.#header.length);
     this.#header = Buffer.alloc(0);
     const [first = 0, second = 0] = known;
-    const opcode = first & 0x0f;
-    if ((first & 0x70) !== 0) throw new SyntaxError('reserved bits are set');
-    if ((second & 0x80) === 0) throw new SyntaxError('frames of a client must be masked');
-    if (!Object.values<number>(opcodes).includes(opcode)) throw new SyntaxError(`unknown opcode ${opcode}`);
     const short = second & 0x7f;
     this.#left =
       short === 126
@@ -177,18 +175,27 @@ export class ClientFrames {
         : short === 127
           ? known.readBigUInt64BE(2)
           : BigInt(short);
-    if (opcode >= 8 && (this.#left > BigInt(maxControlLength) || (first & 0x80) === 0)) {
-      throw new SyntaxError('control frames are short and whole');
-    }
-    this.#opcode = opcode;
+    this.#opcode = first & 0x0f;
     this.#mask = Buffer.from(known.subarray(size - 4, size));
     this.#offset = 0;
     return rest;
   }
 }
 
-/** Bytes of the header that begins with `start`; at least 2. */
+/**
+ * Bytes of the header that begins with `start`; at least 2. Throws a SyntaxError as soon as its first two bytes show that
+ * it breaks the protocol.
+ */
 function headerSize(start: Buffer): number {
-  const short = (start[1] ?? 0) & 0x7f;
-  return start.length < 2 ? 2 : 2 + 4 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+  const [first = 0, second] = start;
+  if (second === undefined) return 2;
+  const opcode = first & 0x0f;
+  const short = second & 0x7f;
+  if ((first & 0x70) !== 0) throw new SyntaxError('reserved bits are set');
+  if ((second & 0x80) === 0) throw new SyntaxError('frames of a client must be masked');
+  if (!Object.values<number>(opcodes).includes(opcode)) throw new SyntaxError(`unknown opcode ${opcode}`);
+  if (opcode >= 8 && (short > maxControlLength || (first & 0x80) === 0)) {
+    throw new SyntaxError('control frames are short and whole');
+  }
+  return 2 + 4 + (short === 126 ? 2 : short === 127 ? 8 : 0);
 }

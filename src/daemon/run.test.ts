@@ -157,12 +157,12 @@ test('run: SIGHUP takes over labels and debug, and a broken file changes nothing
   const reloaded = says(/reloaded the configuration/);
   daemon.child.kill('SIGHUP');
   await reloaded;
-  assert.deepEqual(JSON.parse(await get(it.socket, '/settings')), { labels: ['a=b'], debug: true });
+  assert.deepEqual(JSON.parse(await get(it.socket, '/info')), { labels: ['a=b'], debug: true });
   writeFileSync(join(it.dir, 'daemon.json'), '{"labels":');
   const refused = says(/could not reload/);
   daemon.child.kill('SIGHUP');
   await refused;
-  assert.deepEqual(JSON.parse(await get(it.socket, '/settings')), { labels: ['a=b'], debug: true });
+  assert.deepEqual(JSON.parse(await get(it.socket, '/info')), { labels: ['a=b'], debug: true });
 });
 
 function streamOf(child: ChildProcess): AsyncIterable<unknown[]> {

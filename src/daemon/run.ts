@@ -1,8 +1,4 @@
-import { containerStreamRoutes } from '#/api/routes/container-streams.ts';
-import { containerRoutes } from '#/api/routes/containers.ts';
-import { execRoutes } from '#/api/routes/exec.ts';
-import { systemRoutes } from '#/api/routes/system.ts';
-import { unimplementedRoutes } from '#/api/routes/unimplemented.ts';
+import { apiRoutes } from '#/api/routes/all.ts';
 import { ApiServer } from '#/api/server.ts';
 import { messageOf } from '#/base/errors.ts';
 import { Logger, type LogSettings } from '#/base/log.ts';
@@ -76,14 +72,7 @@ async function start(
     await actions.build({ config, log, settings: () => (daemon === undefined ? config : daemon.config) }),
   );
   const api = new ApiServer({
-    routes: [
-      ...systemRoutes,
-      ...containerRoutes,
-      ...containerStreamRoutes,
-      ...execRoutes,
-      ...engine.routes,
-      ...unimplementedRoutes,
-    ],
+    routes: apiRoutes,
     engine: engine.backend,
     log,
     product: `Skiff/${skiffVersion} (linux)`,

@@ -48,7 +48,7 @@ export function presentSummary(view: ContainerView, now: number): ContainerSumma
     ImageID: record.imageId,
     Command: [spec.path, ...spec.args.map(quoteArgument)].join(' '),
     Created: Math.floor(Date.parse(record.created) / 1000),
-    Ports: presentPorts(spec.config.ExposedPorts ?? {}, view.ports),
+    Ports: presentPorts(view.ports),
     // As in Docker, nothing written yet is left out here (but not by inspect).
     ...(size === undefined || size.own === 0 ? {} : { SizeRw: size.own }),
     ...(size === undefined || size.withImage === 0 ? {} : { SizeRootFs: size.withImage }),
@@ -90,19 +90,19 @@ function presentNetworkSettings({ sandbox, ports, networks }: ContainerView): Ne
   };
 }
 
-/** The ports of a summary: the published ones, and those that are only exposed. */
-function presentPorts(exposed: object, published: PortMap): Port[] {
-  const keys = new Set([...Object.keys(exposed), ...Object.keys(published)]);
-  return [...keys].flatMap((key) => {
-    const [number = '', Type = 'tcp'] = key.split('/');
-    const PrivatePort = Number(number);
-    const bindings = published[key] ?? [];
-    if (bindings.length === 0) return [{ PrivatePort, Type }];
-    return bindings.map(({ HostIp, HostPort }) => ({
-      IP: HostIp,
-      PrivatePort,
-      PublicPort: Number(HostPort),
-      Type,
-    }));
-  });
+/** The ports of a summary, by number: the published ones, and those that are only exposed. */
+function presentPorts(ports: PortMap): Port[] {
+  return Object.entries(ports)
+    .flatMap(([key, bindings]) => {
+      const [number = '', Type = 'tcp'] = key.split('/');
+      const PrivatePort = Number(number);
+      if (bindings === null || bindings.length === 0) return [{ PrivatePort, Type }];
+      return bindings.map(({ HostIp, HostPort }) => ({
+        IP: HostIp,
+        PrivatePort,
+        PublicPort: Number(HostPort),
+        Type,
+      }));
+    })
+    .toSorted((a, b) => a.PrivatePort - b.PrivatePort);
 }

@@ -1,4 +1,5 @@
-import { unavailable } from '#/base/errors.ts';
+import { invalid, messageOf, unavailable } from '#/base/errors.ts';
+import type { Filters } from '#/wire/filters.ts';
 import { compareVersions } from '#/wire/version.ts';
 import type { VolumeCreateRequest, VolumeListResponse } from '#/wire/volumes.ts';
 import type { Call, Route } from '../call.ts';
@@ -6,20 +7,40 @@ import { type Decoder, string, stringMap, struct } from '../decode/json.ts';
 import { readJson } from '../input.ts';
 import { empty, json } from '../respond.ts';
 
-const createRequest: Decoder<VolumeCreateRequest> = struct('volume.CreateOptions', {
+interface CreateBody extends VolumeCreateRequest {
+  /** Only its presence matters: there are no cluster volumes without a swarm. */
+  readonly ClusterVolumeSpec: boolean;
+}
+
+const createBody: Decoder<CreateBody> = struct('volume.CreateOptions', {
   Name: string,
   Driver: string,
   DriverOpts: stringMap,
   Labels: stringMap,
+  ClusterVolumeSpec: (value) => value !== undefined && value !== null,
 });
 
 async function listVolumes(call: Call): Promise<void> {
-  const volumes = call.engine.volumes.list(call.query.filters());
+  const volumes = call.engine.volumes.list(listFilters(call));
   json(call, { Volumes: volumes, Warnings: null } satisfies VolumeListResponse);
 }
 
+function listFilters({ query }: Call): Filters {
+  try {
+    return query.filters();
+  } catch (error) {
+    throw invalid(`error reading volume filters: ${messageOf(error)}`, error);
+  }
+}
+
 async function createVolume(call: Call): Promise<void> {
-  json(call, await call.engine.volumes.create(await readJson(call, createRequest)), 201);
+  const { ClusterVolumeSpec: isClusterVolume, ...request } = await readJson(call, createBody);
+  if (isClusterVolume) {
+    throw unavailable(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    );
+  }
+  json(call, await call.engine.volumes.create(request), 201);
 }
 
 async function inspectVolume(call: Call): Promise<void> {

@@ -1,0 +1,19 @@
+import type { Route } from '../call.ts';
+import { containerStreamRoutes } from './container-streams.ts';
+import { containerRoutes } from './containers.ts';
+import { execRoutes } from './exec.ts';
+import { imageRoutes } from './images.ts';
+import { systemRoutes } from './system.ts';
+import { unimplementedRoutes } from './unimplemented.ts';
+import { volumeRoutes } from './volumes.ts';
+
+/** The whole Engine API. What is implemented stands before what is not, because the first of two equal routes wins. */
+export const apiRoutes: readonly Route[] = [
+  ...systemRoutes,
+  ...containerRoutes,
+  ...containerStreamRoutes,
+  ...execRoutes,
+  ...imageRoutes,
+  ...volumeRoutes,
+  ...unimplementedRoutes,
+];
