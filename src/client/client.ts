@@ -39,37 +39,50 @@ export interface Hijacked {
 const maxErrorLength = 64 * 1024;
 
 /**
- * A client of the Engine API. The first request asks the daemon for its version; all use the older one of both sides.
- * What the daemon refuses becomes an ApiError, what does not reach it a ConnectionError.
+ * A client of the Engine API. It speaks the newest version that it knows until a daemon says that it knows only an older
+ * one; then it asks again in that one, and keeps to it. What the daemon refuses becomes an ApiError, what does not reach
+ * it a ConnectionError.
  */
 export class Client implements Disposable {
   readonly endpoint: Endpoint;
   readonly #transport: Transport;
   readonly #headers: Readonly<Record<string, string>>;
-  #version: Promise<string> | undefined;
+  #version: string;
+  /** The daemon has accepted the version, or it is not ours to choose. */
+  #settled: boolean;
 
   constructor({ endpoint, apiVersion: fixed, headers = {} }: ClientOptions) {
     this.endpoint = endpoint;
     this.#transport = new Transport(endpoint);
     this.#headers = { Host: 'skiff', 'User-Agent': 'Skiff-Client', ...headers };
-    if (fixed !== undefined) this.#version = Promise.resolve(fixed.replace(/^v/, ''));
+    this.#version = fixed?.replace(/^v/, '') ?? apiVersion;
+    this.#settled = fixed !== undefined;
   }
 
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
   }
 
-  /** The version that requests use. */
-  apiVersion(): Promise<string> {
-    this.#version ??= this.#negotiate();
+  /** The version that requests use; asks the daemon if nothing has been sent yet. */
+  async apiVersion(): Promise<string> {
+    if (!this.#settled) {
+      const response = await this.#reach(this.#transport.send(this.#prepare('HEAD', '/_ping', {})));
+      response.resume();
+      this.#settle(response);
+    }
     return this.#version;
   }
 
   /** The daemon's answer as a stream; the caller reads it to the end or destroys it. */
   async send(method: string, path: string, request: ApiRequest = {}): Promise<IncomingMessage> {
-    const response = await this.#exchange(method, `/v${await this.apiVersion()}${path}`, request);
-    if ((response.statusCode ?? 0) >= 400) throw await apiError(response);
-    return response;
+    // A stream cannot be sent a second time.
+    if (request.body !== undefined) await this.apiVersion();
+    const exchange = this.#prepare(method, this.#versioned(path), request);
+    const response = await this.#reach(this.#transport.send(exchange));
+    if (!isFailure(response)) return this.#settle(response);
+    if (!this.#isTooNew(response)) throw await apiError(response);
+    response.resume();
+    return this.send(method, path, request);
   }
 
   /** The daemon's answer as text. */
@@ -90,24 +103,37 @@ export class Client implements Disposable {
 
   /** Turns a request into a raw connection. */
   async hijack(path: string, request: ApiRequest = {}): Promise<Hijacked> {
-    const version = await this.apiVersion();
-    const exchange = this.#prepare('POST', `/v${version}${path}`, request);
+    const exchange = this.#prepare('POST', this.#versioned(path), request);
     const answer = await this.#reach(this.#transport.hijack(exchange));
     if (!('refused' in answer)) return answer;
-    if ((answer.refused.statusCode ?? 0) >= 400) throw await apiError(answer.refused);
-    answer.refused.destroy();
-    throw new Error(`unable to upgrade to tcp, received ${answer.refused.statusCode}`);
+    const { refused } = answer;
+    if (!isFailure(refused)) {
+      refused.destroy();
+      throw new Error(`unable to upgrade to tcp, received ${refused.statusCode}`);
+    }
+    if (!this.#isTooNew(refused)) throw await apiError(refused);
+    refused.resume();
+    return this.hijack(path, request);
   }
 
-  async #negotiate(): Promise<string> {
-    const response = await this.#exchange('HEAD', '/_ping', {});
-    response.resume();
+  #versioned(path: string): string {
+    return `/v${this.#version}${path}`;
+  }
+
+  #settle(response: IncomingMessage): IncomingMessage {
+    this.#isTooNew(response);
+    this.#settled = true;
+    return response;
+  }
+
+  /** Takes over the daemon's version if ours is newer. Every answer says which one the daemon speaks. */
+  #isTooNew(response: IncomingMessage): boolean {
     const offered = response.headers['api-version'];
-    return typeof offered === 'string' && compareVersions(offered, apiVersion) < 0 ? offered : apiVersion;
-  }
-
-  async #exchange(method: string, path: string, request: ApiRequest): Promise<IncomingMessage> {
-    return this.#reach(this.#transport.send(this.#prepare(method, path, request)));
+    if (this.#settled || typeof offered !== 'string' || compareVersions(offered, this.#version) >= 0)
+      return false;
+    this.#version = offered;
+    this.#settled = true;
+    return true;
   }
 
   #prepare(method: string, path: string, { query = {}, json, body, headers, signal }: ApiRequest) {
@@ -172,6 +198,8 @@ function encodeQuery(query: Query): string {
   const text = parameters.toString();
   return text === '' ? '' : `?${text}`;
 }
+
+const isFailure = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 400;
 
 async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
