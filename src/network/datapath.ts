@@ -94,7 +94,8 @@ export class Datapath implements Disposable {
       ...(mtu !== undefined && { mtu }),
     });
     try {
-      if (endpoint.isolated) this.#host.setBridgePort(index, { isolated: true });
+      // With br_netfilter a container's way to its own published port turns round within the bridge.
+      this.#host.setBridgePort(index, { hairpin: true, isolated: endpoint.isolated });
       disableIpv6(hostLink);
       this.#host.setLink(index, { up: true });
       inNetns(endpoint.sandbox, () => configureInside(endpoint));
