@@ -22,6 +22,8 @@ export interface AskOptions {
   /** An object goes as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Called when the status and headers of the answer have come. */
+  readonly onHeaders?: () => void;
   /** Another socket than the server's. */
   readonly socketPath?: string;
 }
@@ -63,6 +65,7 @@ export async function serve(routes: readonly Route[], engine: Backend): Promise<
 async function ask({
   body,
   headers,
+  onHeaders,
   ...options
 }: AskOptions & { method: string; path: string }): Promise<Answer> {
   // Kept alive, because a server that closes at once may cut off its own answer to a body that it did not read.
@@ -78,6 +81,7 @@ async function ask({
   });
   sent.end(body === undefined || isText ? body : JSON.stringify(body));
   const [response] = await once(sent, 'response');
+  onHeaders?.();
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
