@@ -18,7 +18,7 @@ test('parsePlatform: reads the forms that people write', () => {
   for (const [text, expected] of Object.entries(cases)) {
     assert.equal(formatPlatform(parsePlatform(text)), expected);
   }
-  for (const text of ['', '/', 'a/b/c/d', 'linux/', 'linux/am d64']) {
+  for (const text of ['foo', '', '/', 'a/b/c/d', 'linux/', 'linux/am d64']) {
     assert.throws(() => parsePlatform(text), { kind: 'invalid' }, text);
   }
 });

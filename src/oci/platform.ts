@@ -18,6 +18,12 @@ const architectures: Readonly<Record<string, readonly [architecture: string, var
   armel: ['arm', 'v6'],
 };
 
+const knownArchitectures: ReadonlySet<string> = new Set(
+  '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc ppc64 ppc64le riscv riscv64 s390x sparc64 wasm'.split(
+    ' ',
+  ),
+);
+
 const knownOses: ReadonlySet<string> = new Set(
   'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',
@@ -55,9 +61,12 @@ export function parsePlatform(text: string): Platform {
   if (architecture !== undefined) {
     return normalizePlatform({ os: first, architecture, variant, osVersion: '' });
   }
-  return knownOses.has(first.toLowerCase()) || first.toLowerCase() === 'macos'
-    ? { ...host, os: normalizePlatform({ ...host, os: first }).os }
-    : normalizePlatform({ ...host, architecture: first, variant: '' });
+  if (knownOses.has(first.toLowerCase()) || first.toLowerCase() === 'macos') {
+    return { ...host, os: normalizePlatform({ ...host, os: first }).os };
+  }
+  const platform = normalizePlatform({ ...host, architecture: first, variant: '' });
+  if (knownArchitectures.has(platform.architecture)) return platform;
+  throw invalid(`"${text}": unknown operating system or architecture: invalid argument`);
 }
 
 /** `linux/arm/v6`. */

@@ -16,6 +16,9 @@ import type { ContentStore } from './content/content-store.ts';
 import type { AddedImage, ImageRecord, NewImage } from './images/record.ts';
 import type { ChainId, Layers } from './layers.ts';
 
+/** Who gets a name, and when, if that is to be remembered. */
+type Naming = Pick<ImageRecord, 'id' | 'tagged'>;
+
 /**
  * All images and their names: rows in the database and the same values in memory, where readers find them without a
  * query. An image keeps its layers and blobs; they go with it as far as nothing else needs them.
@@ -129,24 +132,19 @@ export class ImageStore {
   add(images: readonly NewImage[]): AddedImage[] {
     const configs = images.map(({ configBytes }) => parseImageConfig(configBytes));
     for (const { names } of images) for (const name of names) refuseAmbiguous(name);
-    const tagged = nowText();
     this.#db.transaction(() => {
       const fresh = images.filter((image) => this.#insertRows(image));
       for (const { id, parent } of fresh) if (parent !== undefined) this.#setParent.run(parent, id);
-      for (const { id, names } of images) for (const name of names) this.#writeName(name, { id, tagged });
+      for (const image of images) for (const name of image.names) this.#writeName(name, image);
     });
     for (const [index, image] of images.entries()) {
-      const { id, manifest, chainId, parent, size } = image;
-      const known = this.#byId.get(id);
-      const config = known?.config ?? (configs[index] as ImageConfig);
-      this.#byId.set(id, known ?? { id, config, manifest, chainId, parent, size, tagged: undefined });
+      const { id, manifest, chainId, parent, size, tagged } = image;
+      const config = configs[index] as ImageConfig;
+      if (!this.#byId.has(id)) this.#byId.set(id, { id, config, manifest, chainId, parent, size, tagged });
     }
-    return images.map(({ id, names }) => ({
-      names: names.map((reference) => ({
-        reference,
-        previous: this.#rememberName(reference, { id, tagged }),
-      })),
-      image: this.#byId.get(id) as ImageRecord,
+    return images.map((image) => ({
+      names: image.names.map((name) => ({ reference: name, previous: this.#rememberName(name, image) })),
+      image: this.#byId.get(image.id) as ImageRecord,
     }));
   }
 
@@ -213,16 +211,16 @@ export class ImageStore {
     return true;
   }
 
-  #writeName(reference: Reference, { id, tagged }: { id: Digest; tagged: string }): void {
+  #writeName(reference: Reference, { id, tagged }: Naming): void {
     this.#insertName.run(canonicalString(reference), id);
-    this.#setTagged.run(tagged, id);
+    if (tagged !== undefined) this.#setTagged.run(tagged, id);
   }
 
-  #rememberName(reference: Reference, { id, tagged }: { id: Digest; tagged: string }): Digest | undefined {
+  #rememberName(reference: Reference, { id, tagged }: Naming): Digest | undefined {
     const record = this.#byId.get(id) as ImageRecord;
     const previous = this.#holders.get(canonicalString(reference));
     this.#hold(reference, id);
-    this.#byId.set(id, { ...record, tagged });
+    if (tagged !== undefined) this.#byId.set(id, { ...record, tagged });
     return previous === id ? undefined : previous;
   }
 

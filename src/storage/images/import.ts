@@ -78,6 +78,7 @@ export async function importImage(
       size: layer.size,
       blobs: [id, manifest, blob.digest],
       names: name === undefined ? [] : [name],
+      tagged: name === undefined ? undefined : created,
     },
   ]);
   return added as AddedImage;

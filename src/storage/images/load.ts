@@ -56,7 +56,7 @@ export async function loadImages(
     const { id, configBytes, names } = archived;
     const blobs = [id, manifest, ...archived.layers.map(({ digest }) => digest)];
     const parent = parentOf(archived, archive, images);
-    found.push({ id, configBytes, manifest, chainId, parent, size, blobs, names });
+    found.push({ id, configBytes, manifest, chainId, parent, size, blobs, names, tagged: undefined });
   }
   options.signal?.throwIfAborted();
   return images.add(found);

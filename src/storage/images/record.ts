@@ -18,12 +18,12 @@ export interface ImageRecord {
   readonly parent: Digest | undefined;
   /** Bytes of file content of all layers. */
   readonly size: number;
-  /** When it last got a name, RFC 3339; undefined if never. */
+  /** When somebody last gave it a name here, RFC 3339; undefined if it only has those that it came with. */
   readonly tagged: string | undefined;
 }
 
 /** A complete image to be added: its blobs are stored and its layers unpacked, and both are held. */
-export interface NewImage extends Omit<ImageRecord, 'tagged' | 'config'> {
+export interface NewImage extends Omit<ImageRecord, 'config'> {
   /** The document that `id` is the digest of. */
   readonly configBytes: Buffer;
   /** Every blob that saving the image needs. */
