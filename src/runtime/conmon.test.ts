@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isKind } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
+import { cgroupDirs, detectCgroups } from '#/kernel/cgroup/layout.ts';
 import { processStartTime } from '#/kernel/proc.ts';
 import { RuntimeFixture } from '#tests/oci-bundle.ts';
 import { AttachSession } from './attach.ts';
@@ -333,6 +334,24 @@ test('OciRuntime: kill, pause, resume, update, state, delete', async () => {
   await runtime.delete(container.id);
   assert.equal(await runtime.state(container.id), undefined);
   await runtime.delete(container.id);
+});
+
+test('OciRuntime: delete leaves neither state nor cgroup, of what ended, runs, or was never started', async () => {
+  const ended = await create(shell('true'));
+  await ended.start();
+  await ended.ended();
+  const running = await create({ args: ['sleep', '1000'] });
+  await running.start();
+  const created = await create(shell('true'));
+  for (const { id } of [ended, running, created]) {
+    const cgroup = JSON.parse(readFileSync(join(runtime.root, id, 'status'), 'utf8'))[
+      'cgroup-path'
+    ] as string;
+    assert.ok(cgroup.length > 1);
+    await runtime.delete(id);
+    assert.equal(runtime.knows(id), false);
+    for (const dir of cgroupDirs(detectCgroups(), cgroup)) assert.equal(existsSync(dir), false, dir);
+  }
 });
 
 test('OciRuntime: the sealed program cannot be written', () => {

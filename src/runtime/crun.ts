@@ -5,6 +5,7 @@ import {
   constants,
   existsSync,
   openSync,
+  readFileSync,
   rmSync,
   unlinkSync,
   writeFileSync,
@@ -13,6 +14,8 @@ import {
 import { join } from 'node:path';
 import { conflict, internal, isSystemError, messageOf } from '#/base/errors.ts';
 import { close, O_CLOEXEC } from '#/kernel/at.ts';
+import { type CgroupLayout, detectCgroups } from '#/kernel/cgroup/layout.ts';
+import { removeCgroup } from '#/kernel/cgroup/processes.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { isMountPoint } from '#/kernel/mountinfo.ts';
 import { openPidfd, pidfdSignal } from '#/kernel/pidfd.ts';
@@ -47,9 +50,9 @@ const maxOutputBytes = 1 << 20;
 const environment: Readonly<Record<string, string>> = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /**
- * An OCI runtime, driven through its command line. It holds no state of ours. For crun three steps are done without
+ * An OCI runtime, driven through its command line. It holds no state of ours. For crun some steps are done without
  * starting it, with the same effect on the kernel and on its state folder (crun 1.8.1: status.c, container.c): see
- * `start`, `kill` and `SeccompFilters`.
+ * `start`, `kill`, `delete` and `SeccompFilters`.
  */
 export class OciRuntime implements Disposable {
   readonly path: string;
@@ -60,6 +63,7 @@ export class OciRuntime implements Disposable {
   readonly #isCrun: boolean;
   readonly #filters: SeccompFilters;
   readonly #seal: string | undefined;
+  readonly #cgroups: CgroupLayout;
 
   private constructor(options: OciRuntimeOptions, version: string) {
     this.path = options.sealed ?? options.path;
@@ -69,9 +73,10 @@ export class OciRuntime implements Disposable {
     this.#isCrun = version.startsWith('crun ');
     this.#filters = new SeccompFilters(options.root);
     this.#seal = options.sealed;
+    this.#cgroups = detectCgroups();
   }
 
-  /** Finds out which runtime it is. Throws `internal` if it does not run. */
+  /** Finds out which runtime it is. The cgroups must be mounted as they will be used. Throws `internal` if it does not run. */
   static async open(options: OciRuntimeOptions): Promise<OciRuntime> {
     const output = await run(options.path, ['--version']);
     if (options.sealed !== undefined) seal(options.path, options.sealed);
@@ -148,12 +153,28 @@ export class OciRuntime implements Disposable {
 
   /** Kills what is left and removes the container's cgroup and state. Fine if there is none. */
   async delete(id: string): Promise<void> {
-    if (this.knows(id)) await this.#run('delete', '--force', id);
+    if (!this.knows(id)) return;
+    if (this.#isCrun && this.#deleteEnded(id)) return;
+    await this.#run('delete', '--force', id);
   }
 
-  /** Forgets a container whose processes and cgroup are gone already: what `delete` would do, without a process for it. */
-  forget(id: string): void {
-    rmSync(join(this.root, id), { recursive: true, force: true });
+  /**
+   * What `crun delete` does for a container that has ended and has no processes left: removes its cgroups and its state
+   * folder. False, with nothing or a part of it done, if there may be something to kill or systemd to talk to.
+   */
+  #deleteEnded(id: string): boolean {
+    const folder = join(this.root, id);
+    const status = readStatus(join(folder, 'status'));
+    if (status === undefined || status.systemd || isAlive(status.pid, status.startTime)) return false;
+    try {
+      // EBUSY: a process is left, of a container that shares the host's pids.
+      if (status.cgroup !== '') removeCgroup(this.#cgroups, status.cgroup);
+    } catch (error) {
+      if (isSystemError(error, 'EBUSY')) return false;
+      throw error;
+    }
+    rmSync(folder, { recursive: true, force: true });
+    return true;
   }
 
   /** Tells whether there is state of a container. */
@@ -178,6 +199,30 @@ export class OciRuntime implements Disposable {
     unmount(this.#seal, { detach: true });
     unlinkSync(this.#seal);
   }
+}
+
+/** What crun notes about a container. */
+interface CrunStatus {
+  readonly pid: number;
+  readonly startTime: string;
+  readonly cgroup: string;
+  readonly systemd: boolean;
+}
+
+/** Reads crun's status file; undefined if there is none, or if it is unlike those that we know. */
+function readStatus(path: string): CrunStatus | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const status = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const { pid, 'process-start-time': startTime, 'cgroup-path': cgroup, 'systemd-cgroup': systemd } = status;
+  if (typeof pid !== 'number' || typeof startTime !== 'number' || typeof cgroup !== 'string')
+    return undefined;
+  return { pid, startTime: String(startTime), cgroup, systemd: systemd !== false };
 }
 
 /**

@@ -2,7 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isSystemError } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
+import { detectCgroups } from '#/kernel/cgroup/layout.ts';
+import { removeCgroup } from '#/kernel/cgroup/processes.ts';
 import { buildSpec, specJson } from '#/runtime/spec/build.ts';
 import { resolveCapabilities } from '#/runtime/spec/capabilities.ts';
 import { type HostFacts, readHostFacts } from '#/runtime/spec/host.ts';
@@ -100,7 +103,7 @@ export class RuntimeFixture implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.dir, { recursive: true, force: true });
-    for (const hierarchy of cgroupHierarchies()) rmdirIfThere(join(hierarchy, cgroupParent));
+    removeCgroups();
   }
 }
 
@@ -125,12 +128,15 @@ function prepareCgroups(): HostFacts['cgroups'] {
   return 'hybrid';
 }
 
-function cgroupHierarchies(): string[] {
-  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return lines.filter((line) => / - cgroup2? /.test(line)).map((line) => line.split(' ')[4] ?? '');
-}
-
-function rmdirIfThere(dir: string): void {
-  // rmdir of cgroups, not their files.
-  execFileSync('find', [dir, '-depth', '-type', 'd', '-delete'], { stdio: 'ignore' });
+/** Removes the cgroups of this run; processes that were just killed may still be in them for a moment. */
+function removeCgroups(): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      removeCgroup(detectCgroups(), cgroupParent);
+      return;
+    } catch (error) {
+      if (!isSystemError(error, 'EBUSY') || attempt === 200) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
 }
