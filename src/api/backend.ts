@@ -8,6 +8,7 @@ import type { WaitCondition, WaitResult } from '#/engine/containers/waits.ts';
 import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
 import type { EngineEvent } from '#/engine/events.ts';
 import type { Images } from '#/engine/images.ts';
+import type { NetworkOperations } from '#/engine/networks.ts';
 import type { Volumes } from '#/engine/volumes.ts';
 import type { ContainerTopResponse, FilesystemChange, Resources, RestartPolicy } from '#/wire/containers.ts';
 import type { Filters } from '#/wire/filters.ts';
@@ -24,6 +25,7 @@ export interface Backend {
   readonly execs: ExecsBackend;
   readonly images: ImagesBackend;
   readonly volumes: VolumesBackend;
+  readonly networks: NetworksBackend;
   readonly system: SystemBackend;
   readonly events: EventsBackend;
 }
@@ -175,6 +177,9 @@ export type ImagesBackend = Pick<Images, keyof Images>;
 
 /** `engine.volumes`. */
 export type VolumesBackend = Pick<Volumes, keyof Volumes>;
+
+/** `engine.networks`. */
+export type NetworksBackend = Pick<NetworkOperations, keyof NetworkOperations>;
 
 /** `engine.system`. */
 export interface SystemBackend {

@@ -20,6 +20,7 @@ import { Waits } from '#/engine/containers/waits.ts';
 import { diskUsage } from '#/engine/disk-usage.ts';
 import { Events } from '#/engine/events.ts';
 import { Images } from '#/engine/images.ts';
+import { NetworkOperations } from '#/engine/networks.ts';
 import { System } from '#/engine/system.ts';
 import { Volumes } from '#/engine/volumes.ts';
 import { warmThreadPool } from '#/kernel/namespaces.ts';
@@ -92,19 +93,21 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
   const containerDirs = new ContainerDirs({ data: dirs.containers, run: dirs.runs, exits: dirs.exits });
   const dns = { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts };
   const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
+  const connections = new ContainerNetworking({ networks, store, events, files });
+  const locks = new KeyedLocks();
   const parts: ContainerParts = {
     log,
     dirs: containerDirs,
     store,
     waits: new Waits(),
-    locks: new KeyedLocks(),
+    locks,
     events,
     attachments: new Attachments(),
     terminals: new Terminals((id) => containerDirs.runOf(id)),
     images: imageStore,
     snapshots,
     volumes: new ContainerVolumes({ store: volumeStore, events }),
-    networks: new ContainerNetworking({ networks, store, events, files }),
+    networks: connections,
     runtimes,
     exits,
     restarts: new Restarts((id) => restartDelayed(parts, id)),
@@ -151,6 +154,7 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
       execs,
       images,
       volumes,
+      networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
       system: {
         info: () => system.info(),

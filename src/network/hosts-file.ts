@@ -23,13 +23,13 @@ const standard: readonly string[] = [
 
 /** The text of a container's /etc/hosts: the standard names, then extra ones in their order, then its own. */
 export function hostsFile(input: HostsFileInput): string {
-  const own = ownNames(input);
-  return [
-    ...standard,
-    ...input.extraHosts.flatMap((entry) => extraLine(entry, input.gateway)),
-    ...input.addresses.map((address) => `${address}\t${own}`),
-    '',
-  ].join('\n');
+  const lines = [...standard, ...input.extraHosts.flatMap((entry) => extraLine(entry, input.gateway))];
+  return `${lines.join('\n')}\n${input.addresses.map((address) => hostLine(input, address)).join('')}`;
+}
+
+/** The line for a container's own name at one of its addresses. */
+export function hostLine(names: Pick<HostsFileInput, 'hostname' | 'domainname'>, address: string): string {
+  return `${address}\t${ownNames(names)}\n`;
 }
 
 /** Splits an entry of `--add-host` at the first `:` or `=`: an IPv6 address contains colons, a name does not. */
@@ -46,7 +46,7 @@ function extraLine(entry: string, gateway: string | undefined): string[] {
 }
 
 /** `foo.example.com foo` for a name with a domain (given apart or within the host name), else just the name. */
-function ownNames({ hostname, domainname }: HostsFileInput): string {
+function ownNames({ hostname, domainname }: Pick<HostsFileInput, 'hostname' | 'domainname'>): string {
   const full = domainname === '' ? hostname : `${hostname}.${domainname}`;
   const short = full.split('.', 1)[0] ?? full;
   return short === full ? full : `${full} ${short}`;

@@ -3,6 +3,7 @@ import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
 import { imageRoutes } from './images.ts';
+import { networkRoutes } from './networks.ts';
 import { systemRoutes } from './system.ts';
 import { unimplementedRoutes } from './unimplemented.ts';
 import { volumeRoutes } from './volumes.ts';
@@ -15,5 +16,6 @@ export const apiRoutes: readonly Route[] = [
   ...execRoutes,
   ...imageRoutes,
   ...volumeRoutes,
+  ...networkRoutes,
   ...unimplementedRoutes,
 ];

@@ -47,6 +47,8 @@ export interface ContainerSpec {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
   readonly networking: NetworkingConfig;
+  /** Networks of the request that the container was taken out of since, as the request names them. */
+  readonly networksLeft?: readonly string[];
   /** Volumes and binds with their resolved sources, in the order of their destinations. */
   readonly mounts: readonly MountPoint[];
   /** The program and its arguments: entrypoint and command joined. */

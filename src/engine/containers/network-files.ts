@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
 import type { EndpointInfo } from '#/network/endpoint-info.ts';
-import { hostsFile } from '#/network/hosts-file.ts';
+import { hostLine, hostsFile } from '#/network/hosts-file.ts';
 import { resolvConf } from '#/network/resolv-conf.ts';
 import type { MountInput } from '#/runtime/spec/input.ts';
 import type { ContainerRecord } from './model.ts';
@@ -71,7 +71,26 @@ export class NetworkFiles {
       }),
     );
   }
+
+  /** Adds a running container's address in one more network to its hosts file, which it may have changed itself. */
+  addHost({ id, spec }: ContainerRecord, { address }: EndpointInfo): void {
+    if (address === undefined) return;
+    const { Hostname: hostname, Domainname: domainname } = spec.config;
+    appendFileSync(this.pathsOf(id).hosts, hostLine({ hostname, domainname }, address));
+  }
+
+  /** Takes its address in a network out of its hosts file again. */
+  removeHost({ id }: ContainerRecord, { address }: EndpointInfo): void {
+    const path = this.pathsOf(id).hosts;
+    // A file that the container has blown up is its own business.
+    if (address === undefined || statSync(path).size > maxHostsSize) return;
+    const lines = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, lines.filter((line) => !line.startsWith(`${address}\t`)).join('\n'));
+  }
 }
+
+/** Bytes. */
+const maxHostsSize = 1024 * 1024;
 
 /** The binds of the files; where somebody mounts something else there, that wins. */
 export function nameFileMounts(files: NameFiles, { spec }: ContainerRecord): MountInput[] {

@@ -1,6 +1,7 @@
 import { conflict, EngineError, internal, isKind, messageOf, notImplemented } from '#/base/errors.ts';
 import type { ConnectRequest, EndpointInfo } from '#/network/endpoint-info.ts';
 import { checkWishes } from '#/network/endpoint-plan.ts';
+import type { NetworkRecord } from '#/network/model.ts';
 import type { Networks } from '#/network/networks.ts';
 import { type PortRequest, parseContainerPort, parsePortBinding } from '#/network/port-request.ts';
 import type { MountInput, NamespaceInput } from '#/runtime/spec/input.ts';
@@ -8,7 +9,7 @@ import type { ContainerConfig, HostConfig, NetworkingConfig, PortMap } from '#/w
 import type { EndpointSettings } from '#/wire/networks.ts';
 import type { Events } from '../events.ts';
 import { endpointSettings, portMap } from './endpoint-settings.ts';
-import { type ContainerRecord, isAlive } from './model.ts';
+import { type ContainerRecord, type ContainerSpec, isAlive } from './model.ts';
 import { type NetworkFiles, nameFileMounts } from './network-files.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -60,7 +61,7 @@ export class ContainerNetworking {
         'links are not implemented: put the containers into a network of their own and use their names',
       );
     }
-    for (const request of wishes({ config, host, networking })) {
+    for (const request of wishes({ config, hostConfig: host, networking })) {
       try {
         checkWishes(this.#networks.find(request.network), request);
       } catch (error) {
@@ -95,13 +96,50 @@ export class ContainerNetworking {
     for (const endpoint of endpoints) this.#publish('disconnect', endpoint);
   }
 
+  /** Connects a container to one more network: now if it runs, and at each start. */
+  enter(record: ContainerRecord, network: NetworkRecord, settings: EndpointSettings | null): void {
+    const { id, name, spec } = record;
+    const wish = { ...endpointWish(network.name, settings), containerId: id, containerName: name };
+    checkWishes(network, wish);
+    const endpoint = isAlive(record.state) ? this.#networks.connect(wish) : undefined;
+    const mode = spec.hostConfig.NetworkMode;
+    const ref = isNamed(network, mode) ? mode : network.name;
+    const asked = { ...spec.networking.EndpointsConfig, [ref]: settings };
+    const networksLeft = (spec.networksLeft ?? []).filter((left) => !isNamed(network, left));
+    const networking = { ...spec.networking, EndpointsConfig: asked };
+    this.#store.update({ ...record, spec: { ...spec, networking, networksLeft } });
+    if (endpoint === undefined) return;
+    this.#files.addHost(record, endpoint);
+    this.#publish('connect', endpoint);
+  }
+
+  /** Takes a container out of a network: now if it runs, and for its next start. False if it was not in it. */
+  leave(record: ContainerRecord, network: NetworkRecord): boolean {
+    const { id, spec } = record;
+    const endpoint = this.#networks.endpointsOf(id).find(({ networkId }) => networkId === network.id);
+    const refs = networkNames(spec).filter((ref) => isNamed(network, ref));
+    if (endpoint === undefined && refs.length === 0) return false;
+    if (endpoint !== undefined) this.#networks.disconnect({ network: network.id, containerId: id });
+    const asked = Object.entries(spec.networking.EndpointsConfig ?? {}).filter(
+      ([ref]) => !refs.includes(ref),
+    );
+    const networking = { ...spec.networking, EndpointsConfig: Object.fromEntries(asked) };
+    const networksLeft = [...new Set([...(spec.networksLeft ?? []), ...refs])];
+    this.#store.update({ ...record, spec: { ...spec, networking, networksLeft } });
+    if (endpoint !== undefined) {
+      this.#files.removeHost(record, endpoint);
+      this.#publish('disconnect', endpoint);
+    }
+    return true;
+  }
+
   /** Its networks by name, as inspect shows them. */
   endpointsOf(record: ContainerRecord): Record<string, EndpointSettings> {
     if (record.spec.hostConfig.NetworkMode.startsWith('container:')) return {};
     const live = new Map(
       this.#networks.endpointsOf(record.id).map((endpoint) => [endpoint.networkName, endpoint]),
     );
-    const names = new Set([...networkNames(record.spec.hostConfig, record.spec.networking), ...live.keys()]);
+    const names = new Set([...networkNames(record.spec), ...live.keys()]);
     return Object.fromEntries(
       [...names].map((name) => [
         name,
@@ -131,7 +169,7 @@ export class ContainerNetworking {
 
   #connectAll(record: ContainerRecord): EndpointInfo[] {
     const { id, name, spec } = record;
-    const requests = wishes({ config: spec.config, host: spec.hostConfig, networking: spec.networking });
+    const requests = wishes(spec);
     try {
       return requests.map((request) =>
         this.#networks.connect({ ...request, containerId: id, containerName: name }),
@@ -183,43 +221,41 @@ export class ContainerNetworking {
 
 type Wish = Omit<ConnectRequest, 'containerId' | 'containerName'>;
 
+type Asked = Pick<ContainerSpec, 'config' | 'hostConfig' | 'networking' | 'networksLeft'>;
+
 /** The networks that a container asks for, the one of its mode first, which also gets the ports. */
-function wishes({
-  config,
-  host,
-  networking,
-}: {
-  config: ContainerConfig;
-  host: HostConfig;
-  networking: NetworkingConfig;
-}): Wish[] {
-  if (host.NetworkMode.startsWith('container:')) return [];
-  const asked = networking.EndpointsConfig ?? {};
-  return networkNames(host, networking).map((network, index): Wish => {
-    const settings = asked[network];
-    const mac =
-      settings?.MacAddress === undefined || settings.MacAddress === ''
-        ? index === 0
-          ? config.MacAddress
-          : undefined
-        : settings.MacAddress;
-    return {
-      network,
-      ip: settings?.IPAMConfig?.IPv4Address === '' ? undefined : settings?.IPAMConfig?.IPv4Address,
-      mac: mac === '' ? undefined : mac,
-      aliases: settings?.Aliases ?? [],
-      gatewayPriority: settings?.GwPriority ?? 0,
-      ports:
-        index === 0 && host.NetworkMode !== 'host' && host.NetworkMode !== 'none'
-          ? portRequests(config, host)
-          : [],
-    };
+function wishes(spec: Asked): Wish[] {
+  const { config, hostConfig, networking } = spec;
+  const mode = hostConfig.NetworkMode;
+  if (mode.startsWith('container:')) return [];
+  return networkNames(spec).map((network, index): Wish => {
+    const wish = endpointWish(network, networking.EndpointsConfig?.[network] ?? null);
+    if (index > 0) return wish;
+    const mac = wish.mac ?? (config.MacAddress === '' ? undefined : config.MacAddress);
+    const hasPorts = mode !== 'host' && mode !== 'none';
+    return { ...wish, mac, ports: hasPorts ? portRequests(config, hostConfig) : [] };
   });
 }
 
-function networkNames(host: HostConfig, networking: NetworkingConfig): string[] {
+function endpointWish(network: string, settings: EndpointSettings | null): Wish {
+  const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
+  return {
+    network,
+    ip: given(settings?.IPAMConfig?.IPv4Address),
+    mac: given(settings?.MacAddress),
+    aliases: settings?.Aliases ?? [],
+    gatewayPriority: settings?.GwPriority ?? 0,
+  };
+}
+
+function networkNames({ hostConfig, networking, networksLeft = [] }: Omit<Asked, 'config'>): string[] {
   const others = Object.keys(networking.EndpointsConfig ?? {}).filter((name) => name !== 'default');
-  return [...new Set([host.NetworkMode, ...others])];
+  return [...new Set([hostConfig.NetworkMode, ...others])].filter((name) => !networksLeft.includes(name));
+}
+
+/** Whether a request that says `ref` means the network. */
+function isNamed({ id, name }: NetworkRecord, ref: string): boolean {
+  return ref === name || ref === id || (ref.length >= 12 && id.startsWith(ref));
 }
 
 /** As in Docker, what is to be published must also be exposed. */
