@@ -25,7 +25,7 @@ export interface UnpackControl {
   readonly onProgress?: (bytes: number) => void;
 }
 
-const readSize = 1024 * 1024;
+const readSize = 256 * 1024;
 
 /** Unpacks a blob, whatever its compression, on this thread. Throws as `extractTar`. */
 export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): Promise<Unpacked> {
