@@ -17,6 +17,7 @@ export function fakeBackend(parts: Parts): Backend {
     execs: service('execs') as Backend['execs'],
     images: service('images') as Backend['images'],
     volumes: service('volumes') as Backend['volumes'],
+    networks: service('networks') as Backend['networks'],
     system: service('system') as Backend['system'],
     events: service('events') as Backend['events'],
   };
