@@ -10,6 +10,7 @@ import type { SystemFacts } from '#/engine/system.ts';
 import { type CgroupLayout, detectCgroups, mountLeftoverControllers } from '#/kernel/cgroup/layout.ts';
 import { parseCidr } from '#/network/address.ts';
 import { defaultNetworkSettings, type NetworkSettings } from '#/network/settings.ts';
+import { Children } from '#/runtime/children.ts';
 import { Monitor } from '#/runtime/conmon.ts';
 import { OciRuntime } from '#/runtime/crun.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
@@ -78,6 +79,7 @@ export async function openRuntimes(
   stack: AsyncDisposableStack,
 ): Promise<Map<string, Runtime>> {
   const runtimes = new Map<string, Runtime>();
+  const children = stack.use(new Children());
   const systemdCgroup = config.execOpts.includes('native.cgroupdriver=systemd');
   for (const [name, path] of Object.entries({ ...knownRuntimes, ...config.runtimes })) {
     if (!existsSync(path)) {
@@ -94,6 +96,7 @@ export async function openRuntimes(
       runtime: oci,
       exitDir: dirs.exits,
       tmpDir: dirs.sockets,
+      children,
     });
     runtimes.set(name, { oci, monitor });
   }

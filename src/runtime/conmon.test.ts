@@ -8,6 +8,7 @@ import { cgroupDirs, detectCgroups } from '#/kernel/cgroup/layout.ts';
 import { processStartTime } from '#/kernel/proc.ts';
 import { RuntimeFixture } from '#tests/oci-bundle.ts';
 import { AttachSession } from './attach.ts';
+import { Children } from './children.ts';
 import { type CreateRequest, type ExecProcess, Monitor } from './conmon.ts';
 import { OciRuntime } from './crun.ts';
 import { ExitWatcher } from './exit-watcher.ts';
@@ -24,9 +25,17 @@ const runtime = await OciRuntime.open({
   root: box.runtimeRoot,
   sealed: join(box.dir, 'crun-sealed'),
 });
-const monitor = new Monitor({ path: '/usr/bin/conmon', runtime, exitDir: box.exitDir, tmpDir: box.dir });
+const children = new Children();
+const monitor = new Monitor({
+  path: '/usr/bin/conmon',
+  runtime,
+  exitDir: box.exitDir,
+  children,
+  tmpDir: box.dir,
+});
 const exits = new ExitWatcher(box.exitDir);
 after(() => {
+  children[Symbol.dispose]();
   exits[Symbol.dispose]();
   runtime[Symbol.dispose]();
   box[Symbol.dispose]();
@@ -261,6 +270,7 @@ test('Monitor: what cannot be started throws a StartError and leaves nothing', a
     path: '/nonexistent/conmon',
     runtime,
     exitDir: box.exitDir,
+    children,
     tmpDir: box.dir,
   });
   await assert.rejects(

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { internal, invalid } from '#/base/errors.ts';
+import { internal, invalid, messageOf } from '#/base/errors.ts';
+import { close } from '#/kernel/at.ts';
+import { duplicate, makePipe, type SpawnRequest, spawnProgram } from '#/kernel/spawn.ts';
 import type { OciProcess, RuntimeSpec } from '#/oci/runtime-spec.ts';
 import { AttachSession } from './attach.ts';
+import type { Children } from './children.ts';
 import type { OciRuntime } from './crun.ts';
 import { type Attempt, startError } from './failure.ts';
 import { specJson } from './spec/build.ts';
@@ -20,6 +22,8 @@ export interface MonitorOptions {
   readonly exitDir: string;
   /** For conmon's console sockets, whose path has at most 107 bytes; 0700. */
   readonly tmpDir: string;
+  /** Who takes note of their ends. */
+  readonly children: Children;
 }
 
 /** A container to create. */
@@ -172,10 +176,20 @@ export class Monitor {
   }
 
   #spawn(folder: string, args: readonly string[]): Conmon {
-    const { path, tmpDir } = this.#options;
+    const { path, tmpDir, children } = this.#options;
     const attach = args.includes('--exec-attach');
     const { _OCI_ATTACHPIPE, ...always } = pipes;
-    const child = spawn(path, args, {
+    using stack = new DisposableStack();
+    const open = (): { readonly read: number; readonly write: number } => {
+      const pipe = makePipe();
+      stack.defer(() => close(pipe.read));
+      stack.defer(() => close(pipe.write));
+      return pipe;
+    };
+    const [stderr, sync, start, attachable] = [open(), open(), open(), attach ? open() : undefined];
+    const pid = startProgram({
+      path,
+      args: [path, ...args],
       // It notes that memory ran out as a file "oom" in its working directory.
       cwd: folder,
       // Only this: nothing of the daemon's environment reaches the runtime. UTC makes the log's time stamps plain.
@@ -184,11 +198,22 @@ export class Monitor {
         TMPDIR: tmpDir,
         TZ: 'UTC',
         ...always,
-        ...(attach ? { _OCI_ATTACHPIPE } : {}),
+        ...(_OCI_ATTACHPIPE !== undefined && attach ? { _OCI_ATTACHPIPE } : {}),
       },
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...(attach ? (['pipe'] as const) : [])],
+      fds: new Map([
+        [2, stderr.write],
+        [3, sync.write],
+        [4, start.read],
+        ...(attachable === undefined ? [] : [[5, attachable.write] as const]),
+      ]),
     });
-    return new Conmon(child);
+    children.add(pid);
+    return new Conmon(pid, {
+      stderr: stderr.read,
+      sync: sync.read,
+      start: start.write,
+      attach: attachable?.read,
+    });
   }
 }
 
@@ -200,41 +225,56 @@ function values(given: Readonly<Record<string, string>>): string[] {
   return Object.entries(given).flat();
 }
 
-function pipeOf(child: ChildProcess, fd: number): Socket {
-  const pipe = child.stdio[fd];
-  if (!(pipe instanceof Socket)) throw new Error(`conmon was started without a pipe ${fd}`);
-  return pipe;
+function startProgram(request: SpawnRequest): number {
+  try {
+    return spawnProgram(request);
+  } catch (error) {
+    throw internal(`cannot start conmon: ${messageOf(error)}`, error);
+  }
+}
+
+/** Our ends of its pipes. */
+interface PipeEnds {
+  readonly stderr: number;
+  readonly sync: number;
+  readonly start: number;
+  readonly attach: number | undefined;
+}
+
+/** A stream over a descriptor of its own: the one given is the caller's to close. */
+function streamOf(fd: number, direction: 'read' | 'write'): Socket {
+  const stream = new Socket({
+    fd: duplicate(fd),
+    readable: direction === 'read',
+    writable: direction === 'write',
+  });
+  // It may have died already: that shows on the other pipes.
+  return stream.on('error', () => {});
 }
 
 /** A conmon that was just started, and what it says about its process. */
 class Conmon {
+  readonly pid: number;
   readonly start: Writable;
-  readonly #child: ChildProcess;
+  readonly #streams: readonly Socket[];
   readonly #sync: ReportReader;
   readonly #attach: ReportReader | undefined;
-  readonly #failed: Promise<never>;
   #stderr = '';
 
-  constructor(child: ChildProcess) {
-    const stderr = pipeOf(child, 2);
-    this.#child = child;
-    this.#sync = new ReportReader(pipeOf(child, 3));
-    this.start = pipeOf(child, 4);
-    this.#attach = child.stdio.length > 5 ? new ReportReader(pipeOf(child, 5)) : undefined;
+  constructor(pid: number, ends: PipeEnds) {
+    const stderr = streamOf(ends.stderr, 'read');
+    const sync = streamOf(ends.sync, 'read');
+    const start = streamOf(ends.start, 'write');
+    const attach = ends.attach === undefined ? undefined : streamOf(ends.attach, 'read');
+    this.pid = pid;
+    this.start = start;
+    this.#streams = [stderr, sync, start, ...(attach === undefined ? [] : [attach])];
+    this.#sync = new ReportReader(sync);
+    this.#attach = attach === undefined ? undefined : new ReportReader(attach);
     stderr.setEncoding('utf8');
     stderr.on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(0, 8192);
     });
-    // It may have died already: that shows on the other pipes.
-    for (const stream of child.stdio) stream?.on('error', () => {});
-    this.#failed = new Promise((_resolve, reject) => {
-      child.once('error', (error) => reject(internal(`cannot start conmon: ${error.message}`, error)));
-    });
-    this.#failed.catch(() => {});
-  }
-
-  get pid(): number {
-    return this.#child.pid ?? 0;
   }
 
   /** Waits for the process's pid. */
@@ -261,12 +301,11 @@ class Conmon {
 
   /** Lets it run on its own. */
   release(): void {
-    for (const stream of this.#child.stdio) stream?.destroy();
-    this.#child.unref();
+    for (const stream of this.#streams) stream.destroy();
   }
 
   async #report(reader: ReportReader, attempt: Attempt, args: readonly string[]): Promise<MonitorReport> {
-    const report = await Promise.race([reader.next(), this.#failed]);
+    const report = await reader.next();
     if (report !== undefined) return report;
     throw startError(attempt, this.#stderr, args[0] ?? '');
   }

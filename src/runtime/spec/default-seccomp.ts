@@ -80,7 +80,7 @@ export function loadDefaultProfile(path: string): SeccompProfile | undefined {
  * namespaces through clone, no io_uring, no keyctl, no AF_ALG and AF_VSOCK sockets. (socketcall of 32-bit programs
  * stays: its arguments are behind a pointer, which no filter sees, and without it 32-bit images have no network.)
  */
-export function hardened(profile: SeccompProfile): SeccompProfile {
+function hardened(profile: SeccompProfile): SeccompProfile {
   const special = new Set([
     'clone',
     'clone3',

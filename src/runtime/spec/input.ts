@@ -73,7 +73,7 @@ export interface NamespacesInput {
 }
 
 /** A fresh user namespace with these ids, or the one at a path. */
-export type UserNamespaceInput =
+type UserNamespaceInput =
   | { readonly path: string }
   | { readonly uidMappings: readonly OciIdMapping[]; readonly gidMappings: readonly OciIdMapping[] };
 
