@@ -31,7 +31,7 @@ export interface OciProcess {
 }
 
 /** `process.capabilities`: names like CAP_CHOWN. */
-export interface OciCapabilities {
+interface OciCapabilities {
   readonly bounding: readonly string[];
   readonly effective: readonly string[];
   readonly permitted: readonly string[];
@@ -55,7 +55,7 @@ export interface OciMount {
 }
 
 /** The kinds of namespace that the specification knows. */
-export type OciNamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup';
+type OciNamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup';
 
 /** `linux`. */
 export interface OciLinux {

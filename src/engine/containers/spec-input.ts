@@ -12,6 +12,7 @@ import type {
   SpecInput,
   UserInput,
 } from '#/runtime/spec/input.ts';
+import { defaultNetworkSysctls } from '#/runtime/spec/sysctls.ts';
 import type { HostConfig, Resources, ThrottleDevice } from '#/wire/containers.ts';
 import type { Mount } from '#/wire/mounts.ts';
 import type { ContainerRecord } from './model.ts';
@@ -50,7 +51,7 @@ export function specInput(record: ContainerRecord, prepared: Prepared): SpecInpu
     devices: devices.nodes,
     deviceRules: [...devices.rules, ...(hostConfig.DeviceCgroupRules ?? []).map(deviceRule)],
     resources: resourcesInput(hostConfig),
-    sysctls: hostConfig.Sysctls ?? {},
+    sysctls: { ...(ownNetwork(hostConfig) ? defaultNetworkSysctls : {}), ...hostConfig.Sysctls },
     seccomp: seccompInput(security),
     maskedPaths: security.unconfinedPaths ? [] : (hostConfig.MaskedPaths ?? undefined),
     readonlyPaths: security.unconfinedPaths ? [] : (hostConfig.ReadonlyPaths ?? undefined),
@@ -79,6 +80,11 @@ function processInput({ spec }: ContainerRecord, { user, host, hostname }: Prepa
     })),
     oomScoreAdj: hostConfig.OomScoreAdj,
   };
+}
+
+/** Its network namespace is neither the host's nor another container's. */
+function ownNetwork({ NetworkMode: mode }: HostConfig): boolean {
+  return mode !== 'host' && !mode.startsWith('container:');
 }
 
 /** The capabilities that a container's processes get. */

@@ -70,7 +70,7 @@ export function rootfsPropagation(mounts: readonly MountInput[]): string | undef
 }
 
 /** Throws `invalid` unless users may mount at `target` (absolute); the answer is normalized. */
-export function checkMountTarget(target: string): string {
+function checkMountTarget(target: string): string {
   if (!target.startsWith('/')) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
   const path = normalize(target).replace(/(.)\/+$/, '$1');
   if (path === '/') throw invalid("invalid mount: destination can't be '/'");

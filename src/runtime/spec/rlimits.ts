@@ -56,7 +56,7 @@ function parse(text: string): number {
 }
 
 /** Throws `invalid` unless `--ulimit` knows the name and the soft limit is not above the hard one. */
-export function checkUlimit({ name, soft, hard }: UlimitInput): void {
+function checkUlimit({ name, soft, hard }: UlimitInput): void {
   if (!(name in procNames)) throw invalid(`invalid ulimit type: ${name}`);
   if (above(soft, hard)) {
     throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
