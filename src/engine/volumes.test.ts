@@ -1,29 +1,24 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Database } from '#/state/db.ts';
-import { VolumeStore } from '#/storage/volumes.ts';
 import type { Filters } from '#/wire/filters.ts';
+import { openVolumes, type VolumeScratch } from '#tests/volumes.ts';
 import { type EngineEvent, Events } from './events.ts';
 import { Volumes } from './volumes.ts';
 
-interface Scratch extends Disposable {
+interface Scratch extends VolumeScratch {
   readonly engine: Volumes;
-  readonly store: VolumeStore;
   /** The events so far, as `action id`. */
   readonly seen: () => Promise<string[]>;
 }
 
 async function open(): Promise<Scratch> {
-  const dir = mkdtempSync(join(tmpdir(), 'skiff-volumes-'));
-  const db = new Database(':memory:');
-  const store = await VolumeStore.open({ db, root: join(dir, 'volumes') });
+  const scratch = await openVolumes();
   const events = new Events();
   return {
-    store,
-    engine: new Volumes({ store, events }),
+    ...scratch,
+    engine: new Volumes({ store: scratch.store, events }),
     seen: async () => {
       const past: EngineEvent[] = [];
       const stop = new AbortController();
@@ -31,10 +26,6 @@ async function open(): Promise<Scratch> {
       stop.abort();
       for await (const event of stream) past.push(event);
       return past.map(({ action, actor }) => `${action} ${actor.id}`);
-    },
-    [Symbol.dispose]: () => {
-      db.close();
-      rmSync(dir, { recursive: true });
     },
   };
 }
@@ -44,7 +35,7 @@ function filters(values: Readonly<Record<string, readonly string[]>>): Filters {
 }
 
 test('Volumes: create answers what was asked for, and tells of new volumes only', async () => {
-  using s = await open();
+  await using s = await open();
   const volume = await s.engine.create({ Name: 'v1', Labels: { a: 'b' }, DriverOpts: {} });
   assert.deepEqual(
     { ...volume, CreatedAt: '', Mountpoint: '' },
@@ -67,7 +58,7 @@ test('Volumes: create answers what was asked for, and tells of new volumes only'
 });
 
 test('Volumes: list filters by use, driver, label and name', async () => {
-  using s = await open();
+  await using s = await open();
   await s.engine.create({ Name: 'one', Labels: { l: 'x' } });
   await s.engine.create({ Name: 'two' });
   s.store.ref('two', 'c');
@@ -89,7 +80,7 @@ test('Volumes: list filters by use, driver, label and name', async () => {
 });
 
 test('Volumes: remove refuses one in use, and with force forgives a missing one', async () => {
-  using s = await open();
+  await using s = await open();
   await s.engine.create({ Name: 'vol' });
   s.store.ref('vol', 'c1');
   await assert.rejects(s.engine.remove('vol', { force: true }), { kind: 'conflict' });
@@ -104,7 +95,7 @@ test('Volumes: remove refuses one in use, and with force forgives a missing one'
 });
 
 test('Volumes: prune takes unused anonymous volumes, named ones only when told', async () => {
-  using s = await open();
+  await using s = await open();
   const { Name: anonymous, Mountpoint: path } = await s.engine.create({});
   const { Name: used } = await s.engine.create({});
   for (const Name of ['a1', 'a2', 'a3']) await s.engine.create({ Name, Labels: { [Name]: '' } });
@@ -123,7 +114,7 @@ test('Volumes: prune takes unused anonymous volumes, named ones only when told',
 });
 
 test('Volumes: usage counts bytes and containers', async () => {
-  using s = await open();
+  await using s = await open();
   const { Mountpoint: path } = await s.engine.create({ Name: 'vol' });
   writeFileSync(join(path, 'f'), 'x'.repeat(10));
   s.store.ref('vol', 'c');

@@ -5,7 +5,7 @@ import { type Field, parseJson } from './json.ts';
 import { maxLayers } from './manifest.ts';
 
 /** A set as Go writes it: the members are the keys, the values are empty objects. */
-export type NameSet = Readonly<Record<string, Readonly<Record<string, never>>>>;
+type NameSet = Readonly<Record<string, Readonly<Record<string, never>>>>;
 
 /** How an image wants its containers checked. Times are nanoseconds, 0 means the default. */
 export interface ImageHealthcheck {
@@ -38,7 +38,7 @@ export interface ImageRuntimeConfig {
 }
 
 /** One step in the making of an image. */
-export interface HistoryEntry {
+interface HistoryEntry {
   /** RFC 3339. */
   readonly created?: string;
   readonly createdBy: string;

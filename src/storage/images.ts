@@ -243,7 +243,7 @@ export class ImageStore {
 }
 
 /** The error for a name or identifier that no image has. */
-export function noSuchImage(meaning: Reference | Digest): EngineError {
+function noSuchImage(meaning: Reference | Digest): EngineError {
   const name = typeof meaning === 'string' ? meaning : familiarString(withDefaultTag(meaning));
   return notFound(`No such image: ${name}`);
 }

@@ -1,52 +1,17 @@
 import assert from 'node:assert/strict';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isMountPoint } from '#/kernel/mountinfo.ts';
-import { Database } from '#/state/db.ts';
-import { anonymousLabel, VolumeStore } from './volumes.ts';
-
-interface Scratch extends AsyncDisposable {
-  readonly root: string;
-  readonly db: Database;
-  readonly volumes: VolumeStore;
-  readonly reopen: () => Promise<VolumeStore>;
-}
-
-async function scratch(): Promise<Scratch> {
-  const dir = mkdtempSync(join(tmpdir(), 'skiff-volumes-'));
-  const root = join(dir, 'volumes');
-  const db = new Database(':memory:');
-  const reopen = (): Promise<VolumeStore> => VolumeStore.open({ db, root });
-  return {
-    root,
-    db,
-    volumes: await reopen(),
-    reopen,
-    [Symbol.asyncDispose]: async () => {
-      (await reopen()).reconcile({ containers: new Set() });
-      db.close();
-      rmSync(dir, { recursive: true });
-    },
-  };
-}
+import { openVolumes } from '#tests/volumes.ts';
+import { anonymousLabel } from './volumes.ts';
 
 const plain = { labels: null, options: null };
 const tmpfs = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m,mode=700' };
 
 test('VolumeStore: create makes a directory that only its mount shows to others', async () => {
-  await using s = await scratch();
-  const { volume, created } = await s.volumes.create({ name: 'v.1', labels: { a: 'b' }, options: {} });
+  await using s = await openVolumes();
+  const { volume, created } = await s.store.create({ name: 'v.1', labels: { a: 'b' }, options: {} });
   assert.equal(created, true);
   assert.deepEqual(
     { ...volume, created: '' },
@@ -59,23 +24,23 @@ test('VolumeStore: create makes a directory that only its mount shows to others'
 });
 
 test('VolumeStore: create answers an existing volume unchanged', async () => {
-  await using s = await scratch();
-  const first = await s.volumes.create({ name: 'vol', labels: { a: 'b' }, options: null });
-  const again = await s.volumes.create({ name: 'vol', labels: { x: 'y' }, options: tmpfs });
+  await using s = await openVolumes();
+  const first = await s.store.create({ name: 'vol', labels: { a: 'b' }, options: null });
+  const again = await s.store.create({ name: 'vol', labels: { x: 'y' }, options: tmpfs });
   assert.deepEqual(again, { volume: first.volume, created: false });
-  const both = await Promise.all([1, 2].map(() => s.volumes.create({ name: 'two', ...plain })));
+  const both = await Promise.all([1, 2].map(() => s.store.create({ name: 'two', ...plain })));
   assert.deepEqual(both.filter((answer) => answer.created).length, 1);
 });
 
 test('VolumeStore: create without a name makes an anonymous volume', async () => {
-  await using s = await scratch();
-  const { volume } = await s.volumes.create({ name: '', ...plain });
+  await using s = await openVolumes();
+  const { volume } = await s.store.create({ name: '', ...plain });
   assert.match(volume.name, /^[0-9a-f]{64}$/);
   assert.deepEqual(volume.labels, { [anonymousLabel]: '' });
 });
 
 test('VolumeStore: create refuses bad names and options in the words of Docker, and leaves nothing', async () => {
-  await using s = await scratch();
+  await using s = await openVolumes();
   const wrong: readonly (readonly [string, Record<string, string>, RegExp])[] = [
     ['a', {}, /^EngineError: create a: volume name is too short/],
     ['../x', {}, /create \.\.\/x: "\.\.\/x" includes invalid characters for a local volume name/],
@@ -88,62 +53,62 @@ test('VolumeStore: create refuses bad names and options in the words of Docker, 
     ['ok', { device: 'tmpfs' }, /missing required option: "type"/],
   ];
   for (const [name, options, message] of wrong) {
-    await assert.rejects(s.volumes.create({ name, labels: null, options }), message);
+    await assert.rejects(s.store.create({ name, labels: null, options }), message);
   }
-  assert.deepEqual(s.volumes.list(), []);
+  assert.deepEqual(s.store.list(), []);
   assert.deepEqual(readdirSync(s.root), []);
 });
 
 test('VolumeStore: remove refuses while containers have it, then takes everything', async () => {
-  await using s = await scratch();
-  const { volume } = await s.volumes.create({ name: 'vol', ...plain });
+  await using s = await openVolumes();
+  const { volume } = await s.store.create({ name: 'vol', ...plain });
   mkdirSync(join(volume.mountpoint, 'd'));
   writeFileSync(join(volume.mountpoint, 'd', 'f'), 'x');
-  s.volumes.ref('vol', 'c1');
-  s.volumes.ref('vol', 'c2');
-  s.volumes.ref('vol', 'c2');
-  await assert.rejects(s.volumes.remove('vol'), {
+  s.store.ref('vol', 'c1');
+  s.store.ref('vol', 'c2');
+  s.store.ref('vol', 'c2');
+  await assert.rejects(s.store.remove('vol'), {
     kind: 'conflict',
     message: 'remove vol: volume is in use - [c1, c2]',
   });
-  s.volumes.unref('vol', 'c1');
-  s.volumes.unref('vol', 'c2');
-  await s.volumes.remove('vol');
+  s.store.unref('vol', 'c1');
+  s.store.unref('vol', 'c2');
+  await s.store.remove('vol');
   assert.deepEqual(readdirSync(s.root), []);
-  await assert.rejects(s.volumes.remove('vol'), { kind: 'notFound', message: 'get vol: no such volume' });
-  assert.throws(() => s.volumes.ref('vol', 'c1'), /no such volume/);
+  await assert.rejects(s.store.remove('vol'), { kind: 'notFound', message: 'get vol: no such volume' });
+  assert.throws(() => s.store.ref('vol', 'c1'), /no such volume/);
 });
 
 test('VolumeStore: mount mounts the options once, unmount after the last container', async () => {
-  await using s = await scratch();
-  const { volume } = await s.volumes.create({ name: 'mem', labels: null, options: tmpfs });
+  await using s = await openVolumes();
+  const { volume } = await s.store.create({ name: 'mem', labels: null, options: tmpfs });
   assert.equal(isMountPoint(volume.mountpoint), false);
-  assert.equal(await s.volumes.mount('mem', 'c1'), volume.mountpoint);
+  assert.equal(await s.store.mount('mem', 'c1'), volume.mountpoint);
   writeFileSync(join(volume.mountpoint, 'f'), 'x');
-  await s.volumes.mount('mem', 'c2');
-  await s.volumes.mount('mem', 'c2');
-  await s.volumes.unmount('mem', 'c2');
+  await s.store.mount('mem', 'c2');
+  await s.store.mount('mem', 'c2');
+  await s.store.unmount('mem', 'c2');
   assert.ok(existsSync(join(volume.mountpoint, 'f')));
-  await s.volumes.unmount('mem', 'c1');
+  await s.store.unmount('mem', 'c1');
   assert.equal(isMountPoint(volume.mountpoint), false);
 });
 
 test('VolumeStore: mount binds a directory, and tells why it cannot without the password', async () => {
-  await using s = await scratch();
+  await using s = await openVolumes();
   const source = join(s.root, '..', 'source');
   mkdirSync(source);
   writeFileSync(join(source, 'f'), 'x');
-  await s.volumes.create({
+  await s.store.create({
     name: 'bound',
     labels: null,
     options: { type: 'none', device: source, o: 'bind' },
   });
-  assert.ok(existsSync(join(await s.volumes.mount('bound', 'c'), 'f')));
-  await s.volumes.remove('bound');
+  assert.ok(existsSync(join(await s.store.mount('bound', 'c'), 'f')));
+  await s.store.remove('bound');
   assert.ok(existsSync(join(source, 'f')));
   const options = { type: 'none', device: '/nowhere', o: 'bind,password=secret' };
-  await s.volumes.create({ name: 'lost', labels: null, options });
-  await assert.rejects(s.volumes.mount('lost', 'c'), (error: Error) => {
+  await s.store.create({ name: 'lost', labels: null, options });
+  await assert.rejects(s.store.mount('lost', 'c'), (error: Error) => {
     assert.match(error.message, /failed to mount local volume: mount \/nowhere:.*password=\*\*\*\*.*ENOENT/);
     assert.doesNotMatch(error.message, /secret/);
     return true;
@@ -151,12 +116,12 @@ test('VolumeStore: mount binds a directory, and tells why it cannot without the 
 });
 
 test('VolumeStore: a reopened store finds its volumes, frees those of dead containers and sweeps', async () => {
-  await using s = await scratch();
-  await s.volumes.create({ name: 'mem', labels: null, options: tmpfs });
-  await s.volumes.create({ name: 'kept', labels: null, options: tmpfs });
+  await using s = await openVolumes();
+  await s.store.create({ name: 'mem', labels: null, options: tmpfs });
+  await s.store.create({ name: 'kept', labels: null, options: tmpfs });
   for (const name of ['mem', 'kept']) {
-    s.volumes.ref(name, `c-${name}`);
-    await s.volumes.mount(name, `c-${name}`);
+    s.store.ref(name, `c-${name}`);
+    await s.store.mount(name, `c-${name}`);
   }
   mkdirSync(join(s.root, '.removing-x', 'deep'), { recursive: true });
   const reopened = await s.reopen();
@@ -170,11 +135,11 @@ test('VolumeStore: a reopened store finds its volumes, frees those of dead conta
 });
 
 test('VolumeStore: size counts each file once', async () => {
-  await using s = await scratch();
-  const { volume } = await s.volumes.create({ name: 'vol', ...plain });
-  assert.equal(await s.volumes.size('vol'), 0);
+  await using s = await openVolumes();
+  const { volume } = await s.store.create({ name: 'vol', ...plain });
+  assert.equal(await s.store.size('vol'), 0);
   mkdirSync(join(volume.mountpoint, 'd'));
   writeFileSync(join(volume.mountpoint, 'd', 'f'), 'x'.repeat(1000));
   linkSync(join(volume.mountpoint, 'd', 'f'), join(volume.mountpoint, 'g'));
-  assert.equal(await s.volumes.size('vol'), 1000);
+  assert.equal(await s.store.size('vol'), 1000);
 });

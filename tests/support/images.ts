@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { mount, unmount } from '#/kernel/mount.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { Database } from '#/state/db.ts';
 import { fileHeader } from '#/storage/archive/tar-entry.ts';
@@ -25,9 +26,10 @@ export interface ImageScratch extends ImageParts, AsyncDisposable {
   readonly footprint: () => Promise<{ images: number; blobs: number; snapshots: number; layers: number }>;
 }
 
-/** Opens an empty image store; it goes when it is disposed of. */
-export async function openImages(): Promise<ImageScratch> {
+/** Opens an empty image store, on request on a disk of `diskSize` bytes; it goes when it is disposed of. */
+export async function openImages({ diskSize }: { diskSize?: number } = {}): Promise<ImageScratch> {
   const dir = mkdtempSync(join(tmpdir(), 'skiff-images-'));
+  if (diskSize !== undefined) mount({ type: 'tmpfs', source: 'tmpfs', options: [`size=${diskSize}`] }, dir);
   const db = new Database(':memory:');
   const threads = new UnpackThreads();
   const snapshots = await openSnapshotter({ root: join(dir, 'snapshots'), db, driver: 'vfs' });
@@ -53,6 +55,7 @@ export async function openImages(): Promise<ImageScratch> {
     [Symbol.asyncDispose]: async () => {
       await threads[Symbol.asyncDispose]();
       db.close();
+      if (diskSize !== undefined) unmount(dir, { detach: true });
       rmSync(dir, { recursive: true });
     },
   };

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Events } from '#/engine/events.ts';
 import { Volumes } from '#/engine/volumes.ts';
-import { Database } from '#/state/db.ts';
-import { VolumeStore } from '#/storage/volumes.ts';
 import { type Answer, serve, type TestServer } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
+import { openVolumes } from '#tests/volumes.ts';
 import { volumeRoutes } from './volumes.ts';
 
 interface Scratch extends AsyncDisposable {
@@ -17,18 +14,15 @@ interface Scratch extends AsyncDisposable {
 }
 
 async function open(): Promise<Scratch> {
-  const dir = mkdtempSync(join(tmpdir(), 'skiff-volumes-'));
-  const root = join(dir, 'volumes');
-  const db = new Database(':memory:');
-  const volumes = new Volumes({ store: await VolumeStore.open({ db, root }), events: new Events() });
+  const scratch = await openVolumes();
+  const volumes = new Volumes({ store: scratch.store, events: new Events() });
   const server = await serve(volumeRoutes, { ...fakeBackend({}), volumes });
   return {
     ask: (method, url, options) => server.ask(method, url, options),
-    root,
+    root: scratch.root,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
-      db.close();
-      rmSync(dir, { recursive: true });
+      await scratch[Symbol.asyncDispose]();
     },
   };
 }

@@ -310,3 +310,15 @@ test('loadImages: a source that fails and a signal that aborts leave nothing', a
   );
   assert.deepEqual(await s.footprint(), nothing);
 });
+
+test('loadImages: a full disk is told, and leaves nothing', async () => {
+  await using s = await openImages({ diskSize: 1024 * 1024 });
+  const layer = await tarOf({ f: 'x'.repeat(700_000) });
+  // The archive fits, the layer unpacked beside it does not.
+  await assert.rejects(loadImages(s, streamOf(await dockerArchive(['a:1'], [layer]))), /ENOSPC/);
+  assert.deepEqual(await s.footprint(), nothing);
+  const large = await tarOf({ f: 'x'.repeat(2_000_000) });
+  await assert.rejects(loadImages(s, streamOf(await dockerArchive(['a:1'], [large]))), /ENOSPC/);
+  assert.deepEqual(await s.footprint(), nothing);
+  await loadImages(s, streamOf(await dockerArchive(['a:1'], [await tarOf({ f: 'x' })])));
+});

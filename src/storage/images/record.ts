@@ -33,7 +33,7 @@ export interface NewImage extends Omit<ImageRecord, 'config'> {
 }
 
 /** A name that was given, and the other image that had it until then. */
-export interface GivenName {
+interface GivenName {
   readonly reference: Reference;
   readonly previous: Digest | undefined;
 }
