@@ -71,7 +71,7 @@ export interface AttachOptions {
 }
 
 /** Which lines of the log a client wants. */
-export interface LogsOptions {
+interface LogsOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
   /** Nanoseconds since 1970. */
@@ -155,7 +155,7 @@ export interface ExecView {
 }
 
 /** `engine.execs`. */
-export interface ExecsBackend {
+interface ExecsBackend {
   create(ref: string, request: ExecRequest): Promise<string>;
   /** Throws at once. */
   inspect(id: string): ExecView;
@@ -173,23 +173,23 @@ export interface ExecsBackend {
 }
 
 /** `engine.images`. */
-export type ImagesBackend = Pick<Images, keyof Images>;
+type ImagesBackend = Pick<Images, keyof Images>;
 
 /** `engine.volumes`. */
-export type VolumesBackend = Pick<Volumes, keyof Volumes>;
+type VolumesBackend = Pick<Volumes, keyof Volumes>;
 
 /** `engine.networks`. */
-export type NetworksBackend = Pick<NetworkOperations, keyof NetworkOperations>;
+type NetworksBackend = Pick<NetworkOperations, keyof NetworkOperations>;
 
 /** `engine.system`. */
-export interface SystemBackend {
+interface SystemBackend {
   info(): Promise<SystemInfo>;
   version(): Promise<SystemVersion>;
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsageView>;
 }
 
 /** `engine.events`. */
-export interface EventsBackend {
+interface EventsBackend {
   /** Past events not older than `since`, then those to come. Subscribed when this returns. */
   subscribe(options: {
     readonly since?: bigint | undefined;

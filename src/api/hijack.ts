@@ -4,9 +4,9 @@ import { compareVersions } from '#/wire/version.ts';
 import type { Call } from './call.ts';
 
 /** Bytes as they are: a terminal, or anything before API 1.42. */
-export const rawStream = 'application/vnd.docker.raw-stream';
+const rawStream = 'application/vnd.docker.raw-stream';
 /** Frames of stdout and stderr (wire/frames.ts). */
-export const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
+const multiplexedStream = 'application/vnd.docker.multiplexed-stream';
 
 /** The media type of a stream: only clients that know of multiplexed ones are told that there are two kinds. */
 export function streamType(call: Call, tty: boolean): string {

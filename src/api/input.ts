@@ -26,7 +26,7 @@ export async function readJson<T>(
 }
 
 /** The typed value of a JSON text. Throws `invalid`. */
-export function decodeJson<T>(body: Buffer, decoder: Decoder<T>): T {
+function decodeJson<T>(body: Buffer, decoder: Decoder<T>): T {
   const value = parse(body);
   try {
     return decoder(value, '');
@@ -37,7 +37,7 @@ export function decodeJson<T>(body: Buffer, decoder: Decoder<T>): T {
 }
 
 /** Tells whether the request says that it has a body. */
-export function hasBody(request: IncomingMessage): boolean {
+function hasBody(request: IncomingMessage): boolean {
   const length = request.headers['content-length'];
   return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -230,4 +231,40 @@ test('run: takes a listening socket that was handed over, and keeps it from its 
   assert.notEqual(Number.parseInt(flags, 8) & O_CLOEXEC, 0, flags);
   child.kill('SIGTERM');
   assert.equal((await daemon.ended).code, 0);
+});
+
+test('run: with --tlsverify only clients with a certificate of the authority get an answer', async () => {
+  using it = trial();
+  const at = (name: string): string => join(it.dir, name);
+  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
+  const names = ['-addext', 'subjectAltName=IP:127.0.0.1'];
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ed25519',
+    '-nodes',
+    '-keyout',
+    at('key'),
+    '-out',
+    at('cert'),
+    '-subj',
+    '/CN=x',
+    ...names,
+  );
+  const held = bindPort({ proto: 'tcp', ip: '127.0.0.1', port: 0 });
+  closeSync(held.fd);
+  const files = ['--tlscert', at('cert'), '--tlskey', at('key'), '--tlscacert', at('cert')];
+  await it.start('-H', `tcp://127.0.0.1:${held.port}`, '--tlsverify', ...files).ready;
+  const ca = readFileSync(at('cert'));
+  const ask = (identity: object): Promise<string> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const options = { host: '127.0.0.1', port: held.port, path: '/_ping', ca, agent: false, ...identity };
+    secureRequest(options, (response) => resolve(text(response)))
+      .on('error', reject)
+      .end();
+    return promise;
+  };
+  assert.equal(await ask({ cert: ca, key: readFileSync(at('key')) }), 'OK');
+  await assert.rejects(ask({}), /certificate required|ECONNRESET|socket hang up/);
 });

@@ -17,7 +17,7 @@ export type ContainerStatus =
 export const zeroTime = '0001-01-01T00:00:00Z';
 
 /** One run of a health check. */
-export interface HealthcheckResult {
+interface HealthcheckResult {
   readonly Start: string;
   readonly End: string;
   readonly ExitCode: number;

@@ -221,11 +221,6 @@ export interface ContainerCreateResponse {
   readonly Warnings: readonly string[];
 }
 
-/** Body of `POST /containers/{id}/update`. */
-export interface ContainerUpdateRequest extends Partial<Resources> {
-  readonly RestartPolicy?: RestartPolicy;
-}
-
 /** Answer of `POST /containers/{id}/update`. */
 export interface ContainerUpdateResponse {
   readonly Warnings: readonly string[] | null;

@@ -28,7 +28,7 @@ export interface ExecStartRequest {
 }
 
 /** The process of an exec, as inspect shows it. */
-export interface ExecProcessConfig {
+interface ExecProcessConfig {
   readonly tty: boolean;
   readonly entrypoint: string;
   readonly arguments: readonly string[];

@@ -7,7 +7,7 @@
 export type StreamName = 'stdin' | 'stdout' | 'stderr' | 'systemerr';
 
 /** Bytes of a frame header. */
-export const frameHeaderSize = 8;
+const frameHeaderSize = 8;
 
 const names: readonly StreamName[] = ['stdin', 'stdout', 'stderr', 'systemerr'];
 

@@ -4,7 +4,7 @@
  */
 
 /** How much of something is done, in bytes unless `units` says otherwise. */
-export interface ProgressDetail {
+interface ProgressDetail {
   readonly current?: number;
   readonly total?: number;
   readonly units?: string;

@@ -1,5 +1,5 @@
 /** Processor time. */
-export interface CpuUsage {
+interface CpuUsage {
   /** Nanoseconds, as are the others. */
   readonly total_usage: number;
   /** Of each CPU; only with cgroup v1. */
@@ -9,7 +9,7 @@ export interface CpuUsage {
 }
 
 /** How often the CPU quota stopped the container. */
-export interface ThrottlingData {
+interface ThrottlingData {
   readonly periods: number;
   readonly throttled_periods: number;
   /** Nanoseconds. */
@@ -26,7 +26,7 @@ export interface CpuStats {
 }
 
 /** Memory use, bytes. All absent when the container does not run. */
-export interface MemoryStats {
+interface MemoryStats {
   readonly usage?: number;
   /** Only with cgroup v1. */
   readonly max_usage?: number;

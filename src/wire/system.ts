@@ -24,14 +24,14 @@ export interface SystemVersion {
 }
 
 /** An OCI runtime that containers can choose. */
-export interface RuntimeInfo {
+interface RuntimeInfo {
   readonly path: string;
   readonly runtimeArgs?: readonly string[];
   readonly status?: StringMap;
 }
 
 /** A registry index as the daemon is configured for it. */
-export interface RegistryIndexInfo {
+interface RegistryIndexInfo {
   readonly Mirrors: readonly string[];
   readonly Name: string;
   readonly Official: boolean;
@@ -39,7 +39,7 @@ export interface RegistryIndexInfo {
 }
 
 /** The version of a helper program, or an empty string. */
-export interface ComponentCommit {
+interface ComponentCommit {
   readonly ID: string;
 }
 
