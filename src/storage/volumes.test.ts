@@ -115,6 +115,14 @@ test('VolumeStore: mount binds a directory, and tells why it cannot without the 
   });
 });
 
+test('VolumeStore: mount tells that a network file system cannot be had', async () => {
+  await using s = await openVolumes();
+  const options = { type: 'nfs', device: ':/x', o: 'addr=127.0.0.1,soft,timeo=1,retrans=1' };
+  await s.store.create({ name: 'net', labels: null, options });
+  const error = /^EngineError: failed to mount local volume: mount :\/x:.*, data: addr=127\.0\.0\.1,.*: \w+/;
+  await assert.rejects(s.store.mount('net', 'c'), error);
+});
+
 test('VolumeStore: a reopened store finds its volumes, frees those of dead containers and sweeps', async () => {
   await using s = await openVolumes();
   await s.store.create({ name: 'mem', labels: null, options: tmpfs });
