@@ -159,18 +159,6 @@ export class Images {
     return Promise.reject(notImplemented('Pulling images is not implemented; use "load" or "import"'));
   }
 
-  /** All images, and the bytes of all their layers, each counted once. */
-  usage(): { images: ImageSummary[]; layersSize: number } {
-    const sizes = new Map<string, number>();
-    for (const { chainId } of this.#parts.images.list()) {
-      for (const layer of chainId === undefined ? [] : this.#parts.layers.chain(chainId)) {
-        sizes.set(layer.chainId, layer.size);
-      }
-    }
-    const images = this.list({ all: true, filters: new Map(), sharedSize: true });
-    return { images, layersSize: sizes.values().reduce((sum, size) => sum + size, 0) };
-  }
-
   /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */
   #publish(action: string, id: Digest, name: string = id): void {
     const labels = this.#parts.images.get(id)?.config.config?.Labels;
