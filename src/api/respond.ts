@@ -25,6 +25,9 @@ export function beginStream(call: Call, contentType: string): void {
 /**
  * Writes, and if the reader is behind, waits until it has caught up. This is what keeps a slow client from growing the
  * daemon: produce the next piece only afterwards. Rejects with the signal's reason when that aborts.
+ *
+ * Each piece is an HTTP chunk of its own: many clients take a chunk for a whole JSON value, as Docker sends them, and
+ * Node would join pieces that are written in one tick.
  */
 export async function send(
   sink: Writable,
@@ -33,6 +36,9 @@ export async function send(
 ): Promise<void> {
   signal.throwIfAborted();
   if (!sink.write(data)) await drained(sink, signal);
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
 }
 
 /** Waits until `sink` takes more. */

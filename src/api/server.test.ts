@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { conflict, notModified } from '#/base/errors.ts';
-import { serve } from '#tests/api-client.ts';
+import { readUntil, serve } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
 import type { Handler, Route } from './call.ts';
 import { createBody } from './decode/containers.ts';
@@ -166,6 +166,22 @@ test('ApiServer.close: aborts what waits, and lets it answer', async () => {
   await waiting;
   await server.api.close(5000);
   assert.match((await answer).body, /shutting down/);
+});
+
+test('send: what is sent at once still comes in chunks of its own', async () => {
+  const three: Route = [
+    'GET',
+    '/three',
+    async (call) => {
+      beginStream(call, 'application/json');
+      for (const n of [1, 2, 3]) await send(call.response, `{"n":${n}}\n`, call);
+      call.response.end();
+    },
+  ];
+  await using server = await serve([three], engine);
+  const socket = await server.raw('GET /three HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n');
+  const answer = await readUntil(socket, () => false);
+  assert.match(answer, /\r\n8\r\n\{"n":1\}\n\r\n8\r\n\{"n":2\}\n\r\n8\r\n\{"n":3\}\n\r\n0\r\n\r\n$/);
 });
 
 test('send: a client that does not read holds the producer back', async () => {
