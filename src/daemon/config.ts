@@ -4,7 +4,8 @@ import { invalid, isSystemError, messageOf } from '#/base/errors.ts';
 import type { LogLevel } from '#/base/log.ts';
 import type { CommandLine } from './flags.ts';
 import { parseHost } from './hosts.ts';
-import { type Config, keyOf, type Option, options, unsupportedKeys } from './options.ts';
+import { type Config, keyOf, type Option, options } from './options.ts';
+import { unsupportedKeys } from './unsupported.ts';
 import { jsonComplaint } from './values.ts';
 
 /** Where daemon.json is unless the command line says otherwise. */

@@ -1,5 +1,6 @@
 import { invalid, messageOf } from '#/base/errors.ts';
-import { type Config, type Option, options, unsupportedKeys } from './options.ts';
+import { type Config, type Option, options } from './options.ts';
+import { unsupportedKeys } from './unsupported.ts';
 
 /** What the command line says. */
 export interface CommandLine {
