@@ -11,6 +11,7 @@ import type { Context, Input } from './command.ts';
 import type { ContainerFlags } from './container-options/flags.ts';
 import { createRequest, type FullCreateRequest } from './container-options/request.ts';
 import { showProgress } from './progress.ts';
+import { goMessage } from './system-errors.ts';
 import { terminalSize } from './terminal/resize.ts';
 
 /** The request for what a command line says. Throws an Error in docker's words. */
@@ -115,7 +116,6 @@ function open(path: string): number {
       const advice = `make sure the other container isn't running or delete ${path}`;
       throw new Error(`container ID file found, ${advice}`, { cause: error });
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`failed to create the container ID file: ${reason}`, { cause: error });
+    throw new Error(`failed to create the container ID file: ${goMessage(error)}`, { cause: error });
   }
 }

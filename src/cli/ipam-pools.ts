@@ -24,7 +24,8 @@ export function ipamPools({ subnets, ranges, gateways, auxiliary }: AddressFlags
   }
   const pools: Pool[] = [];
   for (const Subnet of subnets) {
-    const contains = subnetTest(Subnet);
+    // Not looked at before it is needed: a single subnet is checked by the daemon.
+    const contains = (address: string): boolean => subnetTest(Subnet)(address);
     const overlaps = pools.some(
       (pool) => contains(addressOf(pool.Subnet)) || pool.contains(addressOf(Subnet)),
     );

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { goMessage } from './system-errors.ts';
 
 /** A file to send; a missing one is told of before anything is sent. */
 export async function openFile(path: string): Promise<Readable> {
@@ -8,12 +9,7 @@ export async function openFile(path: string): Promise<Readable> {
     const file = await open(path);
     await file.close();
   } catch (error) {
-    throw new Error(`open ${path}: ${reason(error)}`, { cause: error });
+    throw new Error(goMessage(error), { cause: error });
   }
   return createReadStream(path);
-}
-
-function reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return /^E[A-Z]+: ([^,]*)/.exec(message)?.[1] ?? message;
 }

@@ -5,7 +5,7 @@ import { type FilterValues, pruneContainers } from '#/client/containers.ts';
 import { pruneImages } from '#/client/images.ts';
 import { pruneNetworks } from '#/client/networks.ts';
 import { pruneVolumes } from '#/client/volumes.ts';
-import { type Context, ExitError } from './command.ts';
+import type { Context } from './command.ts';
 
 /** What a prune did: the lines to print, and the bytes that it freed. */
 export interface PruneReport {
@@ -15,8 +15,8 @@ export interface PruneReport {
 
 const nothing: PruneReport = { text: '', bytes: 0 };
 
-/** Asks whether to go on; anything but y or Y ends the command. */
-export async function confirm({ stdin, stdout }: Context, what: string, warning: string): Promise<void> {
+/** Asks whether to go on; only y and Y mean yes. */
+export async function confirm({ stdin, stdout }: Context, warning: string): Promise<boolean> {
   stdout.write(`${warning}\nAre you sure you want to continue? [y/N] `);
   const lines = createInterface({ input: stdin });
   const answer = await new Promise<string>((resolve) => {
@@ -24,7 +24,7 @@ export async function confirm({ stdin, stdout }: Context, what: string, warning:
     lines.once('close', () => resolve(''));
   });
   lines.close();
-  if (answer.trim().toLowerCase() !== 'y') throw new ExitError(1, `${what} prune has been cancelled`);
+  return answer.trim().toLowerCase() === 'y';
 }
 
 function listed(title: string, items: readonly string[], bytes: number): PruneReport {

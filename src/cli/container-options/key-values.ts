@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isSystemError } from '#/base/errors.ts';
+import { goMessage } from '../system-errors.ts';
 
 type Lookup = (name: string) => string | undefined;
 
@@ -42,8 +42,7 @@ function readPairFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error;
-    throw new Error(`open ${path}: no such file or directory`, { cause: error });
+    throw new Error(goMessage(error), { cause: error });
   }
 }
 

@@ -69,9 +69,6 @@ function checkProtocol(protocol: string): string {
 
 function hostAddress(text: string): string {
   const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
-  if (bare === text && text.includes(':')) {
-    throw new Error(`invalid IP address ${text}: address ${text}:: too many colons in address`);
-  }
   if (bare !== '' && isIP(bare) === 0) throw new Error(`invalid IP address: ${text}`);
   return bare;
 }

@@ -42,9 +42,8 @@ export function createRequest(input: CreateInput): FullCreateRequest {
   const ports = parsePorts(flags.publish, flags.expose);
   checkModes(flags);
   const networks = parseNetworks(flags);
-  const mac = networks.endpoints[networks.mode]?.MacAddress ?? flags['mac-address'];
   return {
-    ...containerConfig(input, { volumes, ports, mac }),
+    ...containerConfig(input, { volumes, ports }),
     HostConfig: hostConfig(input, { volumes, ports, networks }),
     NetworkingConfig: { EndpointsConfig: networks.endpoints },
   };
@@ -55,7 +54,7 @@ const hasAny = (object: object): boolean => Object.keys(object).length > 0;
 
 function containerConfig(
   input: CreateInput,
-  { volumes, ports, mac }: { volumes: VolumeOptions; ports: PortOptions; mac: string },
+  { volumes, ports }: { volumes: VolumeOptions; ports: PortOptions },
 ): ContainerConfig {
   const { flags, given, image, command } = input;
   const attach = new Set(flags.attach);
@@ -82,7 +81,6 @@ function containerConfig(
     Volumes: volumes.anonymous,
     WorkingDir: flags.workdir,
     Entrypoint: entrypoint,
-    ...(mac !== '' && { MacAddress: mac }),
     OnBuild: null,
     Labels: toMap([...readPairFiles(flags['label-file']), ...flags.label]),
     ...(flags['stop-signal'] !== '' && { StopSignal: flags['stop-signal'] }),
@@ -155,8 +153,8 @@ function hostConfig(
     VolumesFrom: orNull(flags['volumes-from']),
     ConsoleSize: [0, 0],
     ...(hasAny(flags.annotation) && { Annotations: flags.annotation }),
-    CapAdd: orNull(flags['cap-add']),
-    CapDrop: orNull(flags['cap-drop']),
+    CapAdd: orNull(capabilities(flags['cap-add'])),
+    CapDrop: orNull(capabilities(flags['cap-drop'])),
     CgroupnsMode: flags.cgroupns,
     Dns: flags.dns,
     DnsOptions: flags['dns-option'],
@@ -186,6 +184,14 @@ function hostConfig(
     ReadonlyPaths: security.readonlyPaths,
     ...(given.has('init') && { Init: flags.init }),
   };
+}
+
+/** Each once, sorted, in the form `CAP_CHOWN`. */
+function capabilities(names: readonly string[]): string[] {
+  const complete = names
+    .map((name) => name.toUpperCase())
+    .map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
+  return [...new Set(complete)].sort();
 }
 
 function resources(flags: ContainerFlags): Resources {

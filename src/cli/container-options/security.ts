@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '#/base/errors.ts';
+import { goMessage } from '../system-errors.ts';
 
 /** What the `--security-opt` flags say. `null` paths ask for the daemon's own. */
 export interface SecurityOptions {
@@ -38,10 +39,7 @@ function seccompProfile(path: string): string {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const missing = messageOf(error).startsWith('ENOENT')
-      ? `open ${path}: no such file or directory`
-      : messageOf(error);
-    throw new Error(`opening seccomp profile (${path}) failed: ${missing}`, { cause: error });
+    throw new Error(`opening seccomp profile (${path}) failed: ${goMessage(error)}`, { cause: error });
   }
   try {
     return JSON.stringify(JSON.parse(text));

@@ -22,8 +22,19 @@ export function parseVolumes(specs: readonly string[]): VolumeOptions {
 function sourceOf(spec: string): string {
   if (spec === '') throw new Error('invalid empty volume spec');
   if (spec.length <= 2) return '';
-  const parts = spec.split(':');
+  const parts = splitSpec(spec);
   if (parts.includes('')) throw new Error(`invalid spec: ${spec}: empty section between colons`);
   if (parts.length > 3) throw new Error(`invalid spec: ${spec}: too many colons`);
   return parts.length === 1 ? '' : (parts[0] ?? '');
+}
+
+/** Splits at colons, but not after a single letter: that may be a drive of Windows, and docker never makes it a name. */
+function splitSpec(spec: string): string[] {
+  const parts: string[] = [];
+  for (const part of spec.split(':')) {
+    const before = parts.at(-1);
+    if (before !== undefined && /^[A-Za-z]$/.test(before)) parts[parts.length - 1] = `${before}:${part}`;
+    else parts.push(part);
+  }
+  return parts;
 }

@@ -1,7 +1,9 @@
 import { humanSize } from '#/base/units.ts';
 import { familiarName, parseReference } from '#/oci/reference.ts';
 import type { ContainerSummary } from '#/wire/container-inspect.ts';
+import type { OciPlatform } from '#/wire/images.ts';
 import { goQuote } from './go-quote.ts';
+import type { GoValue } from './go-values.ts';
 import { joinLabels, labelMethod, truncateId } from './ids.ts';
 import type { ListKind } from './list.ts';
 import { displayPorts } from './ports.ts';
@@ -26,7 +28,7 @@ ports: {{- pad .Ports 1 0}}
 
 /** The columns of a listing of containers; `truncate` is off with --no-trunc. */
 export function containerKind({ truncate }: { truncate: boolean }): ListKind<ContainerSummary> {
-  const column = (header: string, value: (row: ContainerSummary) => string) => ({ header, value });
+  const column = (header: string, value: (row: ContainerSummary) => GoValue) => ({ header, value });
   return {
     type: '*formatter.ContainerContext',
     columns: {
@@ -36,6 +38,7 @@ export function containerKind({ truncate }: { truncate: boolean }): ListKind<Con
       Command: column('COMMAND', (row) => goQuote(truncate ? ellipsis(row.Command, 20) : row.Command)),
       CreatedAt: column('CREATED AT', (row) => localTime(row.Created)),
       RunningFor: column('CREATED', (row) => ago(row.Created)),
+      Platform: column('PLATFORM', ({ ImageManifestDescriptor: image }) => displayPlatform(image?.platform)),
       Ports: column('PORTS', (row) => displayPorts(row.Ports)),
       State: column('STATE', (row) => row.State),
       Status: column('STATUS', (row) => row.Status),
@@ -74,6 +77,14 @@ function displayImage({ Image, ImageID }: ContainerSummary, truncate: boolean): 
   } catch {
     return Image;
   }
+}
+
+/** `null` where images do not come in several platforms. */
+function displayPlatform(platform: OciPlatform | undefined): string | null {
+  if (platform === undefined) return null;
+  return [platform.os, platform.architecture, platform.variant]
+    .filter((part) => part !== undefined)
+    .join('/');
 }
 
 function displaySize({ SizeRw = 0, SizeRootFs = 0 }: ContainerSummary): string {

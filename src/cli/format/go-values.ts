@@ -86,22 +86,31 @@ export class GoStruct {
   readonly #fields: ReadonlyMap<string, GoValue | (() => GoValue)>;
   readonly #methods: Readonly<Record<string, GoMethod>>;
   readonly #json: GoValue | undefined;
+  readonly #missing: GoValue | undefined;
 
-  /** `json` is what the json function prints instead of the fields, where the two differ. */
+  /**
+   * `json` is what the json function prints instead of the fields, where the two differ; `missing` the value of fields
+   * that there are not, instead of an error.
+   */
   constructor(
     type: string,
     fields: ReadonlyMap<string, GoValue | (() => GoValue)>,
-    { methods = {}, json }: { methods?: Readonly<Record<string, GoMethod>>; json?: GoValue } = {},
+    {
+      methods = {},
+      json,
+      missing,
+    }: { methods?: Readonly<Record<string, GoMethod>>; json?: GoValue; missing?: GoValue } = {},
   ) {
     this.type = type;
     this.#fields = fields;
     this.#methods = methods;
     this.#json = json;
+    this.#missing = missing;
   }
 
   /** The value of a field, `undefined` if there is none of that name. */
   get(name: string): GoValue | undefined {
-    const field = this.#fields.get(name);
+    const field = this.#fields.has(name) ? this.#fields.get(name) : this.#missing;
     return typeof field === 'function' ? field() : field;
   }
 

@@ -55,8 +55,8 @@ export function parseListFormat(source: string, { standard, quiet, raw }: Format
 }
 
 /** A template; throws `template parsing error: …`. */
-export function parseTemplateOrThrow(text: string): Template {
-  return withPrefix(() => new Template(text));
+export function parseTemplateOrThrow(text: string, name = ''): Template {
+  return withPrefix(() => new Template(text, name));
 }
 
 function withPrefix<T>(work: () => T): T {
@@ -76,22 +76,28 @@ export function renderList<T>(
   const lines = rows.map((row) => withPrefix(() => template.execute(rowStruct(kind, row))));
   const body = lines.map((line) => `${line}\n`).join('');
   if (!table) return body;
-  const headers = Object.fromEntries(
-    Object.entries(kind.columns).map(([name, { header }]) => [name, header]),
-  );
-  return alignColumns(`${headerLine(template, headers)}\n${body}`);
+  return alignColumns(`${headerLine(template, kind)}\n${body}`);
 }
 
-function headerLine(template: Template, headers: Readonly<Record<string, string>>): string {
+/** A label's header is its name, the last part of it if it has dots. */
+const headerLabel: GoMethod = {
+  params: ['string'],
+  call: ([name]) => (typeof name === 'string' ? (name.split('.').at(-1) ?? '').replace(/[-_]/g, ' ') : ''),
+};
+
+function headerLine<T>(template: Template, { type, columns }: ListKind<T>): string {
+  const headers = new Map(Object.entries(columns).map(([name, { header }]) => [name, header] as const));
+  const methods = { Label: headerLabel };
   try {
-    return template.execute(headers, { header: true });
+    return template.execute(new GoStruct(type, headers, { methods, missing: null }), { header: true });
   } catch {
     // As with docker: a template that only works for rows leaves the header empty.
     return '';
   }
 }
 
-function rowStruct<T>({ type, columns, methods }: ListKind<T>, row: T): GoStruct {
+/** A row as templates see it. */
+export function rowStruct<T>({ type, columns, methods }: ListKind<T>, row: T): GoStruct {
   const fields = new Map(
     Object.entries(columns).map(([name, { value }]) => [name, () => value(row)] as const),
   );

@@ -59,22 +59,29 @@ export class Execution {
   readonly #strict: boolean;
   #out = '';
   #depth = 0;
-  #name = '';
+  readonly #mainName: string;
+  #name: string;
 
   constructor(parts: {
     source: string;
+    name: string;
     templates: ParsedTemplates;
     functions: Readonly<Record<string, TemplateFunction>>;
     strict: boolean;
   }) {
     this.#source = parts.source;
+    this.#mainName = parts.name;
+    this.#name = parts.name;
     this.#templates = parts.templates;
     this.#functions = parts.functions;
     this.#strict = parts.strict;
   }
 
   run(data: GoValue): string {
-    this.#walk(this.#templates.get('') ?? [], { dot: data, variables: [{ name: '$', value: data }] });
+    this.#walk(this.#templates.get(this.#mainName) ?? [], {
+      dot: data,
+      variables: [{ name: '$', value: data }],
+    });
     return this.#out;
   }
 
@@ -86,7 +93,7 @@ export class Execution {
     const before = this.#source.slice(0, at.position);
     const line = before.split('\n').length;
     const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
-    const place = `template: :${line}:${column}: executing ${goQuote(this.#name)} at <${at.source}>`;
+    const place = `template: ${this.#mainName}:${line}:${column}: executing ${goQuote(this.#name)} at <${at.source}>`;
     throw new TemplateExecutionError(`${place}: ${message}`, cause === undefined ? undefined : { cause });
   }
 

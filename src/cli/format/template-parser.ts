@@ -11,7 +11,7 @@ import type {
   VariableNode,
 } from './template-nodes.ts';
 
-/** The templates of one source text by name; the main one has the empty name. */
+/** The templates of one source text by name. */
 export type ParsedTemplates = ReadonlyMap<string, readonly Node[]>;
 
 /** A mistake in a template, worded as Go words it: `template: :1: unclosed action`. */
@@ -20,8 +20,11 @@ export class TemplateSyntaxError extends Error {
 }
 
 /** Parses a template that may call `functions`. Throws a TemplateSyntaxError. */
-export function parseTemplate(source: string, functions: ReadonlySet<string>): ParsedTemplates {
-  return new Parser(source, functions).run();
+export function parseTemplate(
+  source: string,
+  options: { functions: ReadonlySet<string>; name: string },
+): ParsedTemplates {
+  return new Parser(source, options).run();
 }
 
 type ElseClause = { readonly kind: 'else'; readonly branch?: string };
@@ -31,7 +34,7 @@ type Clause = { readonly kind: 'end' } | ElseClause;
 function shown(token: Token): string {
   if (token.kind === 'eof') return 'EOF';
   if (token.kind === 'error') return token.text;
-  if (token.kind === 'keyword') return `<${token.text}>`;
+  if (token.kind === 'keyword' || token.kind === 'dot') return `<${token.text}>`;
   if (token.text.length > 10) return `${goQuote(token.text.slice(0, 10))}...`;
   return goQuote(token.text);
 }
@@ -52,6 +55,7 @@ const operandKinds: ReadonlySet<string> = new Set([
 class Parser {
   readonly #tokens: readonly Token[];
   readonly #functions: ReadonlySet<string>;
+  readonly #name: string;
   readonly #templates = new Map<string, readonly Node[]>();
   #at = 0;
   /** Line of the token that was read last, as Go counts it. */
@@ -60,9 +64,10 @@ class Parser {
   #variables: string[] = ['$'];
   #loops = 0;
 
-  constructor(source: string, functions: ReadonlySet<string>) {
+  constructor(source: string, { functions, name }: { functions: ReadonlySet<string>; name: string }) {
     this.#tokens = tokenize(source);
     this.#functions = functions;
+    this.#name = name;
   }
 
   run(): ParsedTemplates {
@@ -76,7 +81,7 @@ class Parser {
       if (node.kind === 'end' || node.kind === 'else') this.#fail(`unexpected {{${node.kind}}}`);
       else main.push(node);
     }
-    this.#templates.set('', main);
+    this.#templates.set(this.#name, main);
     return this.#templates;
   }
 
@@ -104,14 +109,14 @@ class Parser {
   }
 
   #fail(message: string): never {
-    throw new TemplateSyntaxError(`template: :${this.#line}: ${message}`);
+    throw new TemplateSyntaxError(`template: ${this.#name}:${this.#line}: ${message}`);
   }
 
   #unexpected(token: Token, context: string): never {
     if (token.kind !== 'error') this.#fail(`unexpected ${shown(token)} in ${context}`);
     let extra = '';
     if (this.#actionLine !== 0 && this.#actionLine !== token.line) {
-      extra = ` in action started at :${this.#actionLine}`;
+      extra = ` in action started at ${this.#name}:${this.#actionLine}`;
       if (token.text.endsWith(' action')) extra = extra.slice(' in action'.length);
     }
     return this.#fail(token.text + extra);

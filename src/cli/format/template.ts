@@ -17,23 +17,26 @@ const known: ReadonlySet<string> = new Set([...Object.keys(templateFunctions), '
 /** A parsed Go template (text/template) with Docker's functions json, split, join, title, lower, upper, pad, truncate. */
 export class Template {
   readonly #source: string;
+  readonly #name: string;
   readonly #templates: ParsedTemplates;
 
-  /** Throws a TemplateSyntaxError with Go's wording. */
-  constructor(source: string) {
+  /** `name` stands in messages. Throws a TemplateSyntaxError with Go's wording. */
+  constructor(source: string, name = '') {
     this.#source = source;
-    this.#templates = parseTemplate(source, known);
+    this.#name = name;
+    this.#templates = parseTemplate(source, { functions: known, name });
   }
 
   /** Tells whether the template reads this field of the value that it is given. */
   reads(field: string): boolean {
-    return readsField(this.#templates.get('') ?? [], field);
+    return readsField(this.#templates.get(this.#name) ?? [], field);
   }
 
   /** The text for `data`. Throws a TemplateExecutionError with Go's wording. */
   execute(data: GoValue, { strict = false, header = false }: ExecuteOptions = {}): string {
     return new Execution({
       source: this.#source,
+      name: this.#name,
       templates: this.#templates,
       functions: header ? headerFunctions : templateFunctions,
       strict,

@@ -51,9 +51,9 @@ export const command: Command = defineCommand({
 async function attachable({ client }: Context, name: string): Promise<ContainerInspect> {
   const container = JSON.parse(await inspectContainer(client, name)) as ContainerInspect;
   const { Running, Paused, Restarting } = container.State;
-  if (!Running) throw new Error('cannot attach to a stopped container, start it first');
-  if (Paused) throw new Error('cannot attach to a paused container, unpause it first');
-  if (Restarting) throw new Error('cannot attach to a restarting container, wait until it is running');
+  if (!Running) throw new Error('You cannot attach to a stopped container, start it first');
+  if (Paused) throw new Error('You cannot attach to a paused container, unpause it first');
+  if (Restarting) throw new Error('You cannot attach to a restarting container, wait until it is running');
   return container;
 }
 

@@ -1,8 +1,11 @@
+import { messageOf } from '#/base/errors.ts';
 import { listContainers } from '#/client/containers.ts';
+import type { ContainerSummary } from '#/wire/container-inspect.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { boolFlag, filterFlag, intFlag, stringFlag } from '../../flags/flag.ts';
 import { containerKind, containerRaw, containerTable } from '../../format/containers.ts';
-import { parseListFormat, renderList } from '../../format/list.ts';
+import { parseListFormat, renderList, rowStruct } from '../../format/list.ts';
+import { Template } from '../../format/template.ts';
 import { listFormatUsage } from '../../usage-texts.ts';
 
 export const command: Command = defineCommand({
@@ -22,6 +25,7 @@ export const command: Command = defineCommand({
     if (flags.format !== '' && flags.quiet) {
       stderr.write('WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
     }
+    if (flags.format !== '') tryFormat(flags.format);
     const source = flags.format || config.values.psFormat;
     const ignored = flags.quiet && source !== 'raw';
     const sizeColumn = flags.size ? '\t{{.Size}}' : '';
@@ -41,3 +45,32 @@ export const command: Command = defineCommand({
     stdout.write(renderList(containerKind({ truncate: !flags['no-trunc'] }), containers, format));
   },
 });
+
+/** Tries a format on a container without properties, so that mistakes show although there may be none to list. */
+function tryFormat(format: string): void {
+  const nothing: ContainerSummary = {
+    Id: '',
+    Names: [],
+    Image: '',
+    ImageID: '',
+    Command: '',
+    Created: 0,
+    Ports: [],
+    Labels: {},
+    State: 'created',
+    Status: '',
+    HostConfig: { NetworkMode: '' },
+    NetworkSettings: { Networks: {} },
+    Mounts: [],
+  };
+  const template = attempt('parse', () => new Template(format));
+  attempt('execute', () => template.execute(rowStruct(containerKind({ truncate: false }), nothing)));
+}
+
+function attempt<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new Error(`failed to ${what} template: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -10,7 +10,7 @@ export const command: Command = defineCommand({
     force: boolFlag('Do not ask', { short: 'f' }),
   },
   async run(ctx, { flags }) {
-    if (!flags.force) await confirm(ctx, 'container', 'WARNING! This will remove all stopped containers.');
+    if (!flags.force && !(await confirm(ctx, 'WARNING! This will remove all stopped containers.'))) return;
     reportPrune(ctx, await pruneStoppedContainers(ctx.client, flags.filter));
   },
 });

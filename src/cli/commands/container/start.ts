@@ -42,7 +42,7 @@ async function startAll({ client, stdout, stderr }: Context, names: readonly str
       failed.push(name);
     }
   }
-  if (failed.length > 0) throw new Error(`failed to start containers: ${failed.join(', ')}`);
+  if (failed.length > 0) throw new Error(`Error: failed to start containers: ${failed.join(', ')}`);
 }
 
 async function startAttached(

@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
   },
   async run(ctx, { flags }) {
     const which = flags.all ? 'images without at least one container associated to them' : 'dangling images';
-    if (!flags.force) await confirm(ctx, 'image', `WARNING! This will remove all ${which}.`);
+    if (!flags.force && !(await confirm(ctx, `WARNING! This will remove all ${which}.`))) return;
     reportPrune(ctx, await pruneUnusedImages(ctx.client, flags.filter, flags));
   },
 });

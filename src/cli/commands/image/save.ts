@@ -1,10 +1,12 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { saveImages } from '#/client/images.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { stringFlag } from '../../flags/flag.ts';
 import { copyBytes } from '../../streams.ts';
+import { goMessage } from '../../system-errors.ts';
 
 export const command: Command = defineCommand({
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -17,6 +19,7 @@ export const command: Command = defineCommand({
     if (flags.output === '' && stdout.isTTY === true) {
       throw new Error('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
+    if (flags.output !== '') await checkOutput(flags.output);
     const body = await saveImages(client, args, { platform: flags.platform || undefined });
     if (flags.output === '') {
       await copyBytes(body, stdout);
@@ -29,9 +32,18 @@ export const command: Command = defineCommand({
       await rename(draft, flags.output);
     } catch (error) {
       await rm(draft, { force: true });
-      throw new Error(`failed to save image: ${error instanceof Error ? error.message : String(error)}`, {
+      throw new Error(`failed to save image: ${goMessage(error)}`, {
         cause: error,
       });
     }
   },
 });
+
+/** Before the daemon starts to pack. */
+async function checkOutput(path: string): Promise<void> {
+  try {
+    await stat(dirname(path));
+  } catch (error) {
+    throw new Error(`failed to save image: invalid output path: ${goMessage(error)}`, { cause: error });
+  }
+}

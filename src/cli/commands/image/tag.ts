@@ -23,7 +23,7 @@ function parse(target: string): ReturnType<typeof parseReference> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason}`,
+      `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason}`,
       {
         cause: error,
       },

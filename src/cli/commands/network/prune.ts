@@ -11,7 +11,7 @@ export const command: Command = defineCommand({
   },
   async run(ctx, { flags }) {
     const warning = 'WARNING! This will remove all custom networks not used by at least one container.';
-    if (!flags.force) await confirm(ctx, 'network', warning);
+    if (!flags.force && !(await confirm(ctx, warning))) return;
     ctx.stdout.write((await pruneUnusedNetworks(ctx.client, flags.filter)).text);
   },
 });

@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
     if (flags.volumes && filter['until'] !== undefined) {
       throw new Error('ERROR: The "until" filter is not supported with "--volumes"');
     }
-    if (!flags.force) await confirm(ctx, 'system', warning(flags));
+    if (!flags.force && !(await confirm(ctx, warning(flags)))) return;
     const reports = [await pruneStoppedContainers(client, filter), await pruneUnusedNetworks(client, filter)];
     if (flags.volumes) reports.push(await pruneUnusedVolumes(client, filter, { all: false }));
     reports.push(await pruneUnusedImages(client, filter, flags));

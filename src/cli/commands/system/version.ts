@@ -41,7 +41,7 @@ const layout = { minWidth: 20, padding: 1 };
 
 function parse(format: string): ReturnType<typeof parseTemplateOrThrow> {
   try {
-    return parseTemplateOrThrow(format);
+    return parseTemplateOrThrow(format, 'version');
   } catch (error) {
     throw new ExitError(64, messageOf(error), { cause: error });
   }

@@ -21,8 +21,8 @@ export const command: Command = defineCommand({
     const { Name } = await createVolume(client, {
       Name: name || flags.name,
       Driver: flags.driver,
-      DriverOpts: flags.opt,
-      Labels: toMap(flags.label),
+      ...(Object.keys(flags.opt).length > 0 && { DriverOpts: flags.opt }),
+      ...(flags.label.length > 0 && { Labels: toMap(flags.label) }),
     });
     stdout.write(`${Name}\n`);
   },

@@ -16,7 +16,7 @@ export const command: Command = defineCommand({
     }
     const which = flags.all ? 'local volumes' : 'anonymous local volumes';
     const warning = `WARNING! This will remove ${flags.all ? 'all ' : ''}${which} not used by at least one container.`;
-    if (!flags.force) await confirm(ctx, 'volume', warning);
+    if (!flags.force && !(await confirm(ctx, warning))) return;
     reportPrune(ctx, await pruneUnusedVolumes(ctx.client, flags.filter, flags));
   },
 });
