@@ -16,6 +16,11 @@ export class Children implements Disposable {
     if (!reap(pid)) this.#pids.add(pid);
   }
 
+  /** Ends a process that nobody needs. Until it is reaped, which happens here only, its number is its own. */
+  kill(pid: number): void {
+    if (this.#pids.has(pid)) process.kill(pid, 'SIGKILL');
+  }
+
   /** What still runs becomes a child of init, which reaps it. */
   [Symbol.dispose](): void {
     process.off('SIGCHLD', this.#onSignal);

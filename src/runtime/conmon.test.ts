@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isKind } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
 import { cgroupDirs, detectCgroups } from '#/kernel/cgroup/layout.ts';
@@ -60,8 +61,9 @@ async function create(
   mkdirSync(bundle, { mode: 0o700 });
   const spec = buildSpec(box.specInput({}, process), box.host);
   const logPath = join(bundle, 'container.log');
-  const request = { id, bundle, spec, logPath, stdin: false, leaveStdinOpen: false, ...options };
-  const { pid, monitorPid } = await monitor.create(request);
+  const terminal = spec.process.terminal;
+  const request = { id, bundle, terminal, logPath, stdin: false, leaveStdinOpen: false, ...options };
+  const { pid, monitorPid } = await monitor.prepare(request).create(spec);
   const ref = { pid: monitorPid, startTime: processStartTime(monitorPid) ?? '' };
   return {
     id,
@@ -262,9 +264,8 @@ test('Monitor: what cannot be started throws a StartError and leaves nothing', a
   const bundle = join(box.dir, id);
   mkdirSync(bundle);
   const spec = buildSpec(box.specInput({}, { args: ['nope'] }), box.host);
-  await assert.rejects(
-    monitor.create({ id, bundle, spec, logPath: undefined, stdin: false, leaveStdinOpen: false }),
-  );
+  const nothing = { id, bundle, terminal: false, logPath: undefined, stdin: false, leaveStdinOpen: false };
+  await assert.rejects(monitor.prepare(nothing).create(spec));
   assert.equal(runtime.knows(id), false);
   const missing = new Monitor({
     path: '/nonexistent/conmon',
@@ -273,10 +274,7 @@ test('Monitor: what cannot be started throws a StartError and leaves nothing', a
     children,
     tmpDir: box.dir,
   });
-  await assert.rejects(
-    missing.create({ id, bundle, spec, logPath: undefined, stdin: false, leaveStdinOpen: false }),
-    /cannot start conmon/,
-  );
+  assert.throws(() => missing.prepare(nothing), /cannot start conmon/);
 });
 
 test('Monitor: exec gives output, stdin, exit codes and errors', async () => {
@@ -367,3 +365,29 @@ test('OciRuntime: delete leaves neither state nor cgroup, of what ended, runs, o
 test('OciRuntime: the sealed program cannot be written', () => {
   assert.throws(() => readFileSync(runtime.path, { flag: 'r+' }), /EROFS/);
 });
+
+test('Monitor: a prepared monitor without a container ends', async () => {
+  const id = newId();
+  const bundle = join(box.dir, id);
+  mkdirSync(bundle, { mode: 0o700 });
+  const request = { id, bundle, terminal: false, logPath: undefined, stdin: false, leaveStdinOpen: false };
+  const zombiesBefore = monitorsOf(bundle);
+  {
+    using _prepared = monitor.prepare(request);
+    assert.equal(monitorsOf(bundle).length, zombiesBefore.length + 1);
+  }
+  for (let attempt = 0; attempt < 500 && monitorsOf(bundle).length > 0; attempt += 1) await sleep(10);
+  assert.deepEqual(monitorsOf(bundle), []);
+});
+
+/** The pids of processes that name `bundle` on their command line. */
+function monitorsOf(bundle: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(bundle);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -31,7 +31,8 @@ export interface CreateRequest {
   readonly id: string;
   /** Its folder, 0700: config.json, pidfile, attach, ctl, winsz and oom are put there. */
   readonly bundle: string;
-  readonly spec: RuntimeSpec;
+  /** What the spec will say. */
+  readonly terminal: boolean;
   /** File for its output (see LogReader); undefined: not logged. */
   readonly logPath: string | undefined;
   /** Gives it a stdin to write to; otherwise it reads /dev/null. Terminals always have one. */
@@ -91,34 +92,23 @@ export class Monitor {
   }
 
   /**
-   * Creates a container: namespaces, cgroup and mounts are made, the process waits for `OciRuntime.start`. Attach
-   * before that to get all output. Throws StartError; then nothing of it is left.
+   * Starts a monitor that waits for its container to be described: its own start then passes beside the making of mounts
+   * and network. Dispose of the result if there is to be no container.
    */
-  async create(request: CreateRequest): Promise<Monitored> {
-    const { id, bundle, spec } = request;
+  prepare(request: CreateRequest): PreparedMonitor {
+    const { id, bundle } = request;
     const { runtime, exitDir } = this.#options;
-    writeFileSync(join(bundle, 'config.json'), specJson(runtime.prepare(spec)), { mode: 0o600 });
     const conmon = this.#spawn(bundle, [
       ...this.#commonArgs(id, bundle, request.logPath),
       ...values({ '--exit-dir': exitDir }),
       ...flags({
         '--systemd-cgroup': runtime.systemdCgroup,
-        '--stdin': request.stdin || spec.process.terminal,
+        '--stdin': request.stdin || request.terminal,
         '--leave-stdin-open': request.leaveStdinOpen,
-        '--terminal': spec.process.terminal,
+        '--terminal': request.terminal,
       }),
     ]);
-    try {
-      conmon.start.end(go);
-      const pid = await conmon.started('create', spec.process.args);
-      runtime.learn(id, spec);
-      return { pid, monitorPid: conmon.pid };
-    } catch (error) {
-      await runtime.delete(id);
-      throw error;
-    } finally {
-      conmon.release();
-    }
+    return new PreparedMonitor(conmon, this.#options, request);
   }
 
   /** Starts a process in a running container. Throws StartError. */
@@ -214,6 +204,51 @@ export class Monitor {
       start: start.write,
       attach: attachable?.read,
     });
+  }
+}
+
+/** A monitor that waits for its container. */
+export class PreparedMonitor implements Disposable {
+  readonly #conmon: Conmon;
+  readonly #runtime: OciRuntime;
+  readonly #children: Children;
+  readonly #request: CreateRequest;
+  #used = false;
+
+  constructor(conmon: Conmon, { runtime, children }: MonitorOptions, request: CreateRequest) {
+    this.#conmon = conmon;
+    this.#runtime = runtime;
+    this.#children = children;
+    this.#request = request;
+  }
+
+  /**
+   * Creates the container: namespaces, cgroup and mounts are made, the process waits for `OciRuntime.start`. Attach
+   * before that to get all output. Throws StartError; then nothing of it is left.
+   */
+  async create(spec: RuntimeSpec): Promise<Monitored> {
+    const { id, bundle } = this.#request;
+    const json = specJson(this.#runtime.prepare(spec));
+    writeFileSync(join(bundle, 'config.json'), json, { mode: 0o600 });
+    this.#used = true;
+    try {
+      this.#conmon.start.end(go);
+      const pid = await this.#conmon.started('create', spec.process.args);
+      this.#runtime.learn(id, spec);
+      return { pid, monitorPid: this.#conmon.pid };
+    } catch (error) {
+      await this.#runtime.delete(id);
+      throw error;
+    } finally {
+      this.#conmon.release();
+    }
+  }
+
+  /** Ends the monitor, if it has got no container. */
+  [Symbol.dispose](): void {
+    if (this.#used) return;
+    this.#children.kill(this.#conmon.pid);
+    this.#conmon.release();
   }
 }
 

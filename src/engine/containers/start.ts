@@ -83,6 +83,17 @@ async function launch(
   if (existsSync(run)) await releaseRun(parts, record);
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
+  const { oci, monitor } = runtimeOf(parts, record);
+  // Its start takes some milliseconds, on another CPU if there is one.
+  using prepared = monitor.prepare({
+    id,
+    bundle: run,
+    terminal: spec.config.Tty,
+    logPath: logPathOf(parts, record),
+    stdin: spec.config.OpenStdin,
+    leaveStdinOpen: !spec.config.StdinOnce || spec.config.Tty,
+  });
+  trace.step('monitor');
   for (const layer of parts.snapshots.mounts(id)) mount(layer, rootfs);
   trace.step('rootfs');
   const network = parts.networks.set(record);
@@ -100,15 +111,7 @@ async function launch(
     host: parts.host,
   });
   trace.step('spec');
-  const { oci, monitor } = runtimeOf(parts, record);
-  const { pid, monitorPid } = await monitor.create({
-    id,
-    bundle: run,
-    spec: buildSpec(input, parts.host),
-    logPath: logPathOf(parts, record),
-    stdin: spec.config.OpenStdin,
-    leaveStdinOpen: !spec.config.StdinOnce || spec.config.Tty,
-  });
+  const { pid, monitorPid } = await prepared.create(buildSpec(input, parts.host));
   trace.step('create');
   const processes = { init: processRef(pid), monitor: processRef(monitorPid) };
   parts.attachments.connect(id, run);
