@@ -123,12 +123,12 @@ export class Catalog {
     }
   }
 
-  #ensureBridge({ bridge, config }: NetworkRecord): void {
+  #ensureBridge({ id, bridge, config }: NetworkRecord): void {
     if (bridge === undefined) return;
     const { link, subnet, gateway } = bridge;
     const address = gateway === undefined ? undefined : `${formatIpv4(gateway)}/${subnet.prefix}`;
     const mtu = parseBridgeOptions(config.options).mtu ?? this.#settings.mtu;
-    this.#datapath.ensureBridge({ name: link, address, mtu });
+    this.#datapath.ensureBridge({ name: link, address, mtu, mac: bridgeMac(id) });
   }
 
   #checkBridgeName(network: NetworkRecord, others: readonly NetworkRecord[]): void {
@@ -151,6 +151,11 @@ function isDefault(name: string): boolean {
 
 function linkOf({ bridge }: NetworkRecord): string {
   return bridge?.link ?? '';
+}
+
+/** A local unicast address, the same each time the network's bridge is made. */
+function bridgeMac(networkId: string): string {
+  return `02:${networkId.slice(0, 10).replace(/..(?!$)/g, '$&:')}`;
 }
 
 function sameAddressing(a: NetworkRecord, b: NetworkRecord): boolean {

@@ -14,6 +14,8 @@ export interface BridgeLink {
   /** Its own address, `a.b.c.d/n`; undefined: none. */
   readonly address: string | undefined;
   readonly mtu: number | undefined;
+  /** Of a bridge that is made; one without takes that of a port, and changes it when that port goes. */
+  readonly mac: string;
 }
 
 /** A veth pair between a bridge and a container. */
@@ -42,11 +44,11 @@ export class Datapath implements Disposable {
   readonly #host = Rtnetlink.open();
 
   /** Makes the bridge, or makes an existing one what it should be. Its other addresses stay. */
-  ensureBridge({ name, address, mtu }: BridgeLink): void {
+  ensureBridge({ name, address, mtu, mac }: BridgeLink): void {
     const found = this.#host.linkByName(name);
     if (found !== undefined && found.kind !== 'bridge')
       throw internal(`existing interface ${name} is not a bridge`);
-    const index = found?.index ?? this.#host.addBridge({ name, ...(mtu !== undefined && { mtu }) });
+    const index = found?.index ?? this.#host.addBridge({ name, mac, ...(mtu !== undefined && { mtu }) });
     if (found !== undefined && mtu !== undefined && found.mtu !== mtu) this.#host.setLink(index, { mtu });
     disableIpv6(name);
     if (address !== undefined && !this.#host.addresses(index).some((known) => known.address === address)) {

@@ -340,6 +340,19 @@ test('Networks: create and remove make and remove a bridge, and refuse what is i
   }
 });
 
+test('Networks: a bridge keeps its MAC address whoever comes and goes', async () => {
+  await using lab = NetworkLab.create();
+  const mac = (): string => /link\/ether (\S+)/.exec(run('ip link show skiff0'))?.[1] ?? '';
+  const before = mac();
+  assert.match(before, /^02:/);
+  const a = lab.container('a');
+  assert.equal(mac(), before);
+  lab.networks.release(a.id);
+  await a.peer[Symbol.asyncDispose]();
+  await untilLinks(0);
+  assert.equal(mac(), before);
+});
+
 test('Networks: find takes an id, a name or a unique beginning of an id', async () => {
   await using lab = NetworkLab.create();
   const { id } = lab.networks.find('host');

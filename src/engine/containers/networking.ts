@@ -229,12 +229,17 @@ function wishes(spec: Asked): Wish[] {
   const mode = hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return [];
   return networkNames(spec).map((network, index): Wish => {
-    const wish = endpointWish(network, networking.EndpointsConfig?.[network] ?? null);
+    const wish = endpointWish(network, settingsFor(network, networking));
     if (index > 0) return wish;
     const mac = wish.mac ?? (config.MacAddress === '' ? undefined : config.MacAddress);
     const hasPorts = mode !== 'host' && mode !== 'none';
     return { ...wish, mac, ports: hasPorts ? portRequests(config, hostConfig) : [] };
   });
+}
+
+/** Clients that name no network say "default" in the place of "bridge". */
+function settingsFor(network: string, { EndpointsConfig: asked }: NetworkingConfig): EndpointSettings | null {
+  return asked?.[network] ?? (network === 'bridge' ? asked?.['default'] : undefined) ?? null;
 }
 
 function endpointWish(network: string, settings: EndpointSettings | null): Wish {
