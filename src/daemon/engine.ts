@@ -92,7 +92,7 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
   const closing = new AbortController();
   const containerDirs = new ContainerDirs({ data: dirs.containers, run: dirs.runs, exits: dirs.exits });
   const dns = { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts };
-  const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
+  const files = new NetworkFiles({ dirOf: (id) => containerDirs.runOf(id), dns });
   const connections = new ContainerNetworking({ networks, store, events, files });
   const locks = new KeyedLocks();
   const parts: ContainerParts = {

@@ -10,6 +10,8 @@ type PlannedVolume = Extract<PlannedMount, { kind: 'volume' }>;
 export class ContainerVolumes {
   readonly #store: VolumeStore;
   readonly #events: Events;
+  /** Which container's run uses which volume: what `endRun` has to end. */
+  readonly #inRun = new Set<string>();
 
   constructor({ store, events }: { store: VolumeStore; events: Events }) {
     this.#store = store;
@@ -45,34 +47,50 @@ export class ContainerVolumes {
       propagation: '',
       'read/write': String(!readOnly),
     };
+    this.#inRun.add(`${containerId} ${name}`);
     this.#publish('mount', name, attributes);
     return path;
   }
 
   /** Where the volume is, ready to be filled. */
   async prepare(name: string, containerId: string): Promise<string> {
+    this.#inRun.add(`${containerId} ${name}`);
     return this.#store.mount(name, containerId);
   }
 
   /** The run is over. */
   async unmount(name: string, containerId: string): Promise<void> {
+    this.#inRun.delete(`${containerId} ${name}`);
     await this.#store.unmount(name, containerId);
   }
 
-  /** As `unmount`, with the event that belongs to a run. */
+  /** The run is over. Safe to repeat. */
   async endRun(name: string, containerId: string): Promise<void> {
+    if (!this.#inRun.delete(`${containerId} ${name}`)) return;
     await this.#store.unmount(name, containerId);
     this.#publish('unmount', name, { container: containerId, driver: 'local' });
   }
 
-  /** Gives back what a container has; with `remove` its anonymous volumes go if nobody else has them. */
-  async giveBack(containerId: string, { remove }: { remove: boolean }): Promise<void> {
-    for (const volume of this.#store.list()) {
-      if (!this.#store.users(volume.name).includes(containerId)) continue;
-      this.#store.unref(volume.name, containerId);
+  /**
+   * Gives back what a container has: the volumes of these names, or whichever it has. With `remove` its anonymous ones
+   * go if nobody else has them.
+   */
+  async giveBack(
+    containerId: string,
+    { names, remove }: { names: readonly string[] | undefined; remove: boolean },
+  ): Promise<void> {
+    for (const name of names ?? this.#namesOf(containerId)) {
+      const volume = this.#store.find(name);
+      if (volume === undefined) continue;
+      this.#store.unref(name, containerId);
       if (remove && volume.labels !== null && Object.hasOwn(volume.labels, anonymousLabel))
-        await this.#removeUnused(volume.name);
+        await this.#removeUnused(name);
     }
+  }
+
+  #namesOf(containerId: string): string[] {
+    const names = this.#store.list().map(({ name }) => name);
+    return names.filter((name) => this.#store.users(name).includes(containerId));
   }
 
   async #removeUnused(name: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '#/base/errors.ts';
 import { rfc3339Nano } from '#/base/time.ts';
 import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
@@ -8,7 +7,7 @@ import { type ContainerRecord, type Finished, isAlive, isSameRun, type Run, tran
 import type { ContainerParts } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { shouldRestart } from './restart-policy.ts';
-import { removeLocked } from './take-apart.ts';
+import { removeEnded } from './take-apart.ts';
 
 /** Waits, in the background, for the end of the run that `record` describes, and then handles it. */
 export function followExit(parts: ContainerParts, record: ContainerRecord): void {
@@ -41,16 +40,21 @@ export async function endRunLocked(
   if (!isAlive(record.state)) return;
   const finished = finish(parts, record.state, { id: record.id, exit });
   // The ports are free before anybody hears of the exit: whoever waited may start a container with the same ones.
-  await releaseRun(parts, record);
+  // The rest can wait until they have heard, as whoever touches this container needs its lock.
+  parts.networks.release(record);
   const policy = record.spec.hostConfig.RestartPolicy;
   const again = shouldRestart({ ...record, policy, exitCode: finished.exitCode });
-  const ended = parts.store.update(
-    transition(record, { ...finished, kind: again ? 'restarting' : 'exited' }),
-  );
+  const ended = transition(record, { ...finished, kind: again ? 'restarting' : 'exited' });
+  if (!again && record.spec.hostConfig.AutoRemove) {
+    publishDie(parts, ended, finished);
+    await removeEnded(parts, ended, finished);
+    return;
+  }
+  parts.store.update(ended);
   publishDie(parts, ended, finished);
   if (again) parts.restarts.schedule(ended);
   parts.waits.exited(record.id, { exitCode: finished.exitCode });
-  if (!again && record.spec.hostConfig.AutoRemove) await autoRemove(parts, ended);
+  await releaseRun(parts, record);
 }
 
 function finish(
@@ -81,13 +85,4 @@ function publishDie(parts: ContainerParts, record: ContainerRecord, finished: Fi
     action: 'die',
     actor: { id, attributes: { ...attributes, execDuration, exitCode } },
   });
-}
-
-async function autoRemove(parts: ContainerParts, record: ContainerRecord): Promise<void> {
-  try {
-    await removeLocked(parts, record, { volumes: true });
-  } catch (error) {
-    // Nobody asked, so nobody is there to be told; the container stays as dead, to be removed again.
-    parts.log.error('cannot remove a container that ended', { id: record.id, error: messageOf(error) });
-  }
 }

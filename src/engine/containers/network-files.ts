@@ -45,7 +45,6 @@ export class NetworkFiles {
     const paths = this.pathsOf(id);
     const hostNetwork = hostConfig.NetworkMode === 'host';
     const gateway = endpoints.find((endpoint) => endpoint.gateway !== undefined)?.gateway;
-    mkdirSync(this.#dirOf(id), { recursive: true, mode: 0o700 });
     const hosts = hostsFile({
       hostname: config.Hostname,
       domainname: config.Domainname,

@@ -58,6 +58,11 @@ export class ContainerDirs {
     return join(this.#exits, id);
   }
 
+  /** Of all containers. */
+  get data(): string {
+    return this.#data;
+  }
+
   /** Of all exit codes. */
   get exits(): string {
     return this.#exits;

@@ -40,7 +40,7 @@ export async function reconcileContainers(parts: ContainerParts): Promise<void> 
     const record = parts.store.get(id);
     if (record !== undefined) await reconcileOne(parts, record);
   }
-  removeOrphans(parts);
+  await removeOrphans(parts);
 }
 
 async function reconcileOne(parts: ContainerParts, record: ContainerRecord): Promise<void> {
@@ -104,16 +104,26 @@ async function undoStart(parts: ContainerParts, record: ContainerRecord): Promis
   await releaseRun(parts, record);
 }
 
-/** Folders of runs and exit codes of containers that have no row. */
-function removeOrphans(parts: ContainerParts): void {
-  for (const id of foldersIn(parts.dirs.runs)) {
-    if (parts.store.get(id) !== undefined) continue;
+/** What is left of containers that have no row: of runs, exit codes, writable layers, files. */
+async function removeOrphans(parts: ContainerParts): Promise<void> {
+  const gone = (id: string): boolean => parts.store.get(id) === undefined;
+  for (const { oci } of parts.runtimes.values()) {
+    for (const id of foldersIn(oci.root).filter(gone)) await oci.delete(id);
+  }
+  for (const id of foldersIn(parts.dirs.runs).filter(gone)) {
     dropMountPoint(parts.dirs.rootfsOf(id));
     rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
+    parts.shm.remove(id);
   }
   for (const id of foldersIn(parts.dirs.exits)) {
     const state = parts.store.get(id)?.state;
     if (state === undefined || !isAlive(state)) rmSync(parts.dirs.exitFileOf(id), { force: true });
+  }
+  for (const { name, kind } of parts.snapshots.list()) {
+    if (kind === 'active' && isFullId(name) && gone(name)) await parts.snapshots.remove(name);
+  }
+  for (const id of foldersIn(parts.dirs.data).filter(gone)) {
+    rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
   }
 }
 

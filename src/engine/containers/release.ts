@@ -12,13 +12,18 @@ export async function releaseRun(parts: ContainerParts, record: ContainerRecord)
   const run = parts.dirs.runOf(id);
   parts.networks.release(record);
   await parts.runtimes.get(spec.hostConfig.Runtime ?? '')?.oci.delete(id);
-  for (const point of spec.mounts) {
-    if (point.Type === 'volume') await parts.volumes.endRun(point.Name ?? '', id);
-  }
+  await endVolumes(parts, record);
   parts.shm.remove(id);
   parts.terminals.forget(id);
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   if (!existsSync(run)) return;
   dropMountPoint(parts.dirs.rootfsOf(id));
   rmSync(run, { recursive: true, force: true });
+}
+
+/** The run does not use its volumes any more. Safe to repeat. */
+export async function endVolumes(parts: ContainerParts, { id, spec }: ContainerRecord): Promise<void> {
+  for (const point of spec.mounts) {
+    if (point.Type === 'volume') await parts.volumes.endRun(point.Name ?? '', id);
+  }
 }

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { internal, messageOf } from '#/base/errors.ts';
 import { attributesOf } from './attributes.ts';
-import { type ContainerRecord, lastRun, transition } from './model.ts';
+import { type ContainerRecord, type Finished, lastRun, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
-import { releaseRun } from './release.ts';
+import { endVolumes, releaseRun } from './release.ts';
 
 /** Removes a container that does not run; the caller holds its lock. What cannot be removed stays as `dead`. */
 export async function removeLocked(
@@ -21,12 +21,34 @@ export async function removeLocked(
     parts.waits.removed(record.id, { ...result, error: messageOf(error) });
     throw internal(`cannot remove container "/${record.name}": ${messageOf(error)}`, error);
   }
-  parts.events.publish({
-    type: 'container',
-    action: 'destroy',
-    actor: { id: record.id, attributes: attributesOf(record) },
-  });
+  publishDestroy(parts, record);
   parts.waits.removed(record.id, result);
+}
+
+/**
+ * Removes a container with auto-remove that has ended; the caller holds its lock. The row goes first, so that whoever
+ * waits need not wait for the rest; what the death of the daemon leaves of that belongs to nobody, and goes at its start.
+ */
+export async function removeEnded(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  { exitCode }: Finished,
+): Promise<void> {
+  const { id } = record;
+  await endVolumes(parts, record);
+  await parts.volumes.giveBack(id, { names: volumesOf(record), remove: true });
+  parts.store.delete(id);
+  parts.waits.exited(id, { exitCode });
+  publishDestroy(parts, record);
+  parts.waits.removed(id, { exitCode });
+  parts.attachments.abandon(id);
+  await releaseRun(parts, record);
+  await removeFiles(parts, record);
+}
+
+function publishDestroy(parts: ContainerParts, record: ContainerRecord): void {
+  const actor = { id: record.id, attributes: attributesOf(record) };
+  parts.events.publish({ type: 'container', action: 'destroy', actor });
 }
 
 /** Frees all that a container holds, its row last. Safe to repeat and for one that is half made. */
@@ -38,9 +60,20 @@ export async function takeApart(
   const { id } = record;
   await releaseRun(parts, record);
   parts.attachments.abandon(id);
-  if (parts.snapshots.exists(id)) await parts.snapshots.remove(id);
-  await parts.volumes.giveBack(id, { remove: volumes });
-  rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
+  // One that is half made may have volumes that its record does not tell of yet.
+  const names = record.state.kind === 'creating' ? undefined : volumesOf(record);
+  await parts.volumes.giveBack(id, { names, remove: volumes });
+  await removeFiles(parts, record);
   parts.store.delete(id);
-  await parts.images.containerRemoved(record.imageId);
+}
+
+/** The names of a container's volumes. */
+function volumesOf({ spec }: ContainerRecord): string[] {
+  return spec.mounts.flatMap(({ Type, Name }) => (Type === 'volume' && Name !== undefined ? [Name] : []));
+}
+
+async function removeFiles(parts: ContainerParts, { id, imageId }: ContainerRecord): Promise<void> {
+  if (parts.snapshots.exists(id)) await parts.snapshots.remove(id);
+  rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
+  await parts.images.containerRemoved(imageId);
 }

@@ -52,14 +52,15 @@ export async function viewOf(
 
 function filesOf(parts: ContainerParts, id: string): ContainerView['files'] {
   const path = (name: string): string => {
-    const file = join(parts.dirs.dataOf(id), name);
+    const file = join(parts.dirs.runOf(id), name);
     return existsSync(file) ? file : '';
   };
+  const log = parts.dirs.logOf(id);
   return {
     resolvConf: path('resolv.conf'),
     hostname: path('hostname'),
     hosts: path('hosts'),
-    log: path('container.log'),
+    log: existsSync(log) ? log : '',
   };
 }
 
