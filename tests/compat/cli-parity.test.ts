@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { type Scenario, scenarios } from './cli-scenarios.ts';
+import { readScenarios, type Scenario } from './cli-scenarios.ts';
 
 const socket = process.env['SKIFF_PARITY_SOCKET'] ?? '';
 const peer = process.env['SKIFF_PARITY_PEER'] ?? 'docker';
@@ -131,7 +131,7 @@ suite('skiff beside docker', { skip }, () => {
     spawnSync(peer, ['rmi', '-f', `${prefix}img`], { env });
     rmSync(folder, { recursive: true });
   });
-  for (const scenario of scenarios) {
+  for (const scenario of readScenarios()) {
     test(scenario.title, () => {
       const expected = play(peer, scenario);
       const actual = play(subject, scenario);

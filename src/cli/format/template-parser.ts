@@ -1,5 +1,5 @@
+import { parseGoNumber } from './go-numbers.ts';
 import { goQuote, goUnquote } from './go-quote.ts';
-import { GoFloat } from './go-values.ts';
 import { type Token, tokenize } from './template-lexer.ts';
 import type {
   BranchNode,
@@ -382,22 +382,9 @@ class Parser {
   }
 
   #number({ kind, text, position }: Token): ConstantNode {
-    if (kind === 'charConstant') {
-      const value = goUnquote(text)?.codePointAt(0);
-      if (value === undefined) this.#fail(`malformed character constant: ${text}`);
-      return { kind: 'number', source: text, value, position };
-    }
-    const plain = text.replaceAll('_', '').replace(/^\+/, '');
-    const octal = plain.replace(/^(-?)0(?=[0-7]+$)/, '$10o');
-    const negative = octal.startsWith('-');
-    const digits = negative ? octal.slice(1) : octal;
-    if (/^(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|[0-9]+)$/.test(digits)) {
-      const value = BigInt(digits) * (negative ? -1n : 1n);
-      const exact = BigInt.asIntN(54, value) === value;
-      return { kind: 'number', source: text, value: exact ? Number(value) : value, position };
-    }
-    const value = Number(plain);
-    if (plain === '' || Number.isNaN(value)) this.#fail(`illegal number syntax: ${goQuote(text)}`);
-    return { kind: 'number', source: text, value: new GoFloat(value), position };
+    const value = kind === 'charConstant' ? goUnquote(text)?.codePointAt(0) : parseGoNumber(text);
+    if (value !== undefined) return { kind: 'number', source: text, value, position };
+    if (kind === 'charConstant') this.#fail(`malformed character constant: ${text}`);
+    return this.#fail(`illegal number syntax: ${goQuote(text)}`);
   }
 }
