@@ -42,6 +42,6 @@ export class Restarts {
 
   /** Forgets all planned starts; the next daemon finds the containers as restarting. */
   close(): void {
-    for (const id of [...this.#pending.keys()]) this.cancel(id);
+    for (const id of this.#pending.keys()) this.cancel(id);
   }
 }

@@ -55,7 +55,7 @@ export class Waits {
   }
 
   #answer(id: string, result: WaitResult, meets: (condition: WaitCondition) => boolean): void {
-    for (const waiter of [...(this.#waiters.get(id) ?? [])]) {
+    for (const waiter of this.#waiters.get(id) ?? []) {
       if (meets(waiter.condition)) waiter.resolve(result);
     }
   }
