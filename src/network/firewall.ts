@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '#/base/errors.ts';
 import { type Logger } from '#/base/log.ts';
+import { forgetFlows } from '#/kernel/netlink/conntrack.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '#/kernel/netlink/socket.ts';
 import { NFNLGRP_NFTABLES, watchNetlink } from '#/kernel/netlink/watch.ts';
 import { rulesetGeneration } from '#/kernel/nftables/generation.ts';
@@ -46,12 +47,16 @@ export class Firewall implements Disposable {
 
   /** Publishes ports, which `contents` includes already. */
   publish(ports: readonly PortRules[]): void {
-    if (ports.length > 0) this.#runOrReplace(addPorts(ports));
+    if (ports.length === 0) return;
+    this.#runOrReplace(addPorts(ports));
+    this.#forgetUdp(ports);
   }
 
   /** Takes ports back, which `contents` includes no more. */
   unpublish(ports: readonly PortRules[]): void {
-    if (ports.length > 0) this.#runOrReplace(removePorts(ports));
+    if (ports.length === 0) return;
+    this.#runOrReplace(removePorts(ports));
+    this.#forgetUdp(ports);
   }
 
   /** Takes the table away. */
@@ -70,6 +75,15 @@ export class Firewall implements Disposable {
     this.#watch[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
     this.#nft[Symbol.dispose]();
+  }
+
+  /**
+   * UDP has no connections that end: a client that goes on sending from the same port would be treated as at its first
+   * packet, which went to nobody or to an earlier container. (TCP is not worth the 10 ms that a search can take.)
+   */
+  #forgetUdp(ports: readonly PortRules[]): void {
+    const numbers = new Set(ports.flatMap(({ protocol, hostPort }) => (protocol === 'udp' ? hostPort : [])));
+    if (numbers.size > 0) forgetFlows(this.#socket, { protocol: 'udp', ports: numbers });
   }
 
   /** A change that does not fit the table (somebody has flushed it a moment ago) makes it anew. */

@@ -171,6 +171,19 @@ test('Networks: fifty containers at once each have their own address and port', 
   assert.deepEqual(readdirSync('/run/lab/netns'), []);
 });
 
+test('Networks: a client that keeps sending UDP from one port reaches whoever publishes the port now', async () => {
+  await using lab = NetworkLab.create();
+  const ask = (timeoutMs = 5000) =>
+    lab.neighbour.ask({ protocol: 'udp', ip: hostIp, port: 5353, from: 4000, timeoutMs });
+  await assert.rejects(ask(silence), /no answer/);
+  for (const name of ['a', 'b']) {
+    const container = lab.container(name, { ports: ['5353:53/udp'] });
+    await container.peer.serve({ protocol: 'udp', port: 53 });
+    assert.equal(await ask(), `${name} ${neighbourIp}`);
+    lab.networks.release(container.id);
+  }
+});
+
 test('Networks: rules that somebody flushes come back', async () => {
   await using lab = NetworkLab.create();
   const a = lab.container('a', { ports: ['8080:80'] });
