@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isSystemError } from '#/base/errors.ts';
 
 /**
@@ -13,6 +13,28 @@ export function processStartTime(pid: number): string | undefined {
 export function isAlive(pid: number, startTime: string): boolean {
   const found = readStat(pid);
   return found !== undefined && found.startTime === startTime && found.state !== 'Z' && found.state !== 'X';
+}
+
+/** The processes whose working directory is the directory `path`, whatever it is called where they see it. */
+export function processesIn(path: string): number[] {
+  const wanted = statSync(path, { bigint: true });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const found = workingDirectory(pid);
+      return found?.ino === wanted.ino && found.dev === wanted.dev;
+    })
+    .map(Number);
+}
+
+function workingDirectory(pid: string): BigIntStats | undefined {
+  try {
+    return statSync(`/proc/${pid}/cwd`, { bigint: true });
+  } catch (error) {
+    // It has ended; EACCES, ENOTCONN and others: it sits on a server that does not answer, which is not what we look for.
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
 }
 
 interface ProcessStat {

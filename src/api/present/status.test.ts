@@ -15,7 +15,7 @@ test('statusText: the words of docker ps', () => {
     [{ kind: 'paused', ...run }, 'Up 3 minutes (Paused)'],
     [{ kind: 'exited', ...finished }, 'Exited (137) 3 minutes ago'],
     [{ kind: 'restarting', ...finished }, 'Restarting (137) 3 minutes ago'],
-    [{ kind: 'removing', last: undefined }, 'Removal In Progress'],
+    [{ kind: 'removing', last: undefined, volumes: false }, 'Removal In Progress'],
     [{ kind: 'dead', last: finished, error: 'busy' }, 'Dead'],
   ];
   for (const [state, text] of cases) assert.equal(statusText(state, undefined, now), text);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { rfc3339Nano } from '#/base/time.ts';
 import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
@@ -9,13 +10,24 @@ import { releaseRun } from './release.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { removeEnded } from './take-apart.ts';
 
+/** Milliseconds between attempts to note an end, which fails while the disk is full. */
+const firstRetry = 250;
+const longestRetry = 15_000;
+
 /** Waits, in the background, for the end of the run that `record` describes, and then handles it. */
 export function followExit(parts: ContainerParts, record: ContainerRecord): void {
   const { state, id } = record;
   if (!isAlive(state)) return;
   const follow = async (): Promise<void> => {
     const exit = await parts.exits.wait(id, { monitor: state.monitor, signal: parts.closing });
-    await handleExit(parts, record, exit);
+    for (let delay = firstRetry; ; delay = Math.min(2 * delay, longestRetry)) {
+      try {
+        return await handleExit(parts, record, exit);
+      } catch (error) {
+        parts.log.error('cannot handle the end of a container; trying again', { id, error });
+      }
+      await sleep(delay, undefined, { signal: parts.closing, ref: false });
+    }
   };
   follow().catch((error: unknown) => {
     if (!parts.closing.aborted) parts.log.error('cannot handle the end of a container', { id, error });

@@ -36,7 +36,8 @@ export type ContainerState =
   | ({ readonly kind: 'paused' } & Run)
   | ({ readonly kind: 'restarting' } & Finished)
   | ({ readonly kind: 'exited' } & Finished)
-  | { readonly kind: 'removing'; readonly last: Finished | undefined }
+  /** `volumes`: with its anonymous ones. */
+  | { readonly kind: 'removing'; readonly last: Finished | undefined; readonly volumes: boolean }
   | { readonly kind: 'dead'; readonly last: Finished | undefined; readonly error: string };
 
 /** What was asked for at create, completed from the image; changed afterwards only by rename, update and network connects. */

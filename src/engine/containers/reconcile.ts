@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { messageOf } from '#/base/errors.ts';
 import { isFullId } from '#/base/ids.ts';
 import { isAlive as isProcessAlive } from '#/kernel/proc.ts';
-import type { ContainerExit } from '#/runtime/exit-watcher.ts';
+import type { ContainerExit, ProcessRef } from '#/runtime/exit-watcher.ts';
 import { undoIncomplete } from './create.ts';
 import { endRunLocked, followExit } from './exit.ts';
+import { endLeftRun } from './left-run.ts';
 import { type ContainerRecord, isAlive, lastRun, transition } from './model.ts';
 import { dropMountPoint } from './mount-point.ts';
 import { type ContainerParts, runtimeOf } from './parts.ts';
@@ -14,6 +16,8 @@ import { removeLocked } from './take-apart.ts';
 
 /** What stands for the exit code of a run whose end nobody saw: the machine went down. */
 const unseenExitCode = 255;
+/** How long the monitor of a container that has ended may take to say so. Milliseconds. */
+const monitorPatience = 5_000;
 
 /** The containers whose processes still run, to be known before their networks are looked at. */
 export function liveContainers(parts: ContainerParts): Set<string> {
@@ -35,10 +39,18 @@ function isRunning({ state }: ContainerRecord): boolean {
  */
 export async function reconcileContainers(parts: ContainerParts): Promise<void> {
   await undoIncomplete(parts);
-  for (const { id } of parts.store.all()) {
+  // Those that run come first: what they share with others (the mount of a volume) must not go with these.
+  const live = liveContainers(parts);
+  const order = parts.store.all().toSorted((a, b) => Number(live.has(b.id)) - Number(live.has(a.id)));
+  for (const { id } of order) {
     using _held = await parts.locks.acquire(id);
     const record = parts.store.get(id);
-    if (record !== undefined) await reconcileOne(parts, record);
+    try {
+      if (record !== undefined) await reconcileOne(parts, record);
+    } catch (error) {
+      // One container must not keep all the others from coming up.
+      parts.log.error('cannot bring a container into order', { id, error });
+    }
   }
   await removeOrphans(parts);
 }
@@ -49,18 +61,22 @@ async function reconcileOne(parts: ContainerParts, record: ContainerRecord): Pro
     case 'running':
     case 'paused':
       if (isRunning(record)) await takeOver(parts, record);
-      else await endRunLocked(parts, record, parts.exits.read(id) ?? unseenExit());
+      else await endRunLocked(parts, record, await missedExit(parts, id, state.monitor));
       return;
     case 'removing':
-      await removeLocked(parts, record, { volumes: false });
+      await removeLocked(parts, record, { volumes: state.volumes });
       return;
     case 'restarting':
       if (existsSync(parts.dirs.runOf(id))) await undoStart(parts, record);
       parts.restarts.schedule(record);
       return;
-    case 'creating':
     case 'created':
     case 'exited':
+      if (existsSync(parts.dirs.runOf(id))) await undoStart(parts, record);
+      if (record.spec.hostConfig.AutoRemove && wasTried(record))
+        await removeLocked(parts, record, { volumes: true });
+      return;
+    case 'creating':
     case 'dead':
       if (existsSync(parts.dirs.runOf(id))) await undoStart(parts, record);
       return;
@@ -82,25 +98,27 @@ async function takeOver(parts: ContainerParts, record: ContainerRecord): Promise
   followExit(parts, current);
 }
 
-function unseenExit(): ContainerExit {
+/** How a run ended that does not go on; its monitor can be about to say so. */
+async function missedExit(parts: ContainerParts, id: string, monitor: ProcessRef): Promise<ContainerExit> {
+  const signal = AbortSignal.timeout(monitorPatience);
+  try {
+    const exit = await parts.exits.wait(id, { monitor, signal });
+    if (!exit.lost) return exit;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    parts.log.warn('the monitor of a container that has ended does not say how', { id });
+  }
   return { exitCode: unseenExitCode, finishedAt: new Date(), lost: true };
 }
 
-/** How long the monitor of a start that is undone may take to note the end. Milliseconds. */
-const monitorPatience = 5_000;
+/** Whether a container that does not run has been started, or somebody has tried to. */
+function wasTried({ state }: ContainerRecord): boolean {
+  return state.kind === 'exited' || (state.kind === 'created' && state.error !== '');
+}
 
 /** A start that was cut off: nobody was told that it succeeded, so it is taken back. */
 async function undoStart(parts: ContainerParts, record: ContainerRecord): Promise<void> {
-  const { id } = record;
-  const { oci } = runtimeOf(parts, record);
-  const known = oci.knows(id);
-  await oci.delete(id);
-  if (known) {
-    const signal = AbortSignal.timeout(monitorPatience);
-    await parts.exits.wait(id, { signal }).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
-  }
+  await endLeftRun(parts, record.id);
   await releaseRun(parts, record);
 }
 
@@ -108,9 +126,10 @@ async function undoStart(parts: ContainerParts, record: ContainerRecord): Promis
 async function removeOrphans(parts: ContainerParts): Promise<void> {
   const gone = (id: string): boolean => parts.store.get(id) === undefined;
   for (const { oci } of parts.runtimes.values()) {
-    for (const id of foldersIn(oci.root).filter(gone)) await oci.delete(id);
+    for (const id of foldersIn(oci.root).filter(gone)) await endLeftRun(parts, id);
   }
   for (const id of foldersIn(parts.dirs.runs).filter(gone)) {
+    await endLeftRun(parts, id);
     dropMountPoint(parts.dirs.rootfsOf(id));
     rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
     parts.shm.remove(id);
@@ -141,7 +160,7 @@ export async function startAtBoot(parts: ContainerParts): Promise<void> {
     try {
       await startContainer(parts, record.id);
     } catch (error) {
-      parts.log.error('cannot start a container at boot', { id: record.id, error });
+      parts.log.error('cannot start a container at boot', { id: record.id, error: messageOf(error) });
     }
   }
 }

@@ -15,6 +15,7 @@ import { namespacesOf, shmOf } from './namespaces.ts';
 import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { specInput } from './spec-input.ts';
+import { removeLocked } from './take-apart.ts';
 import { Trace } from './trace.ts';
 
 /** Starts a container that does not run. Throws `notModified` if it runs. */
@@ -63,9 +64,7 @@ export async function runContainer(parts: ContainerParts, record: ContainerRecor
       actor: { id: record.id, attributes: attributesOf(running) },
     });
   } catch (error) {
-    await releaseRun(parts, record);
-    parts.attachments.abandon(record.id);
-    keepFailure(parts, record, error);
+    await undoFailedStart(parts, record, error);
     throw error;
   }
   followExit(parts, running);
@@ -130,15 +129,32 @@ function logPathOf(parts: ContainerParts, { id, spec }: ContainerRecord): string
   return spec.hostConfig.LogConfig.Type === 'none' ? undefined : parts.dirs.logOf(id);
 }
 
+/** Takes a start back; what goes wrong at that is logged, as the caller is told why the start failed. */
+async function undoFailedStart(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  error: unknown,
+): Promise<void> {
+  const { id, spec } = record;
+  try {
+    await releaseRun(parts, record);
+    parts.attachments.abandon(id);
+    const failed = keepFailure(parts, record, error);
+    if (spec.hostConfig.AutoRemove) await removeLocked(parts, failed, { volumes: true });
+  } catch (failure) {
+    parts.log.error('cannot take back a failed start', { id, error: failure });
+  }
+}
+
 /** Docker shows a container that could not be started as created, with the reason and the code that a shell would give. */
-function keepFailure(parts: ContainerParts, record: ContainerRecord, error: unknown): void {
+function keepFailure(parts: ContainerParts, record: ContainerRecord, error: unknown): ContainerRecord {
   const message = messageOf(error);
   const exitCode = error instanceof StartError ? error.exitCode : 128;
   const finished = record.state.kind === 'exited' || record.state.kind === 'restarting';
   const failed = finished
     ? { ...record.state, kind: 'exited' as const, exitCode, error: message }
     : { kind: 'created' as const, error: message, exitCode };
-  parts.store.update(transition(record, failed));
+  return parts.store.update(transition(record, failed));
 }
 
 /** Starts a container whose turn has come by its restart policy; nobody is there to be told of a failure. */

@@ -50,7 +50,7 @@ test('ContainerStore: what was written is there after reopening', () => {
   const a = record('a1', 'one');
   store.insert(a);
   const next = store.update({
-    ...transition(a, { kind: 'removing', last: undefined }),
+    ...transition(a, { kind: 'removing', last: undefined, volumes: false }),
     restartCount: 2,
     manuallyStopped: true,
   });
@@ -65,7 +65,7 @@ test('ContainerStore: what was written is there after reopening', () => {
 
 test('transition: steps that make no sense are conflicts', () => {
   const a = record('a1', 'one');
-  const removing = transition(a, { kind: 'removing', last: undefined });
+  const removing = transition(a, { kind: 'removing', last: undefined, volumes: false });
   assert.throws(() => transition(removing, { kind: 'created', error: '', exitCode: 0 }), {
     kind: 'conflict',
   });

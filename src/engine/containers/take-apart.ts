@@ -12,7 +12,7 @@ export async function removeLocked(
   { volumes }: { volumes: boolean },
 ): Promise<void> {
   const last = lastRun(record.state);
-  const removing = parts.store.update(transition(record, { kind: 'removing', last }));
+  const removing = parts.store.update(transition(record, { kind: 'removing', last, volumes }));
   const result = { exitCode: last?.exitCode ?? 0 };
   try {
     await takeApart(parts, removing, { volumes });
