@@ -53,10 +53,8 @@ export function makeDirectories({ dataRoot, execRoot }: Config): Directories {
 
 /** Looks at the control groups, and makes them what OCI runtimes can work with. */
 export function prepareCgroups(): CgroupLayout {
-  const layout = detectCgroups();
-  if (layout.mode !== 'hybrid' || layout.v2Controllers.length === 0) return layout;
   // They stay for as long as containers may run, which is longer than this process; `teardown` takes them away.
-  mountLeftoverControllers(layout);
+  mountLeftoverControllers(detectCgroups());
   return detectCgroups();
 }
 

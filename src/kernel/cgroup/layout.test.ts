@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +19,7 @@ import {
   controllerDirectory,
   detectCgroups,
   mountLeftoverControllers,
+  unmountLeftoverControllers,
 } from './layout.ts';
 
 function mountsOf(text: string): MountInfo[] {
@@ -90,11 +100,43 @@ test('mountLeftoverControllers: v1 gets what v2 owned, and the undo takes it bac
   rmSync(dir, { recursive: true });
 });
 
-test('mountLeftoverControllers: does nothing where one version has everything', () => {
+test('mountLeftoverControllers: mounts hierarchies that only another mount namespace has', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
-  for (const mode of ['v1', 'v2'] as const) {
-    mountLeftoverControllers({ ...detectCgroups(), mode, v2Controllers: ['cpu'] }, dir)[Symbol.dispose]();
+  const before = detectCgroups();
+  // Every v1 hierarchy of the machine is unknown to this layout, as in a mount namespace that was made before them.
+  const blind: CgroupLayout = { mode: 'v1', v1: new Map(), v2: undefined, v2Controllers: [] };
+  const known = readFileSync('/proc/self/cgroup', 'utf8').matchAll(/^\d+:(?:name=)?([^:]+):/gm);
+  const names = [...known].map((match) => match[1] ?? '').toSorted();
+  {
+    using _mounts = mountLeftoverControllers(blind, dir);
+    assert.deepEqual(readdirSync(dir).toSorted(), names);
+    for (const name of names) assert.ok(existsSync(join(dir, name, 'cgroup.procs')), name);
+    assert.deepEqual(new Set(before.v1.keys()).difference(new Set(detectCgroups().v1.keys())), new Set());
   }
+  assert.deepEqual(readdirSync(dir), []);
+  rmSync(dir, { recursive: true });
+});
+
+test('unmountLeftoverControllers: leaves what has groups, and the mounts of others', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  const elsewhere = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  const layout: CgroupLayout = { ...detectCgroups(), mode: 'hybrid', v2Controllers: ['perf_event'] };
+  const group = join(dir, 'perf_event', 'skiff-test');
+  using _others = mountLeftoverControllers(layout, elsewhere);
+  mountLeftoverControllers(layout, dir);
+  mkdirSync(group);
+  unmountLeftoverControllers(dir);
+  assert.ok(existsSync(group));
+  rmdirSync(group);
+  unmountLeftoverControllers(dir);
+  assert.deepEqual(readdirSync(dir), []);
+  assert.ok(existsSync(join(elsewhere, 'perf_event', 'cgroup.procs')));
+  rmSync(dir, { recursive: true });
+});
+
+test('mountLeftoverControllers: does nothing on v2', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  mountLeftoverControllers({ ...detectCgroups(), mode: 'v2', v2Controllers: ['cpu'] }, dir);
   assert.deepEqual(readdirSync(dir), []);
   rmSync(dir, { recursive: true });
 });

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { join, normalize } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { mount, unmount } from '../mount.ts';
 import { type MountInfo, readMountInfo } from '../mountinfo.ts';
@@ -57,24 +57,57 @@ export function detectCgroups(mounts: readonly MountInfo[] = readMountInfo()): C
   return { mode: v2 === undefined ? 'v1' : v1.size === 0 ? 'v2' : 'hybrid', v1, v2, v2Controllers };
 }
 
+/** Who has mounted it, in the mount's source: tells our mounts from those of others. */
+const mountSource = 'skiff';
+
 /**
- * Gives the controllers that v2 still owns on a hybrid host to v1, by mounting a hierarchy for each: OCI runtimes
- * refuse such a mixture. Dispose of the result to take the mounts away again. Does nothing on v1 and v2. EBUSY: a
- * controller is in use in the v2 hierarchy.
+ * Mounts the v1 hierarchies that are missing, all below `root`: on a hybrid host one for each controller that v2 still
+ * owns (OCI runtimes refuse such a mixture), and wherever v1 is used those that only another mount namespace has (runtimes
+ * go by /proc/self/cgroup, and would make a container's groups as plain directories in what lies below). Dispose of the
+ * result to take the mounts away again. Does nothing on v2. EBUSY: a controller is in use in the v2 hierarchy.
  */
 export function mountLeftoverControllers(layout: CgroupLayout, root: string = cgroupRoot): Disposable {
   using stack = new DisposableStack();
-  for (const controller of layout.mode === 'hybrid' ? layout.v2Controllers : []) {
-    const name = v1Names[controller] ?? controller;
-    const target = join(root, name);
+  for (const controllers of missingHierarchies(layout)) {
+    const target = join(root, controllers.join(',').replace(/^name=/, ''));
+    const words = controllers.every((name) => name.startsWith('name='))
+      ? ['none', ...controllers]
+      : controllers;
     if (makeDirectory(target)) stack.defer(() => rmdirSync(target));
     mount(
-      { type: 'cgroup', source: 'cgroup', options: ['nosuid', 'nodev', 'noexec', 'relatime', name] },
+      { type: 'cgroup', source: mountSource, options: ['nosuid', 'nodev', 'noexec', 'relatime', ...words] },
       target,
     );
     stack.defer(() => unmount(target, { detach: true }));
   }
   return stack.move();
+}
+
+/**
+ * Takes away what `mountLeftoverControllers` of any process has mounted below `root`, except hierarchies that have
+ * groups: somebody uses those.
+ */
+export function unmountLeftoverControllers(root: string = cgroupRoot): void {
+  for (const { type, source, mountPoint } of readMountInfo().toReversed()) {
+    if (type !== 'cgroup' || source !== mountSource || dirname(mountPoint) !== root) continue;
+    if (readdirSync(mountPoint, { withFileTypes: true }).some((entry) => entry.isDirectory())) continue;
+    unmount(mountPoint, { detach: true });
+    rmdirSync(mountPoint);
+  }
+}
+
+/** The controllers of each hierarchy that has to be mounted. */
+function missingHierarchies({ mode, v1, v2Controllers }: CgroupLayout): string[][] {
+  if (mode === 'v2') return [];
+  const owned = mode === 'hybrid' ? v2Controllers.map((name) => v1Names[name] ?? name) : [];
+  // One line for each hierarchy of this machine, "7:cpu,cpuacct:/group"; that of v2 has no controllers.
+  const known = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':')[1] ?? '')
+    .filter((names) => names !== '')
+    .map((names) => names.split(','));
+  const missing = known.filter(([first = '']) => !v1.has(first) && !owned.includes(first));
+  return [...owned.map((name) => [name]), ...missing];
 }
 
 /** The place of a controller's files for the group `path`. */
