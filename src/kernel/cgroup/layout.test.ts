@@ -100,13 +100,19 @@ test('mountLeftoverControllers: v1 gets what v2 owned, and the undo takes it bac
   rmSync(dir, { recursive: true });
 });
 
+function knownHierarchies(): string[] {
+  const lines = readFileSync('/proc/self/cgroup', 'utf8').matchAll(/^\d+:([^:]+):/gm);
+  return [...lines].map((match) => match[1] ?? '');
+}
+
 test('mountLeftoverControllers: mounts hierarchies that only another mount namespace has', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
   const before = detectCgroups();
   // Every v1 hierarchy of the machine is unknown to this layout, as in a mount namespace that was made before them.
   const blind: CgroupLayout = { mode: 'v1', v1: new Map(), v2: undefined, v2Controllers: [] };
-  const known = readFileSync('/proc/self/cgroup', 'utf8').matchAll(/^\d+:(?:name=)?([^:]+):/gm);
-  const names = [...known].map((match) => match[1] ?? '').toSorted();
+  const names = knownHierarchies()
+    .map((name) => name.replace('name=', ''))
+    .toSorted();
   {
     using _mounts = mountLeftoverControllers(blind, dir);
     assert.deepEqual(readdirSync(dir).toSorted(), names);
@@ -120,7 +126,9 @@ test('mountLeftoverControllers: mounts hierarchies that only another mount names
 test('unmountLeftoverControllers: leaves what has groups, and the mounts of others', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
   const elsewhere = mkdtempSync(join(tmpdir(), 'cgroup-'));
-  const layout: CgroupLayout = { ...detectCgroups(), mode: 'hybrid', v2Controllers: ['perf_event'] };
+  // The machine's own hierarchies count as mounted: others may have groups in them.
+  const v1 = new Map(knownHierarchies().map((name) => [name, '/elsewhere']));
+  const layout: CgroupLayout = { mode: 'hybrid', v1, v2: undefined, v2Controllers: ['perf_event'] };
   const group = join(dir, 'perf_event', 'skiff-test');
   using _others = mountLeftoverControllers(layout, elsewhere);
   mountLeftoverControllers(layout, dir);
