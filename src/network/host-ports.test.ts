@@ -1,3 +1,4 @@
+import '#tests/own-network.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';

@@ -1,3 +1,4 @@
+import './own-network.ts';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { newId } from '#/base/ids.ts';

@@ -1,3 +1,4 @@
+import '#tests/own-network.ts';
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
