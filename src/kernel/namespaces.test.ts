@@ -1,4 +1,3 @@
-import '#tests/own-network.ts';
 import assert from 'node:assert/strict';
 import {
   existsSync,
