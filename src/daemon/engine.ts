@@ -6,6 +6,7 @@ import { Terminals } from '#/engine/containers/attach.ts';
 import { Attachments } from '#/engine/containers/attachments.ts';
 import { ContainerVolumes } from '#/engine/containers/container-volumes.ts';
 import { Containers } from '#/engine/containers/containers.ts';
+import { endAllContainers } from '#/engine/containers/end-all.ts';
 import { Execs } from '#/engine/containers/execs.ts';
 import { NetworkFiles } from '#/engine/containers/network-files.ts';
 import { ContainerNetworking } from '#/engine/containers/networking.ts';
@@ -52,6 +53,14 @@ export interface RunningEngine extends AsyncDisposable {
   reloaded(): void;
 }
 
+/** An engine whose containers have not been started yet. */
+export interface OpenEngine extends RunningEngine {
+  /** Starts the containers that their restart policy wants up. */
+  startAtBoot(): Promise<void>;
+  /** Ends all containers and takes away what the networks have in the kernel. Dispose of the engine next. */
+  tearDown(): Promise<void>;
+}
+
 /** What an engine is made from. */
 export interface EngineInput {
   readonly config: Config;
@@ -63,8 +72,20 @@ export interface EngineInput {
 /** Group of containers' cgroups unless configured. */
 const defaultCgroupParent = 'skiff';
 
+/** The control group that those of the containers are in, unless they ask for another. */
+export function cgroupParentOf({ cgroupParent }: Pick<Config, 'cgroupParent'>): string {
+  return cgroupParent === '' ? defaultCgroupParent : cgroupParent;
+}
+
+/** Makes everything below the API and starts the containers that are to run. */
+export async function buildEngine(input: EngineInput): Promise<RunningEngine> {
+  const engine = await openEngine(input);
+  await engine.startAtBoot();
+  return engine;
+}
+
 /** Makes everything below the API, each part from those before it, and brings database and kernel into agreement. */
-export async function buildEngine({ config, log, settings }: EngineInput): Promise<RunningEngine> {
+export async function openEngine({ config, log, settings }: EngineInput): Promise<OpenEngine> {
   await using stack = new AsyncDisposableStack();
   await warmThreadPool();
   const dirs = makeDirectories(config);
@@ -119,7 +140,7 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
     execIdsOf: (id) => execs.idsOf(id),
     closing: closing.signal,
     initPath: initPathOf(config),
-    cgroupParent: config.cgroupParent === '' ? defaultCgroupParent : config.cgroupParent,
+    cgroupParent: cgroupParentOf(config),
     defaults: hostDefaults(config, cgroups),
   };
   const execs = new Execs(parts);
@@ -133,18 +154,17 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
     driver: snapshots.driver,
   });
   const volumes = new Volumes({ store: volumeStore, events });
-  stack.defer(() => {
+  const close = (): void => {
     closing.abort(new Error('the daemon is ending'));
     parts.restarts.close();
-  });
+  };
+  stack.defer(close);
 
   for (const { containerId, port } of networks.reconcile(liveContainers(parts))) {
     log.warn('another program took a published port while no daemon ran', { id: containerId, ...port });
   }
   await reconcileContainers(parts);
   volumeStore.reconcile({ containers: new Set(store.all().map(({ id }) => id)) });
-  await startAtBoot(parts);
-
   const facts = systemFacts(config, { runtimes, cgroups, host, snapshots });
   const system = new System({ facts, settings, containers: store, images: imageStore, events });
   const owned = stack.move();
@@ -164,6 +184,12 @@ export async function buildEngine({ config, log, settings }: EngineInput): Promi
     },
     reloaded: () =>
       events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes: {} } }),
+    startAtBoot: () => startAtBoot(parts),
+    tearDown: async () => {
+      close();
+      await endAllContainers(parts);
+      networks.tearDown();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -51,6 +51,11 @@ export function makeDirectories({ dataRoot, execRoot }: Config): Directories {
   return dirs;
 }
 
+/** The directories that hold nothing but what belongs to this boot of the machine. */
+export function kernelStateIn({ execRoot }: Pick<Config, 'execRoot'>): string[] {
+  return ['containers', 'exits', 'netns', 'runtimes', 'shm', 'sockets'].map((name) => join(execRoot, name));
+}
+
 /** Looks at the control groups, and makes them what OCI runtimes can work with. */
 export function prepareCgroups(): CgroupLayout {
   // They stay for as long as containers may run, which is longer than this process; `teardown` takes them away.
