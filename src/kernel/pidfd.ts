@@ -1,6 +1,9 @@
+import { isSystemError } from '#/base/errors.ts';
+import { close } from './at.ts';
 import { check } from './errno.ts';
 import { syscalls } from './libc.ts';
 import { watchFd } from './poll.ts';
+import { isAlive } from './proc.ts';
 
 /** A descriptor that names the process `pid` even when its number is given to another one; `close` it. ESRCH: none. */
 export function openPidfd(pid: number): number {
@@ -22,4 +25,28 @@ export function onPidExit(fd: number, callback: () => void): Disposable {
     callback();
   });
   return watch;
+}
+
+/**
+ * Calls `gone` once when the process that started at `startTime` has ended; before it returns if it had already.
+ * Dispose of the result to stop waiting.
+ */
+export function watchProcess(
+  { pid, startTime }: { readonly pid: number; readonly startTime: string },
+  gone: () => void,
+): Disposable {
+  const stack = new DisposableStack();
+  let fd: number;
+  try {
+    fd = openPidfd(pid);
+  } catch (error) {
+    if (!isSystemError(error, 'ESRCH')) throw error;
+    gone();
+    return stack;
+  }
+  stack.defer(() => close(fd));
+  // Only now is it certain which process the descriptor names.
+  if (!isAlive(pid, startTime)) gone();
+  else stack.use(onPidExit(fd, gone));
+  return stack;
 }

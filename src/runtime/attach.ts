@@ -1,5 +1,7 @@
 import { isSystemError } from '#/base/errors.ts';
+import { watchProcess } from '#/kernel/pidfd.ts';
 import { SeqpacketSocket } from '#/kernel/seqpacket.ts';
+import type { ProcessRef } from './exit-watcher.ts';
 
 /** A piece of a process's output, as it wrote it. With a terminal all is stdout. */
 export interface OutputFrame {
@@ -13,13 +15,18 @@ const stderrPipe = 3;
 const stdinChunk = 16384;
 /** Output that waits for its reader before the kernel, and then the process, has to wait. */
 const maxQueuedBytes = 1 << 20;
+/**
+ * What may still come when the process has ended: what was on its way (pipes, sockets), and no more, unless another
+ * process writes to the same pipe.
+ */
+const maxLastBytes = 4 << 20;
 
 /**
  * A connection to the output and input of a process under conmon. Any number may be open at once, each gets all output
  * from its opening on.
  *
  * Back-pressure is real: who does not read stops the process (conmon writes to each client in turn and waits), with at
- * most 1 MiB held here. It also stops conmon from reporting the exit: do not keep a session that is not read.
+ * most 1 MiB held here. It also keeps conmon from noting the exit: see `follow`.
  *
  * Closing one closes the process's stdin unless the monitor was told to leave it open; so does `closeStdin`.
  */
@@ -28,6 +35,8 @@ export class AttachSession implements Disposable {
   #queue: OutputFrame[] = [];
   #queuedBytes = 0;
   #paused = false;
+  #last = false;
+  #watch: Disposable | undefined;
   #ended = false;
   #inputClosed = false;
   #failure: Error | undefined;
@@ -45,6 +54,19 @@ export class AttachSession implements Disposable {
   /** Connects to the socket `attach` in the folder of a container or exec session. ENOENT, ECONNREFUSED: it has ended. */
   static connect(path: string): AttachSession {
     return new AttachSession(SeqpacketSocket.connect(path));
+  }
+
+  /**
+   * Watches the process whose output this is. When it has ended what is left of its output is taken in without waiting
+   * for the reader: otherwise one that does not read would keep conmon from noting the exit, for as long as it likes.
+   */
+  follow(process: ProcessRef): void {
+    const watch = watchProcess(process, () => {
+      this.#last = true;
+      this.#unpause();
+    });
+    if (this.#ended) watch[Symbol.dispose]();
+    else this.#watch = watch;
   }
 
   /**
@@ -99,7 +121,9 @@ export class AttachSession implements Disposable {
     if (packet.length < 2) return;
     this.#queue.push({ stream: packet[0] === stderrPipe ? 'stderr' : 'stdout', data: packet.subarray(1) });
     this.#queuedBytes += packet.length;
-    if (this.#queuedBytes >= maxQueuedBytes && !this.#paused) {
+    if (this.#last) {
+      if (this.#queuedBytes >= maxLastBytes) this[Symbol.dispose]();
+    } else if (this.#queuedBytes >= maxQueuedBytes && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();
     }
@@ -116,6 +140,7 @@ export class AttachSession implements Disposable {
     if (this.#ended) return;
     this.#ended = true;
     this.#failure = error;
+    this.#watch?.[Symbol.dispose]();
     this.#wake();
     this.#drained();
   }

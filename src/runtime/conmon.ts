@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { internal, invalid, messageOf } from '#/base/errors.ts';
 import { close } from '#/kernel/at.ts';
+import { processStartTime } from '#/kernel/proc.ts';
 import { duplicate, makePipe, type SpawnRequest, spawnProgram } from '#/kernel/spawn.ts';
 import type { OciProcess, RuntimeSpec } from '#/oci/runtime-spec.ts';
 import { AttachSession } from './attach.ts';
@@ -142,6 +143,7 @@ export class Monitor {
       }
       conmon.start.end();
       const pid = await conmon.started('exec', process.args);
+      session?.follow({ pid, startTime: processStartTime(pid) ?? '' });
       const exited = conmon.exitCode();
       stack.move();
       return { pid, exited, session };

@@ -1,9 +1,7 @@
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
-import { close } from '#/kernel/at.ts';
-import { onPidExit, openPidfd } from '#/kernel/pidfd.ts';
-import { isAlive } from '#/kernel/proc.ts';
+import { watchProcess } from '#/kernel/pidfd.ts';
 
 /** How a container's first process ended. */
 export interface ContainerExit {
@@ -108,21 +106,4 @@ export class ExitWatcher implements Disposable {
     this.#watcher.close();
     this.#failAll(new Error('the exit watcher is closed'));
   }
-}
-
-function watchProcess({ pid, startTime }: ProcessRef, gone: () => void): Disposable {
-  const stack = new DisposableStack();
-  let fd: number;
-  try {
-    fd = openPidfd(pid);
-  } catch (error) {
-    if (!isSystemError(error, 'ESRCH')) throw error;
-    gone();
-    return stack;
-  }
-  stack.defer(() => close(fd));
-  // Only now is it certain which process the descriptor names.
-  if (!isAlive(pid, startTime)) gone();
-  else stack.use(onPidExit(fd, gone));
-  return stack;
 }

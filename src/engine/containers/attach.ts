@@ -35,7 +35,7 @@ export async function attachToContainer(
   const { Tty: tty, OpenStdin: openStdin, StdinOnce: stdinOnce } = spec.config;
   const { stdout, stderr, signal } = options;
   const stdin = options.stdin && openStdin;
-  const run = isAlive(state) ? parts.dirs.runOf(id) : undefined;
+  const run = isAlive(state) ? { folder: parts.dirs.runOf(id), init: state.init } : undefined;
   const session = options.stream ? parts.attachments.open(id, { run, signal }) : Promise.resolve(undefined);
   const publish = (action: string): void =>
     parts.events.publish({ type: 'container', action, actor: { id, attributes: attributesOf(record) } });

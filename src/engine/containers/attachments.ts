@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
 import { AttachSession } from '#/runtime/attach.ts';
+import type { ProcessRef } from '#/runtime/exit-watcher.ts';
+
+/** Where to connect to. */
+export interface RunningProcess {
+  /** The folder of the run. */
+  readonly folder: string;
+  /** The container's first process. */
+  readonly init: ProcessRef;
+}
 
 interface Waiting {
   readonly resolve: (session: AttachSession | undefined) => void;
@@ -19,7 +28,7 @@ export class Attachments {
    */
   async open(
     id: string,
-    { run, signal }: { run: string | undefined; signal: AbortSignal },
+    { run, signal }: { run: RunningProcess | undefined; signal: AbortSignal },
   ): Promise<AttachSession | undefined> {
     signal.throwIfAborted();
     if (run !== undefined) return connect(run);
@@ -39,8 +48,8 @@ export class Attachments {
     }
   }
 
-  /** Connects everybody who waits for a run of `id`, whose folder is `run`. */
-  connect(id: string, run: string): void {
+  /** Connects everybody who waits for a run of `id`. */
+  connect(id: string, run: RunningProcess): void {
     const set = this.#waiting.get(id);
     if (set === undefined) return;
     this.#waiting.delete(id);
@@ -54,9 +63,11 @@ export class Attachments {
   }
 }
 
-function connect(run: string): AttachSession | undefined {
+function connect({ folder, init }: RunningProcess): AttachSession | undefined {
   try {
-    return AttachSession.connect(join(run, 'attach'));
+    const session = AttachSession.connect(join(folder, 'attach'));
+    session.follow(init);
+    return session;
   } catch (error) {
     if (isSystemError(error, 'ENOENT', 'ECONNREFUSED')) return undefined;
     throw error;

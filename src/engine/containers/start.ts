@@ -113,7 +113,7 @@ async function launch(
   const { pid, monitorPid } = await prepared.create(buildSpec(input, parts.host));
   trace.step('create');
   const processes = { init: processRef(pid), monitor: processRef(monitorPid) };
-  parts.attachments.connect(id, run);
+  parts.attachments.connect(id, { folder: run, init: processes.init });
   await oci.start(id);
   trace.step('start');
   return processes;
