@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { mount, unmount } from '../mount.ts';
-import { type MountInfo, readMountInfo } from '../mountinfo.ts';
+import { isMountPoint, type MountInfo, readMountInfo } from '../mountinfo.ts';
 
 /**
  * How this machine's control groups are mounted. "v2": one hierarchy for everything. "v1": a hierarchy for each
@@ -74,13 +74,21 @@ export function mountLeftoverControllers(layout: CgroupLayout, root: string = cg
       ? ['none', ...controllers]
       : controllers;
     if (makeDirectory(target)) stack.defer(() => rmdirSync(target));
-    mount(
-      { type: 'cgroup', source: mountSource, options: ['nosuid', 'nodev', 'noexec', 'relatime', ...words] },
-      target,
-    );
-    stack.defer(() => unmount(target, { detach: true }));
+    if (mountHierarchy(words, target)) stack.defer(() => unmount(target, { detach: true }));
   }
   return stack.move();
+}
+
+/** False: another process has mounted it there a moment ago. */
+function mountHierarchy(words: readonly string[], target: string): boolean {
+  const options = ['nosuid', 'nodev', 'noexec', 'relatime', ...words];
+  try {
+    mount({ type: 'cgroup', source: mountSource, options }, target);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'EBUSY') && isMountPoint(target)) return false;
+    throw error;
+  }
 }
 
 /**
