@@ -1,12 +1,15 @@
 import './own-network.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = join(import.meta.dirname, '..', '..');
+
+/** The program. */
+export const skiffd: string = join(root, 'bin/skiffd');
 
 /** An answer of the API. */
 export interface Answer {
@@ -33,6 +36,7 @@ export class TestDaemon implements AsyncDisposable {
   static async start(args: readonly string[] = []): Promise<TestDaemon> {
     const daemon = new TestDaemon(args);
     mkdirSync(join(daemon.dir, 'run'));
+    writeFileSync(daemon.configFile, '{}');
     await daemon.up();
     return daemon;
   }
@@ -40,6 +44,24 @@ export class TestDaemon implements AsyncDisposable {
   /** For `DOCKER_HOST`. */
   get host(): string {
     return `unix://${this.socket}`;
+  }
+
+  get configFile(): string {
+    return join(this.dir, 'daemon.json');
+  }
+
+  /** Its containers' control groups are below this one, which no other daemon uses. */
+  get cgroupParent(): string {
+    return `/skiff-${basename(this.dir)}`;
+  }
+
+  /** What tells `skiffd` where this one lives. */
+  get places(): readonly string[] {
+    return [
+      ...['--data-root', join(this.dir, 'data'), '--exec-root', join(this.dir, 'run')],
+      ...['--pidfile', join(this.dir, 'pid'), '--config-file', this.configFile],
+      ...['--cgroup-parent', this.cgroupParent],
+    ];
   }
 
   get pid(): number {
@@ -53,12 +75,8 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts the process and waits until it answers. */
   async up(): Promise<void> {
-    const args = [
-      ...['-H', this.host, '--data-root', join(this.dir, 'data'), '--exec-root', join(this.dir, 'run')],
-      ...['--pidfile', join(this.dir, 'pid'), '--config-file', '/dev/null'],
-      ...this.#args,
-    ];
-    const child = spawn(join(root, 'bin/skiffd'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = ['-H', this.host, ...this.places, ...this.#args];
+    const child = spawn(skiffd, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -97,6 +115,7 @@ export class TestDaemon implements AsyncDisposable {
           socketPath: this.socket,
           method,
           path,
+          agent: false,
           headers: bytes === undefined ? {} : { 'Content-Type': type },
         },
         (response) => {
@@ -132,16 +151,16 @@ export class TestDaemon implements AsyncDisposable {
     if (answer.status !== 200 || text.includes('"error"')) throw new Error(`cannot import busybox: ${text}`);
   }
 
-  /** Removes all containers, ends the daemon and its folders. */
+  /** Ends what a daemon of these folders has left running. */
+  async tearDown(): Promise<void> {
+    const { code, stderr } = await run(skiffd, [...this.places, ...this.#args, '--teardown']);
+    if (code !== 0) throw new Error(`skiffd --teardown failed: ${stderr}\nearlier:\n${this.#log}`);
+  }
+
+  /** Ends the daemon, its containers and its folders. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process === undefined) await this.up();
-    const { value } = await this.json('GET', '/containers/json?all=1');
-    for (const { Id } of value as { Id: string }[]) await this.ask('DELETE', `/containers/${Id}?force=1&v=1`);
     await this.down();
-    await run(join(root, 'bin/skiffd'), [
-      ...['--data-root', join(this.dir, 'data'), '--exec-root', join(this.dir, 'run'), '--teardown'],
-      ...this.#args,
-    ]);
+    await this.tearDown();
     rmSync(this.dir, { recursive: true });
   }
 }
