@@ -59,7 +59,7 @@ const kill = leaf(
   () => import('./commands/container/kill.ts'),
 );
 const logs = leaf('logs', 'Show what a container has written', () => import('./commands/container/logs.ts'));
-const listContainers = leaf('ls ps list', 'List containers', () => import('./commands/container/ls.ts'));
+const listContainers = leaf('ls list ps', 'List containers', () => import('./commands/container/ls.ts'));
 const pause = leaf(
   'pause',
   'Freeze all processes of containers',

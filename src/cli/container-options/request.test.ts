@@ -14,7 +14,10 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 /** Requests that docker 28.2 sent for these command lines, as changes of the request for `create img`. */
 interface Recorded {
   readonly plain: { [key: string]: Json };
-  readonly changes: readonly { readonly args: readonly string[]; readonly request: { [key: string]: Json } }[];
+  readonly changes: readonly {
+    readonly args: readonly string[];
+    readonly request: { [key: string]: Json };
+  }[];
 }
 
 const recorded = JSON.parse(
@@ -73,7 +76,10 @@ for (const change of recorded.changes) {
 }
 
 test('createRequest: proxies of the configuration, unless a variable is set', () => {
-  const proxies = { default: { httpProxy: 'http://p', noProxy: 'x' }, 'unix:///y': { httpProxy: 'http://q' } };
+  const proxies = {
+    default: { httpProxy: 'http://p', noProxy: 'x' },
+    'unix:///y': { httpProxy: 'http://q' },
+  };
   assert.deepEqual(request(['-e', 'HTTP_PROXY=own', 'img'], proxies).Env, [
     'HTTP_PROXY=own',
     'http_proxy=http://p',

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { isSystemError } from '#/base/errors.ts';
 import type { Hijacked } from '#/client/client.ts';
@@ -58,6 +59,9 @@ export class Session implements Disposable {
   #makeRaw(stdin: TerminalInput): void {
     if (stdin.isTTY !== true || stdin.setRawMode === undefined) return;
     stdin.setRawMode(true);
+    // The runtime's raw mode still turns LF into CR LF on output, which breaks full-screen programs. Without stty it
+    // stays so. Leaving raw mode puts this back too.
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
     const restore = (): void => {
       stdin.setRawMode?.(false);
     };

@@ -40,9 +40,8 @@ export const command: Command = defineCommand({
     });
     using _signals = flags['sig-proxy'] ? forwardSignals(ctx, id) : undefined;
     const run = new Run(ctx, { id, request, detachKeys, remove: flags.rm });
-    return request.AttachStdin || request.AttachStdout || request.AttachStderr
-      ? run.attached()
-      : run.detached();
+    const attaches = request.AttachStdin || request.AttachStdout || request.AttachStderr;
+    return await (attaches ? run.attached() : run.detached());
   },
 });
 
