@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Dirent, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { isSystemError } from '#/base/errors.ts';
 import { cgroupDirs, detectCgroups } from '#/kernel/cgroup/layout.ts';
 import { readMountInfo } from '#/kernel/mountinfo.ts';
@@ -39,19 +40,32 @@ export async function leakCheck(daemon: TestDaemon, work: () => Promise<void>): 
 
 /** Waits until the holdings are these, or fails with the difference. */
 export async function sameAs(daemon: TestDaemon, wanted: Holdings): Promise<void> {
-  const same = (): boolean => {
-    try {
-      assert.deepEqual(holdingsOf(daemon), wanted);
-      return true;
-    } catch {
-      return false;
-    }
-  };
+  const difference = (): unknown => differenceBetween(wanted, holdingsOf(daemon));
   try {
-    await until(same, { what: 'everything is as before', patience });
+    await until(() => isDeepStrictEqual(difference(), {}), { what: 'everything is as before', patience });
   } catch {
-    assert.deepEqual(holdingsOf(daemon), wanted);
+    assert.deepEqual(difference(), {});
   }
+}
+
+/** What is there and should not be, and what is not there and should: lines with + and -, by kind. */
+function differenceBetween(wanted: Holdings, found: Holdings): Record<string, unknown> {
+  const { descriptors: allowed, ...wantedLists } = wanted;
+  const { descriptors, ...foundLists } = found;
+  const result: Record<string, unknown> = {};
+  for (const [kind, lines] of Object.entries(foundLists) as [keyof typeof foundLists, readonly string[]][]) {
+    const before = new Set(wantedLists[kind]);
+    const now = new Set(lines);
+    const changes = [
+      ...[...now.difference(before)].map((line) => `+ ${line}`),
+      ...[...before.difference(now)].map((line) => `- ${line}`),
+    ];
+    if (changes.length > 0) result[kind] = changes;
+  }
+  // A daemon that has just started has not opened yet what it opens only once.
+  const more = Object.entries(descriptors).filter(([name, count]) => count > (allowed[name] ?? 0));
+  if (more.length > 0) result['descriptors'] = Object.fromEntries(more);
+  return result;
 }
 
 /** Looks at all that there is now. */

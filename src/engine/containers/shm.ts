@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mount } from '#/kernel/mount.ts';
 import { dropMountPoint } from './mount-point.ts';
@@ -28,6 +28,9 @@ export class SharedMemory {
 
   /** Unmounts it, if there is one. */
   remove(id: string): void {
+    const folder = join(this.#root, id);
+    if (!existsSync(folder)) return;
     dropMountPoint(this.pathOf(id));
+    rmdirSync(folder);
   }
 }
