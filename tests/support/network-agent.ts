@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
  */
 interface Order {
   readonly id: number;
-  readonly op: 'serve' | 'ask';
+  readonly op: 'serve' | 'ask' | 'heard';
   readonly protocol: 'tcp' | 'udp';
   readonly ip: string;
   readonly port: number;
@@ -18,6 +18,8 @@ interface Order {
 }
 
 const name = process.argv[2] ?? '';
+/** Addresses of clients whose datagrams have arrived. */
+const heard: string[] = [];
 
 function serve({ protocol, ip, port }: Order): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -29,6 +31,7 @@ function serve({ protocol, ip, port }: Order): Promise<string> {
       server.on('error', reject).listen(port, ip, () => resolve(''));
     } else {
       const server = createSocket('udp4');
+      server.on('message', (_data, client) => heard.push(client.address));
       server.on('message', (_data, client) =>
         server.send(`${name} ${client.address}`, client.port, client.address),
       );
@@ -69,10 +72,14 @@ function askUdp(order: Order, resolve: (text: string) => void, reject: (error: E
   return () => socket.close();
 }
 
+function answerTo(order: Order): Promise<string> {
+  if (order.op === 'heard') return Promise.resolve(heard.join(' '));
+  return order.op === 'serve' ? serve(order) : ask(order);
+}
+
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line) as Order;
-  const work = order.op === 'serve' ? serve(order) : ask(order);
-  work.then(
+  answerTo(order).then(
     (ok) => process.stdout.write(`${JSON.stringify({ id: order.id, ok })}\n`),
     (error: Error) => process.stdout.write(`${JSON.stringify({ id: order.id, error: error.message })}\n`),
   );

@@ -5,6 +5,7 @@ import { newId } from '#/base/ids.ts';
 import { silentLogger } from '#/base/log.ts';
 import { createNetns, removeNetns } from '#/kernel/namespaces.ts';
 import type { ConnectRequest, EndpointInfo } from '#/network/endpoint-info.ts';
+import type { NetworkSpec } from '#/network/model.ts';
 import { Networks } from '#/network/networks.ts';
 import { type PortRequest, parsePortBinding } from '#/network/port-request.ts';
 import { defaultNetworkSettings, type NetworkSettings } from '#/network/settings.ts';
@@ -109,6 +110,13 @@ export class NetworkLab implements AsyncDisposable {
 }
 
 const neighbourNetns = '/run/lab/neighbour';
+
+/** A request for a bridge network. */
+export function bridgeSpec(name: string, more: Partial<NetworkSpec> = {}): NetworkSpec {
+  const ipam = { driver: '', options: null, pools: [] };
+  const flags = { internal: false, attachable: false, enableIpv6: false };
+  return { name, driver: '', labels: {}, options: {}, ipam, ...flags, ...more };
+}
 
 /** Reads `[ip:]hostPort:containerPort[/protocol]`. */
 export function parsePublish(text: string): PortRequest {

@@ -43,12 +43,18 @@ export class NetworkPeer implements AsyncDisposable {
     return this.#order('ask', target);
   }
 
+  /** Addresses of the clients whose datagrams have arrived, answered or not. */
+  async heard(): Promise<string[]> {
+    const clients = await this.#order('heard', { ip: '', port: 0 });
+    return clients === '' ? [] : clients.split(' ');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.stdin?.end();
     if (this.#process.exitCode === null) await once(this.#process, 'exit');
   }
 
-  #order(op: 'serve' | 'ask', target: Target): Promise<string> {
+  #order(op: 'serve' | 'ask' | 'heard', target: Target): Promise<string> {
     this.#orders += 1;
     const answer = Promise.withResolvers<string>();
     this.#waiting.set(this.#orders, answer);
