@@ -135,7 +135,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     shm: new SharedMemory(dirs.shm),
     cgroups,
     host,
-    requestFacts: requestFacts(runtimes.keys()),
+    requestFacts: requestFacts(runtimes.keys(), host),
     imageFamily: (ref) => images.family(ref),
     execIdsOf: (id) => execs.idsOf(id),
     closing: closing.signal,

@@ -80,12 +80,22 @@ export function isMountPoint(path: string): boolean {
 /** How mount events travel at the mount that holds a path. */
 export type Propagation = 'private' | 'shared' | 'slave' | 'slave,shared' | 'unbindable';
 
-/** The propagation of the mount that holds `path`. */
-export function propagationOf(path: string): Propagation {
+/** The mount that holds `path`. */
+export function mountOf(path: string): MountInfo {
   const { mountId } = fstatat(AT_FDCWD, path);
   const mount = readMountInfo().find((candidate) => BigInt(candidate.id) === mountId);
   if (mount === undefined) throw new Error(`no mount with id ${mountId} holds "${path}"`);
-  const has = (prefix: string): boolean => mount.tags.some((tag) => tag.startsWith(prefix));
+  return mount;
+}
+
+/** The propagation of the mount that holds `path`. */
+export function propagationOf(path: string): Propagation {
+  return propagationOfMount(mountOf(path));
+}
+
+/** The propagation that a mount's tags tell. */
+export function propagationOfMount({ tags }: Pick<MountInfo, 'tags'>): Propagation {
+  const has = (prefix: string): boolean => tags.some((tag) => tag.startsWith(prefix));
   if (has('unbindable')) return 'unbindable';
   if (has('master:')) return has('shared:') ? 'slave,shared' : 'slave';
   return has('shared:') ? 'shared' : 'private';

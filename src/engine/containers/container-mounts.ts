@@ -1,8 +1,9 @@
 import { constants, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { invalid, isSystemError } from '#/base/errors.ts';
+import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import { close, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
+import { mountOf, propagationOfMount } from '#/kernel/mountinfo.ts';
 import type { MountInput, Propagation } from '#/runtime/spec/input.ts';
 import { copyTree } from '#/storage/tree/copy-tree.ts';
 import { Directory } from '#/storage/tree/directory.ts';
@@ -147,7 +148,7 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
       const strict = requested !== undefined && requested.BindOptions?.CreateMountpoint !== true;
       binds.push({
         kind: 'bind',
-        source: bindSource(point.Source, strict),
+        source: bindSource(point, strict),
         target,
         readonly,
         propagation: point.Propagation as Propagation,
@@ -158,13 +159,26 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
   return binds;
 }
 
-function bindSource(source: string, strict: boolean): string {
+function bindSource({ Source: source, Propagation }: MountPoint, strict: boolean): string {
   if (statSync(source, { throwIfNoEntry: false }) === undefined) {
     if (strict)
       throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${source}`);
     mkdirSync(source, { recursive: true });
   }
+  checkPropagation(source, Propagation);
   return source;
+}
+
+/** Mounts travel only where the source's own mount lets them: a bind that promises more is refused, as by Docker. */
+function checkPropagation(source: string, wanted: string): void {
+  const shared = wanted === 'shared' || wanted === 'rshared';
+  if (!shared && wanted !== 'slave' && wanted !== 'rslave') return;
+  const holder = mountOf(source);
+  const has = propagationOfMount(holder);
+  if (has === 'shared' || has === 'slave,shared' || (has === 'slave' && !shared)) return;
+  throw internal(
+    `path ${source} is mounted on ${holder.mountPoint} but it is not a ${shared ? 'shared mount' : 'shared or slave mount'}`,
+  );
 }
 
 /** A directory inside of a volume, which the containers that write to the volume cannot turn into another of the host. */

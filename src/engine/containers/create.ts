@@ -1,9 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { conflict, invalid } from '#/base/errors.ts';
+import { conflict, invalid, notFound } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
 import { nowText } from '#/base/time.ts';
+import { formatPlatform, parsePlatform, platformRank } from '#/oci/platform.ts';
 import { checkCapability } from '#/runtime/spec/capabilities.ts';
+import type { ImageRecord } from '#/storage/images/record.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
@@ -15,7 +17,7 @@ import { checkName, randomName } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 import { parseSecurityOptions } from './security.ts';
 import { takeApart } from './take-apart.ts';
-import { validateCreate } from './validate.ts';
+import { discardUnsupported, validateCreate } from './validate.ts';
 
 /** A create request as the API hands it on: complete values, zero where the client said nothing. */
 export interface CreateRequest {
@@ -36,10 +38,13 @@ export async function createContainer(
   parts: ContainerParts,
   request: CreateRequest,
 ): Promise<{ id: string; warnings: string[] }> {
-  const image = parts.images.find(request.config.Image);
+  const image = imageOf(parts, request);
   const config = mergeImageConfig(request.config, image.config.config ?? {});
-  const host = withHostDefaults(request.hostConfig, parts.defaults);
-  const warnings = validateCreate(config, host, parts.requestFacts);
+  const { host, warnings: discarded } = discardUnsupported(
+    withHostDefaults(request.hostConfig, parts.defaults),
+    parts.requestFacts,
+  );
+  const warnings = [...discarded, ...validateCreate(config, host, parts.requestFacts)];
   checkEffective(parts, host);
   parts.networks.checkRequest({ config, host, networking: request.networking });
   const planned = planMounts(config, host, inheritedMounts(parts, host));
@@ -84,6 +89,17 @@ export async function createContainer(
     actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) },
   });
   return { id, warnings };
+}
+
+/** The image to run; one that exists only for another platform than the request names is as good as none. */
+function imageOf(parts: ContainerParts, { config: { Image: ref }, platform }: CreateRequest): ImageRecord {
+  const wanted = platform === undefined ? undefined : parsePlatform(platform);
+  const image = parts.images.find(ref);
+  if (wanted === undefined) return image;
+  if (platformRank(wanted, image.config) > 0) return image;
+  throw notFound(
+    `image with reference ${ref} was found but its platform (${formatPlatform(image.config)}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
 }
 
 async function makeParts(

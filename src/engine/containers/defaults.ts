@@ -63,6 +63,8 @@ export function withHostDefaults(host: HostConfig, defaults: HostDefaults): Host
     },
     IpcMode: host.IpcMode === '' ? defaults.ipcMode : host.IpcMode,
     CgroupnsMode: host.CgroupnsMode === '' ? (open ? 'host' : defaults.cgroupns) : host.CgroupnsMode,
+    // Swap as large as memory, which the limit of both together includes.
+    MemorySwap: host.Memory > 0 && host.MemorySwap === 0 ? host.Memory * 2 : host.MemorySwap,
     ShmSize: host.ShmSize === 0 ? defaults.shmSize : host.ShmSize,
     Runtime: host.Runtime === undefined || host.Runtime === '' ? defaults.runtime : host.Runtime,
     OomKillDisable: host.OomKillDisable ?? false,

@@ -57,7 +57,7 @@ export async function endRunLocked(
   const policy = record.spec.hostConfig.RestartPolicy;
   const again = shouldRestart({ ...record, policy, exitCode: finished.exitCode });
   const ended = transition(record, { ...finished, kind: again ? 'restarting' : 'exited' });
-  if (!again && record.spec.hostConfig.AutoRemove) {
+  if (!again && record.spec.hostConfig.AutoRemove && !parts.restarts.isHeld(record.id)) {
     publishDie(parts, ended, finished);
     await removeEnded(parts, ended, finished);
     return;

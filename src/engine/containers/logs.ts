@@ -30,6 +30,7 @@ interface LogSelection extends Omit<LogQuery, 'follow'> {
   /** Goes on until the present run ends. */
   readonly follow: boolean;
   readonly timestamps?: boolean;
+  readonly details?: boolean;
 }
 
 /** The log of a container as `docker logs` shows it. */
@@ -48,7 +49,7 @@ export async function containerLogs(
 export async function* readLogs(
   parts: ContainerParts,
   record: ContainerRecord,
-  { stdout, stderr, follow, timestamps = false, ...query }: LogSelection,
+  { stdout, stderr, follow, timestamps = false, details = false, ...query }: LogSelection,
 ): AsyncGenerator<readonly OutputFrame[], void, undefined> {
   if (stdout === stderr && !stdout) return;
   const ended = new AbortController();
@@ -58,7 +59,7 @@ export async function* readLogs(
       : undefined;
     for await (const entries of readLog(parts.dirs.logOf(record.id), { ...query, follow: finished })) {
       const wanted = entries.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
-      if (wanted.length > 0) yield wanted.map((entry) => frameOf(entry, timestamps));
+      if (wanted.length > 0) yield wanted.map((entry) => frameOf(entry, { timestamps, details }));
     }
   } finally {
     ended.abort();
@@ -78,8 +79,11 @@ async function untilEnd(
   });
 }
 
-function frameOf({ stream, data, time }: LogEntry, timestamps: boolean): OutputFrame {
-  return timestamps
-    ? { stream, data: Buffer.concat([Buffer.from(`${formatTime(time)} `), data]) }
-    : { stream, data };
+function frameOf(
+  { stream, data, time }: LogEntry,
+  { timestamps, details }: { timestamps: boolean; details: boolean },
+): OutputFrame {
+  // The details are what the log options `labels`, `env` and `tag` select; none are kept, so that only their end is left.
+  const prefix = `${timestamps ? `${formatTime(time)} ` : ''}${details ? ' ' : ''}`;
+  return prefix === '' ? { stream, data } : { stream, data: Buffer.concat([Buffer.from(prefix), data]) };
 }

@@ -11,7 +11,7 @@ export function mergeImageConfig(request: ContainerConfig, image: ImageRuntimeCo
     ...request,
     User: request.User === '' ? (image.User ?? '') : request.User,
     ...optional('ExposedPorts', joinKeys(image.ExposedPorts, request.ExposedPorts)),
-    Env: joinEnv(image.Env ?? [], request.Env ?? []),
+    Env: joinEnv(image.Env ?? null, request.Env ?? []),
     // A request with an entrypoint of its own does not get the image's arguments.
     Cmd: cmd !== null && cmd.length > 0 ? cmd : ownEntrypoint ? cmd : (image.Cmd ?? null),
     Entrypoint:
@@ -50,7 +50,8 @@ function joinKeys(
 }
 
 /** The image's variables that the request does not set come behind the request's own. */
-function joinEnv(image: readonly string[], request: readonly string[]): string[] {
+function joinEnv(image: readonly string[] | null, request: readonly string[]): readonly string[] | null {
+  if (request.length === 0 || image === null) return request.length === 0 ? image : request;
   const own = new Set(request.map(nameOf));
   return [...request, ...image.filter((entry) => !own.has(nameOf(entry)))];
 }

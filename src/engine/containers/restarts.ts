@@ -6,6 +6,7 @@ export class Restarts {
   readonly #pending = new Map<string, NodeJS.Timeout>();
   /** Milliseconds that each container waited last. */
   readonly #delays = new Map<string, number>();
+  readonly #held = new Set<string>();
   readonly #start: (id: string) => Promise<void>;
 
   /** `start` is called when a container's time has come; it reports its failures itself. */
@@ -38,6 +39,17 @@ export class Restarts {
   reset(id: string): void {
     this.cancel(id);
     this.#delays.delete(id);
+  }
+
+  /** Somebody restarts the container by request: until the result is disposed, auto-remove leaves it alone. */
+  hold(id: string): Disposable {
+    this.#held.add(id);
+    return { [Symbol.dispose]: () => void this.#held.delete(id) };
+  }
+
+  /** Whether a restart by request is going on. */
+  isHeld(id: string): boolean {
+    return this.#held.has(id);
   }
 
   /** Forgets all planned starts; the next daemon finds the containers as restarting. */

@@ -216,9 +216,7 @@ export function resourcesInput(resources: Resources): ResourcesInput {
   return {
     memory: resources.Memory,
     memoryReservation: resources.MemoryReservation,
-    // Docker: swap as large as memory unless said otherwise.
-    memorySwap:
-      resources.Memory > 0 && resources.MemorySwap === 0 ? resources.Memory * 2 : resources.MemorySwap,
+    memorySwap: resources.MemorySwap,
     memorySwappiness: resources.MemorySwappiness ?? undefined,
     kernelMemoryTcp: resources.KernelMemoryTCP,
     oomKillDisable: resources.OomKillDisable ?? undefined,

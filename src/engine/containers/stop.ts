@@ -37,6 +37,7 @@ export async function restartContainer(
   options: StopOptions,
 ): Promise<void> {
   const { id } = parts.store.find(ref);
+  using _kept = parts.restarts.hold(id);
   const record = await noteStop(parts, id);
   if (record !== undefined)
     await endRun(parts, record, { ...options, what: `Cannot restart container ${ref}` });

@@ -5,7 +5,7 @@ import { attributesOf } from './attributes.ts';
 import { isAlive } from './model.ts';
 import { type ContainerParts, runtimeOf } from './parts.ts';
 import { resourcesInput } from './spec-input.ts';
-import { validateUpdate } from './validate.ts';
+import { discardUnsupported, validateUpdate } from './validate.ts';
 
 /** The limits that can change while a container runs. */
 const changeable = [
@@ -21,8 +21,10 @@ const changeable = [
   'CpusetMems',
   'MemoryReservation',
   'MemorySwap',
-  'PidsLimit',
 ] as const;
+
+/** As many as the kernel can number: runtimes have no way to say that a limit is to go. */
+const noPidsLimit = 4_194_304;
 
 /** Changes limits and restart policy, of a running container at once. Zero values leave things as they are. */
 export async function updateContainer(
@@ -42,10 +44,17 @@ export async function updateContainer(
       `Cannot update container ${id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
     );
   }
-  const hostConfig = merged(before, resources, restartPolicy);
-  const warnings = validateUpdate(hostConfig, parts.requestFacts);
+  const conflicting = conflictOf(before, resources);
+  if (conflicting !== undefined) throw conflict(`Cannot update container ${id}: ${conflicting}`);
+  const { host: hostConfig, warnings: discarded } = discardUnsupported(
+    merged(before, resources, restartPolicy),
+    parts.requestFacts,
+  );
+  const warnings = [...discarded, ...validateUpdate(hostConfig, parts.requestFacts)];
   if (isAlive(record.state)) {
-    await runtimeOf(parts, record).oci.update(id, ociResources(resourcesInput(hostConfig), parts.host));
+    const limits = resourcesInput(hostConfig);
+    const pidsLimit = hostConfig.PidsLimit === 0 ? noPidsLimit : limits.pidsLimit;
+    await runtimeOf(parts, record).oci.update(id, ociResources({ ...limits, pidsLimit }, parts.host));
   }
   const updated = parts.store.update({ ...record, spec: { ...record.spec, hostConfig } });
   parts.events.publish({
@@ -56,22 +65,30 @@ export async function updateContainer(
   return warnings;
 }
 
+/** Docker's refusals of limits that make no sense beside those that the container has already. */
+function conflictOf(before: HostConfig, changes: Resources): string | undefined {
+  const cpus = (what: string, already: string): string =>
+    `Conflicting options: ${what} cannot be updated as ${already} has already been set`;
+  if (changes.NanoCpus > 0 && before.CpuPeriod > 0) return cpus('Nano CPUs', 'CPU Period');
+  if (changes.NanoCpus > 0 && before.CpuQuota > 0) return cpus('Nano CPUs', 'CPU Quota');
+  if (changes.CpuPeriod > 0 && before.NanoCpus > 0) return cpus('CPU Period', 'NanoCPUs');
+  if (changes.CpuQuota > 0 && before.NanoCpus > 0) return cpus('CPU Quota', 'NanoCPUs');
+  if (changes.Memory !== 0 && changes.MemorySwap === 0 && changes.Memory > before.MemorySwap) {
+    return 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
+  }
+  return undefined;
+}
+
 function merged(before: HostConfig, resources: Resources, policy: RestartPolicy): HostConfig {
   const given = changeable.filter(
     (key) => resources[key] !== 0 && resources[key] !== '' && resources[key] !== null,
   );
   const changes = Object.fromEntries(given.map((key) => [key, resources[key]]));
-  // A CPU limit in one form replaces one in the other.
-  const cpus =
-    resources.NanoCpus > 0
-      ? { CpuQuota: 0, CpuPeriod: 0 }
-      : resources.CpuQuota > 0 || resources.CpuPeriod > 0
-        ? { NanoCpus: 0 }
-        : {};
   return {
     ...before,
-    ...cpus,
     ...changes,
+    // Unlike other limits, this one goes with 0 and below.
+    ...(resources.PidsLimit === null ? {} : { PidsLimit: Math.max(0, resources.PidsLimit) }),
     RestartPolicy: policy.Name === '' ? before.RestartPolicy : policy,
   };
 }

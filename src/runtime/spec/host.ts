@@ -18,6 +18,8 @@ export interface HostFacts {
   readonly cgroups: 'v1' | 'hybrid' | 'v2';
   /** Memory and swap can be limited together. */
   readonly swapLimit: boolean;
+  /** Block I/O can be shared by weight. */
+  readonly blkioWeight: boolean;
   /** undefined: the package that carries the default profile is missing. */
   readonly seccomp: SeccompProfile | undefined;
 }
@@ -48,6 +50,7 @@ export function readHostFacts({ cgroups }: Pick<HostFacts, 'cgroups'>): HostFact
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     cgroups,
     swapLimit: cgroups === 'v2' || exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    blkioWeight: cgroups === 'v2' || exists('/sys/fs/cgroup/blkio/blkio.weight'),
     seccomp: loadDefaultProfile(seccompPath),
   };
 }
