@@ -5,6 +5,7 @@ import { internal, invalid } from '#/base/errors.ts';
 import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
 import type { HostDefaults } from '#/engine/containers/defaults.ts';
+import { checkLogConfig } from '#/engine/containers/log-config.ts';
 import type { Runtime } from '#/engine/containers/parts.ts';
 import type { SystemFacts } from '#/engine/system.ts';
 import { type CgroupLayout, detectCgroups, mountLeftoverControllers } from '#/kernel/cgroup/layout.ts';
@@ -134,6 +135,7 @@ export function networkSettings(config: Config): NetworkSettings {
 
 /** What create requests get where they say nothing. */
 export function hostDefaults(config: Config, cgroups: CgroupLayout): HostDefaults {
+  checkLogConfig({ Type: config.logDriver, Config: config.logOpts });
   const cgroupns =
     config.defaultCgroupnsMode === ''
       ? cgroups.mode === 'v2'

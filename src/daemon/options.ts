@@ -247,9 +247,9 @@ export const options: { readonly [F in keyof Config]: Option<Config[F]> } = {
   },
   logDriver: {
     flag: 'log-driver',
-    kind: oneOf('log driver', ['json-file', 'none']),
+    kind: oneOf('log driver', ['json-file', 'local', 'none']),
     default: 'json-file',
-    help: 'Where the output of containers goes (json-file, none)',
+    help: 'Where the output of containers goes (json-file, local, none)',
   },
   logOpts: {
     flag: 'log-opt',

@@ -10,6 +10,7 @@ import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/conta
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
 import { withHostDefaults } from './defaults.ts';
+import { checkLogConfig } from './log-config.ts';
 import { commandOf, mergeImageConfig } from './merge.ts';
 import type { ContainerRecord, ContainerSpec } from './model.ts';
 import { inheritMounts, type PlannedMount, planMounts } from './mount-plan.ts';
@@ -126,6 +127,7 @@ async function makeParts(
 /** Checks what only other containers, or the daemon's configuration, can tell. */
 function checkEffective(parts: ContainerParts, host: HostConfig): void {
   parseSecurityOptions(host.SecurityOpt ?? []);
+  checkLogConfig(host.LogConfig);
   for (const kind of ['CapAdd', 'CapDrop'] as const) checkCapabilities(kind, host[kind] ?? []);
   for (const mode of [host.PidMode, host.IpcMode]) {
     if (!mode.startsWith('container:')) continue;

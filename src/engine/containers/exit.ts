@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rfc3339Nano } from '#/base/time.ts';
-import type { ContainerExit } from '#/runtime/exit-watcher.ts';
+import type { ContainerExit, ProcessRef } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
+import { rotateLog } from './log-config.ts';
 import { type ContainerRecord, type Finished, isAlive, isSameRun, type Run, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import { releaseRun } from './release.ts';
@@ -19,7 +20,7 @@ export function followExit(parts: ContainerParts, record: ContainerRecord): void
   const { state, id } = record;
   if (!isAlive(state)) return;
   const follow = async (): Promise<void> => {
-    const exit = await parts.exits.wait(id, { monitor: state.monitor, signal: parts.closing });
+    const exit = await runToEnd(parts, record, state.monitor);
     for (let delay = firstRetry; ; delay = Math.min(2 * delay, longestRetry)) {
       try {
         return await handleExit(parts, record, exit);
@@ -32,6 +33,15 @@ export function followExit(parts: ContainerParts, record: ContainerRecord): void
   follow().catch((error: unknown) => {
     if (!parts.closing.aborted) parts.log.error('cannot handle the end of a container', { id, error });
   });
+}
+
+async function runToEnd(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  monitor: ProcessRef,
+): Promise<ContainerExit> {
+  using _rotation = rotateLog(parts, record);
+  return await parts.exits.wait(record.id, { monitor, signal: parts.closing });
 }
 
 async function handleExit(parts: ContainerParts, run: ContainerRecord, exit: ContainerExit): Promise<void> {

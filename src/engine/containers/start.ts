@@ -10,6 +10,7 @@ import { resolveUser } from '#/runtime/user.ts';
 import { attributesOf } from './attributes.ts';
 import { bindsOf } from './container-mounts.ts';
 import { followExit } from './exit.ts';
+import { planLog } from './log-config.ts';
 import { type ContainerRecord, lastRun, type Run, transition } from './model.ts';
 import { namespacesOf, shmOf } from './namespaces.ts';
 import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
@@ -124,9 +125,10 @@ function processRef(pid: number): ProcessRef {
   return { pid, startTime: processStartTime(pid) ?? '' };
 }
 
-/** Where the container's output is logged; undefined for the log driver `none`. */
+/** Where the container's output is logged; undefined for the log driver `none`. Throws on values of options that make no sense. */
 function logPathOf(parts: ContainerParts, { id, spec }: ContainerRecord): string | undefined {
-  return spec.hostConfig.LogConfig.Type === 'none' ? undefined : parts.dirs.logOf(id);
+  const plan = planLog(spec.hostConfig.LogConfig);
+  return plan.kind === 'none' ? undefined : parts.dirs.logOf(id);
 }
 
 /** Takes a start back; what goes wrong at that is logged, as the caller is told why the start failed. */

@@ -1,5 +1,5 @@
-import type { Stats } from 'node:fs';
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
 import { type LogEntry, maxLineBytes, parseLogLine } from './entry.ts';
@@ -65,9 +65,11 @@ export class LogFile {
 export async function openLogFiles(path: string, tail: number | undefined): Promise<LogFile[]> {
   const files: LogFile[] = [];
   let wanted = tail;
-  for (const name of await logFiles(path)) {
-    const file = await openIfThere(name);
-    if (file === undefined) continue;
+  for (const file of await openAll(path)) {
+    if (wanted === 0 && files.length > 0) {
+      await file.close();
+      continue;
+    }
     if (wanted === undefined) {
       files.unshift(new LogFile(file, 0));
       continue;
@@ -76,23 +78,72 @@ export async function openLogFiles(path: string, tail: number | undefined): Prom
     const start = await tailStart(file, size, wanted);
     files.unshift(new LogFile(file, start.offset));
     wanted = start.missing;
-    if (wanted === 0) break;
   }
   return files;
 }
 
-/** The log and its rotated files, newest first. */
-async function logFiles(path: string): Promise<string[]> {
-  const prefix = `${basename(path)}.`;
-  const numbers = (await namesIn(dirname(path)))
-    .filter((name) => name.startsWith(prefix) && /^\d{1,4}$/.test(name.slice(prefix.length)))
-    .map((name) => Number(name.slice(prefix.length)));
-  return [path, ...numbers.toSorted((a, b) => a - b).map((number) => `${path}.${number}`)];
+/** Opens the file that was begun after `current`, which may have been rotated several times since; undefined: none yet. */
+export async function openNext(path: string, current: LogFile): Promise<LogFile | undefined> {
+  const { ino } = await current.file.stat();
+  for (;;) {
+    const inodes = inodesOf(path);
+    const names = [...inodes.keys()];
+    const at = names.findIndex((name) => inodes.get(name) === ino);
+    // Not there any more: what came next is the oldest that is.
+    const next = at < 0 ? names.at(-1) : names[at - 1];
+    if (next === undefined) return undefined;
+    const file = await openIfThere(next);
+    if (file !== undefined && (await file.stat()).ino === inodes.get(next)) return new LogFile(file, 0);
+    // Rotated just now.
+    await file?.close();
+  }
 }
 
-async function namesIn(dir: string): Promise<string[]> {
+/** Opens all files of a log, newest first, none twice and none left out even if they are rotated meanwhile. */
+async function openAll(path: string): Promise<FileHandle[]> {
+  for (;;) {
+    const inodes = inodesOf(path);
+    const files: FileHandle[] = [];
+    for (const [name, ino] of inodes) {
+      const file = await openIfThere(name);
+      if (file === undefined) break;
+      files.push(file);
+      if ((await file.stat()).ino !== ino) break;
+    }
+    const opened = await Promise.all(files.map(async (file) => (await file.stat()).ino));
+    const wanted = [...inodes.values()];
+    if (opened.length === wanted.length && opened.every((ino, index) => ino === wanted[index])) return files;
+    for (const file of files) await file.close();
+  }
+}
+
+/** What the names of a log mean at this moment, newest first. */
+function inodesOf(path: string): Map<string, number> {
+  const inodes = new Map<string, number>();
+  for (const name of logFiles(path)) {
+    const ino = statSync(name, { throwIfNoEntry: false })?.ino;
+    if (ino !== undefined) inodes.set(name, ino);
+  }
+  return inodes;
+}
+
+/** The log and its rotated files, newest first; several looks in one turn of the event loop see the same. */
+function logFiles(path: string): string[] {
+  return [path, ...rotatedNumbers(path, namesIn(dirname(path))).map((number) => `${path}.${number}`)];
+}
+
+/** The numbers N, ascending, of the files `path`.N among the names of its directory. */
+export function rotatedNumbers(path: string, names: readonly string[]): number[] {
+  const prefix = `${basename(path)}.`;
+  return names
+    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,3}$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .toSorted((a, b) => a - b);
+}
+
+function namesIn(dir: string): string[] {
   try {
-    return await readdir(dir);
+    return readdirSync(dir);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return [];
     throw error;

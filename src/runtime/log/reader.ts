@@ -1,6 +1,6 @@
 import { Changes } from './changes.ts';
 import type { LogEntry } from './entry.ts';
-import { LogFile, openLogFiles } from './files.ts';
+import { LogFile, openLogFiles, openNext } from './files.ts';
 import { LineJoiner } from './lines.ts';
 
 /** Which part of a log to read, and how. */
@@ -61,12 +61,17 @@ interface Following {
 async function* follow(parts: Following): AsyncGenerator<readonly LogEntry[], void, undefined> {
   const { path, changes, filter, query } = parts;
   let { log } = parts;
+  // What comes next after a rotated file may have been rotated, too.
+  let moved = false;
   try {
     for (;;) {
       const last = changes.ended;
       // A new file in the place of the old one: the old one is complete when the new one is there.
-      const replaced = log === undefined || (changes.takeRenamed() && !(await log.isCurrent(path)));
-      const next = replaced ? await LogFile.open(path) : undefined;
+      const renamed = changes.takeRenamed() || moved;
+      const replaced = log === undefined || (renamed && !(await log.isCurrent(path)));
+      const next = !replaced
+        ? undefined
+        : await (log === undefined ? LogFile.open(path) : openNext(path, log));
       if (log !== undefined) {
         for await (const entries of log.read(query.signal)) {
           yield* filter.pass(entries);
@@ -79,8 +84,10 @@ async function* follow(parts: Following): AsyncGenerator<readonly LogEntry[], vo
       if (next !== undefined) {
         await log?.file.close();
         log = next;
+        moved = true;
         continue;
       }
+      moved = false;
       if (last || query.signal.aborted) return;
       await changes.next();
     }
