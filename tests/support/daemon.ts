@@ -58,9 +58,11 @@ export class TestDaemon implements AsyncDisposable {
   /** What tells `skiffd` where this one lives. */
   get places(): readonly string[] {
     return [
-      ...['--data-root', join(this.dir, 'data'), '--exec-root', join(this.dir, 'run')],
-      ...['--pidfile', join(this.dir, 'pid'), '--config-file', this.configFile],
-      ...['--cgroup-parent', this.cgroupParent],
+      `--data-root=${join(this.dir, 'data')}`,
+      `--exec-root=${join(this.dir, 'run')}`,
+      `--pidfile=${join(this.dir, 'pid')}`,
+      `--config-file=${this.configFile}`,
+      `--cgroup-parent=${this.cgroupParent}`,
     ];
   }
 
