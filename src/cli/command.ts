@@ -40,7 +40,7 @@ export interface Input<F extends FlagTable = FlagTable> {
 }
 
 /** How many arguments a command takes. */
-export interface Arity {
+interface Arity {
   readonly min?: number;
   readonly max?: number;
 }

@@ -15,7 +15,7 @@ export interface TlsOptions {
 }
 
 /** The socket that skiffd listens on by default. */
-export const defaultSocket = '/run/skiff/skiff.sock';
+const defaultSocket = '/run/skiff/skiff.sock';
 const defaultPort = 2375;
 const defaultTlsPort = 2376;
 

@@ -38,8 +38,15 @@ interface Outcome {
   readonly status: number | null;
 }
 
+/** With `tty` in front the command runs in a terminal of its own, made by util-linux's script. */
 function run(program: string, args: readonly string[], input = ''): Outcome {
-  const { stdout, stderr, status, error } = spawnSync(program, args, {
+  const quoted = args
+    .slice(1)
+    .map((arg) => `'${arg}'`)
+    .join(' ');
+  const [file, words] =
+    args[0] === 'tty' ? ['script', ['-qec', `${program} ${quoted}`, '/dev/null']] : [program, args];
+  const { stdout, stderr, status, error } = spawnSync(file, words, {
     env,
     input,
     cwd: folder,
@@ -57,6 +64,8 @@ function normal(text: string): string {
     .replaceAll('skiff', 'docker')
     .replaceAll('Skiff', 'Docker')
     .replaceAll(prefix, 'PREFIX')
+    // How a terminal shows that there is no input.
+    .replaceAll('^@', '')
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<id>')
     .replaceAll(/\b[0-9a-f]{32}\b/g, '<half>')
     .replaceAll(/\b[0-9a-f]{12}\b/g, '<short>')
@@ -72,15 +81,11 @@ function normal(text: string): string {
 
 function play(program: string, { steps }: Scenario): Outcome[] {
   try {
-    return steps.map((step) => {
-      const { args, input } = typeof step === 'string' ? { args: step.split(' '), input: '' } : step;
-      return run(
-        program,
-        args.map((arg) =>
-          arg.replaceAll('@', prefix).replaceAll('%IMAGE', `${prefix}img`).replaceAll('%DIR', folder),
-        ),
-        input,
+    return steps.map(({ args, input }) => {
+      const words = args.map((arg) =>
+        arg.replaceAll('@', prefix).replaceAll('%IMAGE', `${prefix}img`).replaceAll('%DIR', folder),
       );
+      return run(program, words, input);
     });
   } finally {
     tidy();

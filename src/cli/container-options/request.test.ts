@@ -30,7 +30,9 @@ const recorded = JSON.parse(
 function sorted(value: Json, name = ''): Json {
   if (Array.isArray(value)) {
     const items = value.map((item) => sorted(item));
-    return name === 'Env' || name === 'Binds' ? items.sort() : items;
+    return name === 'Env' || name === 'Binds'
+      ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+      : items;
   }
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, sorted(item, key)]));

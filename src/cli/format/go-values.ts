@@ -141,7 +141,8 @@ export function isList(value: GoValue): value is readonly GoValue[] {
 /** A map, not one of the other objects. */
 export function isMap(value: GoValue): value is GoMap {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.getPrototypeOf(value) === Object.prototype;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** The entry of a map, `undefined` if there is none. */

@@ -4,7 +4,7 @@ import { alignColumns } from './tabwriter.ts';
 import { Template } from './template.ts';
 
 /** What a listing can show about one row. */
-export interface Column<T> {
+interface Column<T> {
   readonly header: string;
   readonly value: (row: T) => GoValue;
 }

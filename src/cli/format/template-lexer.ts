@@ -5,7 +5,7 @@
  */
 
 /** What a token is. Keywords are their own kind. */
-export type TokenKind =
+type TokenKind =
   | 'text'
   | 'leftDelim'
   | 'rightDelim'

@@ -8,7 +8,7 @@ interface At {
 }
 
 /** `.A.B` */
-export interface FieldNode extends At {
+interface FieldNode extends At {
   readonly kind: 'field';
   readonly names: readonly string[];
 }
@@ -20,7 +20,7 @@ export interface VariableNode extends At {
 }
 
 /** `(pipeline).A.B` */
-export interface ChainNode extends At {
+interface ChainNode extends At {
   readonly kind: 'chain';
   readonly node: OperandNode;
   readonly names: readonly string[];
@@ -40,7 +40,7 @@ export interface ConstantNode extends At {
 }
 
 /** `.` or `nil` */
-export interface WordNode extends At {
+interface WordNode extends At {
   readonly kind: 'dot' | 'nil';
 }
 
@@ -70,13 +70,13 @@ export type OperandNode =
   | PipeNode;
 
 /** Text to copy. */
-export interface TextNode extends At {
+interface TextNode extends At {
   readonly kind: 'text';
   readonly text: string;
 }
 
 /** `{{pipeline}}` */
-export interface ActionNode extends At {
+interface ActionNode extends At {
   readonly kind: 'action';
   readonly pipe: PipeNode;
 }
@@ -90,7 +90,7 @@ export interface BranchNode extends At {
 }
 
 /** `{{break}}` or `{{continue}}`. */
-export interface JumpNode extends At {
+interface JumpNode extends At {
   readonly kind: 'break' | 'continue';
 }
 
