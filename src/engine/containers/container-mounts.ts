@@ -9,8 +9,9 @@ import { copyTree } from '#/storage/tree/copy-tree.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
 import type { ContainerRecord } from './model.ts';
-import type { PlannedMount } from './mount-plan.ts';
+import { clean, type PlannedMount } from './mount-plan.ts';
 import type { ContainerParts } from './parts.ts';
+import { bindSubpath } from './subpaths.ts';
 
 /** A mount whose source exists now. */
 export interface ProvidedMount {
@@ -129,7 +130,7 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
   const binds: MountInput[] = [];
   for (const point of spec.mounts) {
     if (point.Type === 'tmpfs') continue;
-    const requested = spec.hostConfig.Mounts?.find((mount) => mount.Target === point.Destination);
+    const requested = spec.hostConfig.Mounts?.find(({ Target }) => clean(Target ?? '') === point.Destination);
     const readonly = point.RW
       ? 'no'
       : requested?.BindOptions?.ReadOnlyNonRecursive === true
@@ -142,7 +143,8 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
         destination: target,
         readOnly: !point.RW,
       });
-      const source = subpathOf(path, requested?.VolumeOptions?.Subpath ?? '');
+      const subpath = requested?.VolumeOptions?.Subpath ?? '';
+      const source = subpath === '' ? path : bindSubpath(parts.dirs.runOf(id), { volume: path, subpath });
       binds.push({ kind: 'bind', source, target, readonly });
     } else {
       const strict = requested !== undefined && requested.BindOptions?.CreateMountpoint !== true;
@@ -179,21 +181,4 @@ function checkPropagation(source: string, wanted: string): void {
   throw internal(
     `path ${source} is mounted on ${holder.mountPoint} but it is not a ${shared ? 'shared mount' : 'shared or slave mount'}`,
   );
-}
-
-/** A directory inside of a volume, which the containers that write to the volume cannot turn into another of the host. */
-function subpathOf(volume: string, subpath: string): string {
-  if (subpath === '') return volume;
-  using root = Directory.open(volume);
-  let fd: number;
-  try {
-    fd = openat2(root.fd, subpath, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
-  } catch (error) {
-    throw invalid(
-      `cannot access path ${subpath} of the volume: ${isSystemError(error) ? error.code : String(error)}`,
-      error,
-    );
-  }
-  close(fd);
-  return `${volume}/${subpath}`;
 }

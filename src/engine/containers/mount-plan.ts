@@ -261,7 +261,7 @@ function isValidMode(mode: string): boolean {
 }
 
 /** A path without doubled or trailing slashes, `.` and `..`. */
-function clean(path: string): string {
+export function clean(path: string): string {
   const normal = posix.normalize(path);
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }

@@ -7,12 +7,17 @@ import { unmount } from '#/kernel/mount.ts';
  * nothing of the container's files is touched.
  */
 export function dropMountPoint(path: string): void {
-  for (let mounted = 0; mounted < 64 && tryUnmount(path); mounted += 1);
+  unmountAll(path);
   try {
     rmdirSync(path);
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw error;
   }
+}
+
+/** Unmounts everything on `path`, which need not exist. */
+export function unmountAll(path: string): void {
+  for (let mounted = 0; mounted < 64 && tryUnmount(path); mounted += 1);
 }
 
 function tryUnmount(path: string): boolean {

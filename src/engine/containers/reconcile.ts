@@ -12,6 +12,7 @@ import { type ContainerParts, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { shouldStartAtBoot } from './restart-policy.ts';
 import { startContainer } from './start.ts';
+import { dropSubpaths } from './subpaths.ts';
 import { removeLocked } from './take-apart.ts';
 
 /** What stands for the exit code of a run whose end nobody saw: the machine went down. */
@@ -131,6 +132,7 @@ async function removeOrphans(parts: ContainerParts): Promise<void> {
   for (const id of foldersIn(parts.dirs.runs).filter(gone)) {
     await endLeftRun(parts, id);
     dropMountPoint(parts.dirs.rootfsOf(id));
+    dropSubpaths(parts.dirs.runOf(id));
     rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
     parts.shm.remove(id);
   }

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import type { ContainerRecord } from './model.ts';
 import { dropMountPoint } from './mount-point.ts';
 import type { ContainerParts } from './parts.ts';
+import { dropSubpaths } from './subpaths.ts';
 
 /**
  * Takes apart what a run made, whatever of it exists: processes and cgroup, network, mounts, the run's folder. Safe to
@@ -18,6 +19,7 @@ export async function releaseRun(parts: ContainerParts, record: ContainerRecord)
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   if (!existsSync(run)) return;
   dropMountPoint(parts.dirs.rootfsOf(id));
+  dropSubpaths(run);
   rmSync(run, { recursive: true, force: true });
 }
 

@@ -16,6 +16,7 @@ import { namespacesOf, shmOf } from './namespaces.ts';
 import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
 import { specInput } from './spec-input.ts';
+import { dropSubpaths } from './subpaths.ts';
 import { removeLocked } from './take-apart.ts';
 import { Trace } from './trace.ts';
 
@@ -113,6 +114,7 @@ async function launch(
   trace.step('spec');
   const { pid, monitorPid } = await prepared.create(buildSpec(input, parts.host));
   trace.step('create');
+  dropSubpaths(run);
   const processes = { init: processRef(pid), monitor: processRef(monitorPid) };
   parts.attachments.connect(id, { folder: run, init: processes.init });
   await oci.start(id);
