@@ -120,6 +120,10 @@ test('pickSubnet: never overlaps what is taken, stays in its pool, and fails onl
   );
 });
 
+test('pickSubnet: a pool that is smaller than its subnets gives none', () => {
+  assert.equal(pickSubnet([{ base: block('10.0.0.0/24'), size: 16 }], []), undefined);
+});
+
 test('defaultPools: are apart from each other, begin with 172.17.0.0/16 and are private addresses', () => {
   const priv = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(block);
   for (const [i, { base }] of defaultPools.entries()) {

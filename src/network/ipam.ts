@@ -40,7 +40,7 @@ export function isUsable({ subnet, reserved }: AddressRange, address: number): b
   return subnet.prefix >= 31 || (address !== subnet.base && address !== lastAddress(subnet));
 }
 
-/** A block that subnets of `size` bits are cut from for networks whose subnet nobody chose. */
+/** A block that subnets of `size` bits are cut from for networks whose subnet nobody chose; none if it is smaller. */
 export interface SubnetPool {
   readonly base: Subnet;
   readonly size: number;
@@ -49,6 +49,7 @@ export interface SubnetPool {
 /** The first subnet of the pools, in their order, that overlaps none of `taken`; undefined if all do. */
 export function pickSubnet(pools: readonly SubnetPool[], taken: readonly Subnet[]): Subnet | undefined {
   for (const { base, size } of pools) {
+    if (size < base.prefix) continue;
     const last = lastAddress(base);
     let candidate: Subnet = { base: base.base, prefix: size };
     while (candidate.base <= last) {

@@ -67,13 +67,17 @@ test('Networks: a port published on 127.0.0.1 is for the host alone', async () =
   assert.deepEqual(await a.peer.heard(), ['172.17.0.1']);
 });
 
-test('Networks: a container does not get at services on 127.0.0.1 of the host', async () => {
+test('Networks: a container does not get at services on 127.0.0.1 of the host, nor pretends to be there', async () => {
   await using lab = NetworkLab.create();
   const a = lab.container('a');
   await lab.host.serve({ protocol: 'udp', ip: '127.0.0.1', port: 7000 });
   sendLoopbackTo('172.17.0.1', { netns: lab.networks.sandboxOf(a.id), device: 'eth0', source: '172.17.0.2' });
   const loopback = { protocol: 'udp', ip: '127.0.0.1', port: 7000 } as const;
   await assert.rejects(a.peer.ask({ ...loopback, timeoutMs: silence }), /no answer/);
+  await lab.host.serve({ protocol: 'udp', port: 7001 });
+  const pretended = { protocol: 'udp', ip: '172.17.0.1', port: 7001, source: '127.0.0.9' } as const;
+  run(`nsenter --net=${lab.networks.sandboxOf(a.id)} ip addr add 127.0.0.9/32 dev eth0`);
+  await assert.rejects(a.peer.ask({ ...pretended, timeoutMs: silence }), /no answer/);
   assert.deepEqual(await lab.host.heard(), []);
   await lab.host.ask(loopback);
   assert.deepEqual(await lab.host.heard(), ['127.0.0.1']);
@@ -125,6 +129,14 @@ test('Networks: containers of different networks meet at published ports only', 
   await assert.rejects(b.peer.ask({ ip: a.info.address ?? '', port: 80, timeoutMs: silence }), /no answer/);
 });
 
+test('Networks: there is no IPv6 on networks without it, not even by link-local addresses', async () => {
+  await using lab = NetworkLab.create();
+  const a = lab.container('a');
+  const addresses = (at: string): string => run(`${at}ip -6 -o addr show`);
+  assert.doesNotMatch(addresses(''), /skiff0|skv/);
+  assert.doesNotMatch(addresses(`nsenter --net=${lab.networks.sandboxOf(a.id)} `), /eth0/);
+});
+
 test('Networks: an internal network leads nowhere, and nobody gets in but the host', async () => {
   await using lab = NetworkLab.create();
   lab.networks.create(bridgeSpec('inner', { internal: true }));
@@ -144,6 +156,11 @@ test('Networks: an internal network leads nowhere, and nobody gets in but the ho
   for (const target of [at(neighbourIp), at(hostIp, 8081), at(c.info.address)]) {
     await assert.rejects(b.peer.ask(target), /no answer/);
   }
+  // Even with somebody else's translation.
+  run('nft add table ip theirs');
+  run('nft add chain ip theirs in { type nat hook prerouting priority -150 ; }');
+  run(`nft add rule ip theirs in udp dport 9999 dnat to ${a.info.address}:80`);
+  await assert.rejects(lab.neighbour.ask(at(hostIp, 9999)), /no answer/);
   assert.deepEqual([await lab.neighbour.heard(), await c.peer.heard()], [[], []]);
   assert.deepEqual(await a.peer.heard(), [b.info.address, gateway]);
 });

@@ -12,8 +12,9 @@ interface Order {
   readonly protocol: 'tcp' | 'udp';
   readonly ip: string;
   readonly port: number;
-  /** The client's own port, or 0. */
+  /** The client's own port, or 0, and address. */
   readonly from: number;
+  readonly source: string;
   readonly timeoutMs: number;
 }
 
@@ -55,6 +56,7 @@ function askTcp(order: Order, resolve: (text: string) => void, reject: (error: E
   const socket = connect({
     host: order.ip,
     port: order.port,
+    localAddress: order.source,
     ...(order.from > 0 && { localPort: order.from }),
   });
   socket.setEncoding('utf8').on('data', (chunk) => {
@@ -68,7 +70,7 @@ function askUdp(order: Order, resolve: (text: string) => void, reject: (error: E
   const socket = createSocket('udp4');
   const send = (): void => socket.send('hello', order.port, order.ip);
   socket.on('message', (data) => resolve(data.toString())).on('error', reject);
-  socket.bind(order.from, send);
+  socket.bind(order.from, order.source, send);
   return () => socket.close();
 }
 

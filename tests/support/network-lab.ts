@@ -49,6 +49,7 @@ export class NetworkLab implements AsyncDisposable {
     stack.defer(() => removeNetns(neighbourNetns));
     run(`ip link add lan0 type veth peer name lan0 netns ${neighbourNetns}`);
     stack.defer(() => void run('ip link del lan0'));
+    stack.defer(() => void run('nft flush ruleset'));
     run(`ip addr add ${hostIp}/24 dev lan0`);
     run('ip link set lan0 up');
     inside('ip link set lo up');

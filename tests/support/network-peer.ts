@@ -8,8 +8,9 @@ export interface Target {
   readonly protocol?: 'tcp' | 'udp';
   readonly ip: string;
   readonly port: number;
-  /** The client's own port. */
+  /** The client's own port and address. */
   readonly from?: number;
+  readonly source?: string;
   /** How long to wait for an answer; short where none is expected. */
   readonly timeoutMs?: number;
 }
@@ -58,7 +59,15 @@ export class NetworkPeer implements AsyncDisposable {
     this.#orders += 1;
     const answer = Promise.withResolvers<string>();
     this.#waiting.set(this.#orders, answer);
-    const order = { id: this.#orders, op, protocol: 'tcp', from: 0, timeoutMs: 5000, ...target };
+    const order = {
+      id: this.#orders,
+      op,
+      protocol: 'tcp',
+      from: 0,
+      source: '0.0.0.0',
+      timeoutMs: 5000,
+      ...target,
+    };
     this.#process.stdin?.write(`${JSON.stringify(order)}\n`);
     return answer.promise;
   }
