@@ -15,6 +15,7 @@ import { liveContainers, reconcileContainers, startAtBoot } from '#/engine/conta
 import { Restarts } from '#/engine/containers/restarts.ts';
 import { SharedMemory } from '#/engine/containers/shm.ts';
 import { restartDelayed } from '#/engine/containers/start.ts';
+import { stopForShutdown } from '#/engine/containers/stop.ts';
 import { ContainerStore } from '#/engine/containers/store.ts';
 import { requestFacts } from '#/engine/containers/validate.ts';
 import { Waits } from '#/engine/containers/waits.ts';
@@ -69,6 +70,8 @@ export interface EngineInput {
   readonly settings: () => Pick<Config, 'labels' | 'debug'>;
 }
 
+/** Seconds that containers get to end, where they are not to go on without the daemon. */
+const shutdownGrace = 4;
 /** Group of containers' cgroups unless configured. */
 const defaultCgroupParent = 'skiff';
 
@@ -154,9 +157,10 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     driver: snapshots.driver,
   });
   const volumes = new Volumes({ store: volumeStore, events });
-  const close = (): void => {
-    closing.abort(new Error('the daemon is ending'));
+  const close = async (): Promise<void> => {
     parts.restarts.close();
+    if (!config.liveRestore) await stopForShutdown(parts, shutdownGrace);
+    closing.abort(new Error('the daemon is ending'));
   };
   stack.defer(close);
 
@@ -186,7 +190,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes: {} } }),
     startAtBoot: () => startAtBoot(parts),
     tearDown: async () => {
-      close();
+      await close();
       await endAllContainers(parts);
       networks.tearDown();
     },

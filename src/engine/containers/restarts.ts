@@ -7,6 +7,7 @@ export class Restarts {
   /** Milliseconds that each container waited last. */
   readonly #delays = new Map<string, number>();
   readonly #held = new Set<string>();
+  #closed = false;
   readonly #start: (id: string) => Promise<void>;
 
   /** `start` is called when a container's time has come; it reports its failures itself. */
@@ -16,6 +17,7 @@ export class Restarts {
 
   /** Starts the container after its delay. */
   schedule(record: ContainerRecord): void {
+    if (this.#closed) return;
     const { id } = record;
     this.cancel(id);
     const last = lastRun(record.state);
@@ -52,8 +54,9 @@ export class Restarts {
     return this.#held.has(id);
   }
 
-  /** Forgets all planned starts; the next daemon finds the containers as restarting. */
+  /** Forgets all planned starts and takes no more; the next daemon finds the containers as restarting. */
   close(): void {
+    this.#closed = true;
     for (const id of this.#pending.keys()) this.cancel(id);
   }
 }

@@ -66,6 +66,24 @@ async function noteStop(parts: ContainerParts, id: string): Promise<ContainerRec
   return parts.store.update({ ...record, manuallyStopped: true });
 }
 
+/**
+ * Stops every container because the daemon ends and they are not to go on without it. They do not count as stopped by
+ * request: the next daemon starts those that their restart policy wants up. Call it after `Restarts.close`.
+ */
+export async function stopForShutdown(parts: ContainerParts, seconds: number): Promise<void> {
+  const running = parts.store.all().filter(({ state }) => isAlive(state));
+  await Promise.all(
+    running.map(async (record) => {
+      try {
+        const timeout = Math.min(record.spec.config.StopTimeout ?? seconds, seconds);
+        await endRun(parts, record, { timeout, what: `cannot stop container ${record.id}` });
+      } catch (error) {
+        parts.log.error('cannot stop a container before the daemon ends', { id: record.id, error });
+      }
+    }),
+  );
+}
+
 async function endRun(
   parts: ContainerParts,
   record: ContainerRecord,
