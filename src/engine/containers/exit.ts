@@ -7,7 +7,7 @@ import { attributesOf } from './attributes.ts';
 import { rotateLog } from './log-config.ts';
 import { type ContainerRecord, type Finished, isAlive, isSameRun, type Run, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
-import { releaseRun } from './release.ts';
+import { releaseEnded } from './release.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { removeEnded } from './take-apart.ts';
 
@@ -76,7 +76,7 @@ export async function endRunLocked(
   publishDie(parts, ended, finished);
   if (again) parts.restarts.schedule(ended);
   parts.waits.exited(record.id, { exitCode: finished.exitCode });
-  await releaseRun(parts, record);
+  await releaseEnded(parts, record);
 }
 
 function finish(

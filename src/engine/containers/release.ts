@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRecord } from './model.ts';
 import { dropMountPoint } from './mount-point.ts';
 import type { ContainerParts } from './parts.ts';
@@ -21,6 +22,18 @@ export async function releaseRun(parts: ContainerParts, record: ContainerRecord)
   dropMountPoint(parts.dirs.rootfsOf(id));
   dropSubpaths(run);
   rmSync(run, { recursive: true, force: true });
+}
+
+/** How long clients are given to hear of an end before the rest is taken apart. Milliseconds. */
+const hearing = 2;
+
+/**
+ * `releaseRun` for a container that has just ended and whose waiters were told. Taking it apart keeps this thread for 5 to
+ * 10 ms, mostly in system calls; before that answers go out and streams end: that makes `run --rm` shorter by as much.
+ */
+export async function releaseEnded(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  await sleep(hearing);
+  await releaseRun(parts, record);
 }
 
 /** The run does not use its volumes any more. Safe to repeat. */

@@ -3,7 +3,7 @@ import { internal, messageOf } from '#/base/errors.ts';
 import { attributesOf } from './attributes.ts';
 import { type ContainerRecord, type Finished, lastRun, transition } from './model.ts';
 import type { ContainerParts } from './parts.ts';
-import { endVolumes, releaseRun } from './release.ts';
+import { endVolumes, releaseEnded, releaseRun } from './release.ts';
 
 /** Removes a container that does not run; the caller holds its lock. What cannot be removed stays as `dead`. */
 export async function removeLocked(
@@ -42,7 +42,7 @@ export async function removeEnded(
   publishDestroy(parts, record);
   parts.waits.removed(id, { exitCode });
   parts.attachments.abandon(id);
-  await releaseRun(parts, record);
+  await releaseEnded(parts, record);
   await removeFiles(parts, record);
 }
 
