@@ -33,8 +33,6 @@ function maker(kind: ErrorKind): Maker {
 
 /** The request itself is wrong: a value, a name, a combination of options. */
 export const invalid: Maker = maker('invalid');
-/** No or wrong credentials. */
-export const unauthorized: Maker = maker('unauthorized');
 /** Known who asks, and they may not. */
 export const forbidden: Maker = maker('forbidden');
 /** The named thing does not exist. */

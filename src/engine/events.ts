@@ -2,7 +2,7 @@ import { Broadcaster } from '#/base/events.ts';
 import { nowNano } from '#/base/time.ts';
 
 /** Which kind of thing an event is about; Docker's `Type`. */
-export type EventType = 'builder' | 'container' | 'daemon' | 'image' | 'network' | 'volume';
+type EventType = 'builder' | 'container' | 'daemon' | 'image' | 'network' | 'volume';
 
 /** A fact: published after the change was committed. */
 export interface EngineEvent {

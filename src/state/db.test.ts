@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Database } from './db.ts';
+import { isSystemError } from '#/base/errors.ts';
+import { mount, unmount } from '#/kernel/mount.ts';
+import { Database, isDiskFullError } from './db.ts';
 import { migrations } from './migrations.ts';
 
 function scratch(): { path: string } & Disposable {
@@ -73,4 +84,76 @@ test('Database: a file from a newer Skiff is refused with its version', () => {
 test('migrations: the real ones apply to an empty file', () => {
   using db = new Database(':memory:');
   assert.equal(db.prepare('PRAGMA user_version').get()?.['user_version'], migrations.length);
+});
+
+/** A small file system whose room can be taken. */
+class SmallDisk implements Disposable {
+  readonly path: string = mkdtempSync(join(tmpdir(), 'skiff-disk-'));
+
+  constructor(size: number) {
+    mount({ type: 'tmpfs', source: 'disk', options: [`size=${size}`] }, this.path);
+  }
+
+  fill(): void {
+    const fd = openSync(join(this.path, 'ballast'), 'w');
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096));
+    } catch (error) {
+      if (!isSystemError(error, 'ENOSPC')) throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    unmount(this.path, { detach: true });
+    rmdirSync(this.path);
+  }
+}
+
+test('Database: on a full disk rows can be changed and deleted, and some more be added', () => {
+  using disk = new SmallDisk(32 << 20);
+  using db = new Database(join(disk.path, 'state.db'), [
+    { name: 'one', sql: 'CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT) STRICT' },
+  ]);
+  const insert = db.prepare('INSERT INTO t (text) VALUES (?)');
+  const update = db.prepare('UPDATE t SET text = ? WHERE n = ?');
+  const remove = db.prepare('DELETE FROM t WHERE n = ?');
+  for (let n = 0; n < 500; n += 1) insert.run('x'.repeat(6000));
+  disk.fill();
+  // Several times what the log of writes holds.
+  for (let round = 0; round < 4; round += 1) {
+    for (let n = 1; n <= 500; n += 1) update.run(String(round).repeat(6000), n);
+  }
+  for (let n = 1; n <= 400; n += 1) remove.run(n);
+  for (let n = 1; n <= 400; n += 1) insert.run('y'.repeat(6000));
+  assert.equal(db.prepare('SELECT count(*) AS n FROM t').get()?.['n'], 500);
+});
+
+test('Database: when its own room is used up too the error says so, and deleting still works', () => {
+  using disk = new SmallDisk(32 << 20);
+  using db = new Database(join(disk.path, 'state.db'), [
+    { name: 'one', sql: 'CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT) STRICT' },
+  ]);
+  disk.fill();
+  const insert = db.prepare('INSERT INTO t (text) VALUES (?)');
+  assert.throws(() => {
+    for (let n = 0; n < 10_000; n += 1) insert.run('x'.repeat(6000));
+  }, isDiskFullError);
+  rmSync(join(disk.path, 'ballast'));
+  insert.run('there is room again');
+});
+
+test('Database: opens on a full disk, and holds its room again when it is opened next', () => {
+  using disk = new SmallDisk(32 << 20);
+  const path = join(disk.path, 'state.db');
+  const steps = [{ name: 'one', sql: 'CREATE TABLE t (n INTEGER) STRICT' }];
+  new Database(path, steps).close();
+  disk.fill();
+  // What SQLite itself needs to open a file.
+  truncateSync(join(disk.path, 'ballast'), 24 << 20);
+  new Database(path, steps).close();
+  rmSync(join(disk.path, 'ballast'));
+  using _db = new Database(path, steps);
+  assert.ok(statSync(`${path}-wal`).size >= 4 << 20);
 });

@@ -1,9 +1,8 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { internal } from '#/base/errors.ts';
+import { closeSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { internal, isSystemError } from '#/base/errors.ts';
 import { type Migration, migrations } from './migrations.ts';
 
-/** What a column can hold. */
-export type SqlValue = SQLInputValue;
 /** A result row: column name to value. */
 export type Row = Record<string, unknown>;
 /** A statement prepared once and run often. */
@@ -18,7 +17,16 @@ const pragmas = `
 `;
 
 /**
- * The daemon's one SQLite file. In WAL mode with `synchronous = NORMAL` a commit survives the death of the daemon at
+ * Size that the log of writes has from the start. SQLite begins it anew at 1000 pages (4 MB), so with this it need not grow
+ * unless a transaction changes more than 400 pages: on a full disk changes still work.
+ */
+const reservedLog = 6 << 20;
+/** Pages in the file that rows can be put into before it has to grow. */
+const sparePages = 64;
+const sparePageBytes = 4096;
+
+/**
+ * The daemon's one SQLite file. It holds room in reserve: on a full disk things can still be removed. In WAL mode with `synchronous = NORMAL` a commit survives the death of the daemon at
  * any point; a power cut can lose the last commits, never the file (sqlite.org/wal.html).
  */
 export class Database implements Disposable {
@@ -30,12 +38,19 @@ export class Database implements Disposable {
 
   /** Opens or creates the file and brings its schema up to date. `:memory:` is for tests. */
   constructor(path: string, steps: readonly Migration[] = migrations) {
+    const inFile = path !== ':memory:';
+    if (inFile) {
+      // SQLite throws the log of a file away that is still empty.
+      if (!existsSync(path) || statSync(path).size === 0) createFile(path);
+      reserveLog(`${path}-wal`);
+    }
     this.#db = new DatabaseSync(path);
     this.#db.exec(pragmas);
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
     this.#migrate(path, steps);
+    if (inFile) this.#reservePages();
   }
 
   /** Prepares `sql`; keep the statement and run it as often as needed. */
@@ -70,6 +85,21 @@ export class Database implements Disposable {
     this.close();
   }
 
+  #reservePages(): void {
+    const spare = Number(this.#db.prepare('PRAGMA freelist_count').get()?.['freelist_count'] ?? 0);
+    if (spare >= sparePages) return;
+    try {
+      this.transaction(() => {
+        this.#db.exec('CREATE TABLE reserve (bytes BLOB)');
+        this.#db.exec(`INSERT INTO reserve VALUES (zeroblob(${sparePages * sparePageBytes}))`);
+      });
+      this.#db.exec('DROP TABLE reserve');
+    } catch (error) {
+      // Too late to hold anything back.
+      if (!isDiskFullError(error)) throw error;
+    }
+  }
+
   #migrate(path: string, steps: readonly Migration[]): void {
     const version = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
     if (version > steps.length) {
@@ -84,6 +114,31 @@ export class Database implements Disposable {
         this.#db.exec(`PRAGMA user_version = ${index + 1}`);
       });
     }
+  }
+}
+
+function createFile(path: string): void {
+  using db = new DatabaseSync(path);
+  db.exec(pragmas);
+  db.exec('PRAGMA user_version = 0');
+}
+
+/**
+ * Makes the log of writes, if there is none, as large as it is to be. SQLite takes a log without a valid header for an
+ * empty one and writes over it (sqlite.org/walformat.html, section 4.2).
+ */
+function reserveLog(path: string): void {
+  if (existsSync(path)) return;
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    const zeros = Buffer.alloc(1 << 20);
+    for (let size = 0; size < reservedLog; size += zeros.length) writeSync(fd, zeros);
+  } catch (error) {
+    // Too late to hold anything back.
+    if (!isSystemError(error, 'ENOSPC', 'EDQUOT')) throw error;
+    rmSync(path);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -31,7 +31,7 @@ function namespaceOf(parts: ContainerParts, mode: string, kind: 'pid' | 'ipc'): 
 }
 
 /** The other container of a `container:NAME` mode; it must run. */
-export function runningPeer(parts: ContainerParts, mode: string): { record: ContainerRecord; pid: number } {
+function runningPeer(parts: ContainerParts, mode: string): { record: ContainerRecord; pid: number } {
   const record = parts.store.find(mode.slice('container:'.length));
   if (!isAlive(record.state))
     throw conflict(`cannot join namespace of a non running container: ${record.id}`);
