@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { conflict, invalid, notFound } from '#/base/errors.ts';
+import { conflict, invalid, isKind, notFound } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
 import { nowText } from '#/base/time.ts';
 import { formatPlatform, parsePlatform, platformRank } from '#/oci/platform.ts';
@@ -57,8 +57,8 @@ export async function createContainer(
   const { path, args } = commandOf(config);
   const spec: ContainerSpec = {
     imageName: request.config.Image,
-    config: { ...config, Hostname: hostnameOf(config, host, id) },
-    hostConfig: host,
+    config: { ...config, ...namesOf(parts, { config, host, id }) },
+    hostConfig: withPeerIds(parts, host),
     networking: request.networking,
     mounts: [],
     path,
@@ -159,10 +159,40 @@ function inheritedMounts(parts: ContainerParts, host: HostConfig): PlannedMount[
   });
 }
 
-/** The container's own name: as asked for, the host's where that namespace is shared, else the short id. */
-function hostnameOf(config: ContainerConfig, host: HostConfig, id: string): string {
-  if (config.Hostname !== '' || host.NetworkMode.startsWith('container:')) return config.Hostname;
-  return host.NetworkMode === 'host' ? hostname() : shortId(id);
+/** The container's own names: those of whose network it shares, as asked for, the host's, else the short id. */
+function namesOf(
+  parts: ContainerParts,
+  { config, host, id }: { config: ContainerConfig; host: HostConfig; id: string },
+): Pick<ContainerConfig, 'Hostname' | 'Domainname'> {
+  const peer = peerOf(parts, host.NetworkMode);
+  if (peer !== undefined) {
+    const { Hostname, Domainname } = peer.spec.config;
+    return { Hostname, Domainname };
+  }
+  const { Hostname: asked, Domainname } = config;
+  const fallback = host.NetworkMode === 'host' ? hostname() : shortId(id);
+  return { Hostname: asked === '' ? fallback : asked, Domainname };
+}
+
+/** Names of other containers become ids, so that a rename does not cut the tie. */
+function withPeerIds(parts: ContainerParts, host: HostConfig): HostConfig {
+  const byId = (mode: string): string => {
+    const peer = peerOf(parts, mode);
+    return peer === undefined ? mode : `container:${peer.id}`;
+  };
+  const { NetworkMode, PidMode, IpcMode } = host;
+  return { ...host, NetworkMode: byId(NetworkMode), PidMode: byId(PidMode), IpcMode: byId(IpcMode) };
+}
+
+/** The container that a `container:NAME` mode names, if it is there yet. */
+function peerOf(parts: ContainerParts, mode: string): ContainerRecord | undefined {
+  if (!mode.startsWith('container:')) return undefined;
+  try {
+    return parts.store.find(mode.slice('container:'.length));
+  } catch (error) {
+    if (isKind(error, 'notFound')) return undefined;
+    throw error;
+  }
 }
 
 /** Finishes what the death of the daemon cut off: a container that is not complete goes. */

@@ -18,6 +18,8 @@ export interface RunNetwork {
   readonly namespace: NamespaceInput;
   /** Binds of hosts, hostname and resolv.conf. */
   readonly files: readonly MountInput[];
+  /** Who shares another's network shares its names. */
+  readonly names: { readonly hostname: string; readonly domainname: string };
 }
 
 interface Parts {
@@ -25,6 +27,10 @@ interface Parts {
   readonly store: ContainerStore;
   readonly events: Events;
   readonly files: NetworkFiles;
+}
+
+function namesOf({ spec: { config } }: ContainerRecord): RunNetwork['names'] {
+  return { hostname: config.Hostname, domainname: config.Domainname };
 }
 
 /** The network side of containers: what Docker's NetworkMode, PortBindings and endpoint settings come to. */
@@ -85,7 +91,7 @@ export class ContainerNetworking {
     const endpoints = this.#connectAll(record);
     for (const endpoint of endpoints) this.#publish('connect', endpoint);
     this.#files.write(record, endpoints);
-    return { namespace, files: nameFileMounts(this.#files.pathsOf(id), record) };
+    return { namespace, files: nameFileMounts(this.#files.pathsOf(id), record), names: namesOf(record) };
   }
 
   /** Takes a run out of its networks and removes its sandbox. Safe to repeat. */
@@ -200,7 +206,7 @@ export class ContainerNetworking {
     if (mode.startsWith('container:')) return this.#join(record, mode.slice('container:'.length));
     const namespace: NamespaceInput =
       mode === 'host' ? 'host' : { path: `/proc/${peer.state.init.pid}/ns/net` };
-    return { namespace, files: nameFileMounts(this.#files.pathsOf(peer.id), record) };
+    return { namespace, files: nameFileMounts(this.#files.pathsOf(peer.id), record), names: namesOf(peer) };
   }
 
   /** Docker knows the id once the container has run. */

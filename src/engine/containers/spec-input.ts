@@ -27,6 +27,8 @@ export interface Prepared {
   /** Volumes, binds, and the files that Skiff puts into /etc. */
   readonly binds: readonly MountInput[];
   readonly hostname: string;
+  /** Empty: none. */
+  readonly domainname: string;
   /** Path of the init program on the host, if the container wants one. */
   readonly init: string | undefined;
   readonly cgroupsPath: string;
@@ -35,7 +37,7 @@ export interface Prepared {
 
 /** Describes a container to the runtime layer, which knows nothing of Docker's HostConfig. */
 export function specInput(record: ContainerRecord, prepared: Prepared): SpecInput {
-  const { hostConfig, config } = record.spec;
+  const { hostConfig } = record.spec;
   const security = parseSecurityOptions(hostConfig.SecurityOpt ?? []);
   const devices = hostConfig.Privileged ? { nodes: hostDevices(), rules: [] } : requestedDevices(hostConfig);
   return {
@@ -43,7 +45,7 @@ export function specInput(record: ContainerRecord, prepared: Prepared): SpecInpu
     readonlyRootfs: hostConfig.ReadonlyRootfs,
     process: processInput(record, prepared),
     hostname: prepared.namespaces.uts === 'host' ? undefined : prepared.hostname,
-    domainname: config.Domainname === '' ? undefined : config.Domainname,
+    domainname: prepared.domainname === '' ? undefined : prepared.domainname,
     namespaces: prepared.namespaces,
     mounts: [...prepared.binds, ...tmpfsMounts(hostConfig)],
     shm: prepared.shm,

@@ -106,7 +106,7 @@ async function launch(
     namespaces: namespacesOf(parts, record, network.namespace),
     shm: shmOf(parts, record),
     binds: [...network.files, ...(await bindsOf(parts, record))],
-    hostname: spec.config.Hostname,
+    ...network.names,
     init: (spec.hostConfig.Init ?? parts.defaults.init) ? parts.initPath : undefined,
     cgroupsPath: cgroupOf(parts, record),
     host: parts.host,

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Ran, run, type TestDaemon } from './daemon.ts';
+
+/** One command line and what it must do. Output is compared whole if it is text; of an error only the part that matters. */
+export interface DockerCase {
+  /** A line of shell, in which `docker` talks to the daemon. */
+  readonly line: string;
+  /** 0 unless it says so. */
+  readonly code?: number;
+  readonly out?: string | RegExp;
+  readonly err?: string | RegExp;
+}
+
+/** The docker command of this machine (20.10 or later), talking to a daemon under test. */
+export class DockerCli {
+  /** Where its lines run; they may leave files there. */
+  readonly dir: string;
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor(daemon: TestDaemon) {
+    this.dir = join(daemon.dir, 'cli');
+    mkdirSync(this.dir);
+    writeFileSync(join(this.dir, 'config.json'), '{}');
+    this.#env = { DOCKER_HOST: daemon.host, DOCKER_CONFIG: this.dir, TZ: 'UTC', LC_ALL: 'C.UTF-8' };
+  }
+
+  /** Runs a line of shell. */
+  run(line: string, { input = '' }: { input?: string } = {}): Promise<Ran> {
+    return run('bash', ['-c', `cd ${this.dir}\n${line}`], { env: this.#env, input });
+  }
+
+  /** Runs a line that must succeed without a word of complaint; its output without the last line end. */
+  async ok(line: string): Promise<string> {
+    const { code, stdout, stderr } = await this.run(line);
+    assert.deepEqual({ line, code, stderr }, { line, code: 0, stderr: '' });
+    return stdout.replace(/\n$/, '');
+  }
+
+  /** Runs a line and compares. */
+  async check({ line, code = 0, out, err }: DockerCase): Promise<void> {
+    const ran = await this.run(line);
+    assert.equal(ran.code, code, `${line}\n${ran.stdout}${ran.stderr}`);
+    if (typeof out === 'string') assert.equal(ran.stdout, out, `${line}\n${ran.stderr}`);
+    else if (out !== undefined) assert.match(ran.stdout, out, line);
+    if (typeof err === 'string') {
+      assert.ok(err === '' ? ran.stderr === '' : ran.stderr.includes(err), `${line}\n${ran.stderr}`);
+    } else if (err !== undefined) assert.match(ran.stderr, err, line);
+  }
+
+  /** Runs lines one after the other. */
+  async checkAll(cases: readonly DockerCase[]): Promise<void> {
+    for (const each of cases) await this.check(each);
+  }
+}
