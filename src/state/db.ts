@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { internal, isSystemError } from '#/base/errors.ts';
 import { type Migration, migrations } from './migrations.ts';
@@ -21,9 +21,9 @@ const pragmas = `
  * unless a transaction changes more than 400 pages: on a full disk changes still work.
  */
 const reservedLog = 6 << 20;
-/** Pages in the file that rows can be put into before it has to grow. */
-const sparePages = 64;
-const sparePageBytes = 4096;
+/** Pages in the file that rows can be put into before it has to grow: at least so many, and how many it grows by. */
+const sparePages = { least: 128, step: 256 };
+const pageBytes = 4096;
 
 /**
  * The daemon's one SQLite file. It holds room in reserve: on a full disk things can still be removed. In WAL mode with `synchronous = NORMAL` a commit survives the death of the daemon at
@@ -34,11 +34,15 @@ export class Database implements Disposable {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  readonly #path: string;
+  /** Undefined: there is no file. */
+  #spare: Statement | undefined;
   #depth = 0;
 
   /** Opens or creates the file and brings its schema up to date. `:memory:` is for tests. */
   constructor(path: string, steps: readonly Migration[] = migrations) {
     const inFile = path !== ':memory:';
+    this.#path = path;
     if (inFile) {
       // SQLite throws the log of a file away that is still empty.
       if (!existsSync(path) || statSync(path).size === 0) createFile(path);
@@ -50,7 +54,10 @@ export class Database implements Disposable {
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
     this.#migrate(path, steps);
-    if (inFile) this.#reservePages();
+    if (!inFile) return;
+    this.#db.exec('CREATE TABLE IF NOT EXISTS reserve (bytes BLOB) STRICT');
+    this.#spare = this.#db.prepare('PRAGMA freelist_count');
+    this.#reservePages();
   }
 
   /** Prepares `sql`; keep the statement and run it as often as needed. */
@@ -67,6 +74,7 @@ export class Database implements Disposable {
       const result = fn();
       if (result instanceof Promise) throw new TypeError('a transaction function must be synchronous');
       this.#commit.run();
+      this.#reservePages();
       return result;
     } catch (error) {
       // A failed COMMIT (disk full) can have ended the transaction already.
@@ -85,15 +93,19 @@ export class Database implements Disposable {
     this.close();
   }
 
+  /** Lets the file grow before it must, so that what is in the log of writes always has its place in the file. */
   #reservePages(): void {
-    const spare = Number(this.#db.prepare('PRAGMA freelist_count').get()?.['freelist_count'] ?? 0);
-    if (spare >= sparePages) return;
+    const spare = Number(this.#spare?.get()?.['freelist_count'] ?? sparePages.least);
+    if (spare >= sparePages.least) return;
+    // Pages that do not fit into the file would keep the log of writes from being begun anew.
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize < 4 * sparePages.step * pageBytes) return;
     try {
-      this.transaction(() => {
-        this.#db.exec('CREATE TABLE reserve (bytes BLOB)');
-        this.#db.exec(`INSERT INTO reserve VALUES (zeroblob(${sparePages * sparePageBytes}))`);
-      });
-      this.#db.exec('DROP TABLE reserve');
+      this.#db.exec(`
+        INSERT INTO reserve VALUES (zeroblob(${sparePages.step * pageBytes}));
+        DELETE FROM reserve;
+        PRAGMA wal_checkpoint(PASSIVE);
+      `);
     } catch (error) {
       // Too late to hold anything back.
       if (!isDiskFullError(error)) throw error;
