@@ -25,6 +25,11 @@ export async function readJson<T>(
   return decodeJson(body, decoder);
 }
 
+/** A body that is not JSON, as it comes. Who stops reading early can still answer: the connection stays. */
+export function uploadOf({ request }: Call): AsyncIterable<Uint8Array> {
+  return request.iterator({ destroyOnReturn: false });
+}
+
 /** The typed value of a JSON text. Throws `invalid`. */
 function decodeJson<T>(body: Buffer, decoder: Decoder<T>): T {
   const value = parse(body);

@@ -75,7 +75,11 @@ export class ApiServer {
     });
     const handle = (request: IncomingMessage, response: ServerResponse, upgraded?: Duplex): void => {
       const refused = names === undefined ? undefined : refusal(request, names);
-      void this.#answer({ request, response, upgraded, refused });
+      this.#answer({ request, response, upgraded, refused }).catch((error: unknown) => {
+        // Whatever is wrong with one request must not end the daemon.
+        this.#log.error('cannot answer a request', { path: request.url?.split('?')[0], error });
+        response.destroy();
+      });
     };
     server.on('request', handle);
     server.on('upgrade', (request, connection, head) => {
@@ -158,15 +162,19 @@ export class ApiServer {
 
   #failed(call: Call, error: unknown): void {
     const { request, response, upgraded } = call;
-    const hungUp = request.socket.destroyed || upgraded?.destroyed === true;
+    // Node takes the socket away from a request whose connection is gone.
+    const socket: Socket | null = request.socket;
+    const hungUp = socket === null || socket.destroyed || upgraded?.destroyed === true;
     const failure = failureOf(error);
     if (hungUp && (call.signal.aborted || !failure.isBug)) return;
     const fields = { method: request.method, path: request.url?.split('?')[0] };
     if (failure.isBug) this.#log.error('request failed', { ...fields, error });
     else this.#log.debug('request refused', { ...fields, status: failure.status, reason: failure.message });
     // Nothing can be said any more once the answer has begun; a cut connection at least tells that it is not complete.
-    if (response.socket === null || response.headersSent) request.socket.destroy();
+    if (response.socket === null || response.headersSent) socket?.destroy();
     else fail(response, failure.status, failure.message);
+    // Some clients read the answer only when they are rid of their upload.
+    request.resume();
   }
 }
 

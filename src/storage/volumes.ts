@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readdir, rename } from 'node:fs/promises';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, isSystemError, notFound } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
@@ -28,7 +29,8 @@ export const anonymousLabel = 'com.docker.volume.anonymous';
 const removalPrefix = '.removing-';
 
 /**
- * Volumes of the `local` driver: `<root>/<name>/_data` each. A row comes before its directory and goes before it.
+ * Volumes of the `local` driver: `<root>/<name>/_data` each. A row and its directory come in one transaction; a
+ * directory without a row is empty.
  *
  * A container takes a volume into use with `ref` as soon as it has chosen it, even before the container itself exists,
  * and gives it back with `unref` when it is removed. While it runs it also holds the volume's mount (`mount`,
@@ -71,30 +73,37 @@ export class VolumeStore {
     using root = Directory.open(options.root);
     for (const name of await readdir(options.root)) {
       if (name.startsWith(removalPrefix)) await removeTree(root, name);
+      else if (store.find(name) === undefined) store.#dropEmptyDirectory(name);
     }
     return store;
   }
 
   /**
    * Makes a volume; an empty name asks for a random one. One that exists is answered as it is, whatever labels and
-   * options the request has: that is what Docker does and what Compose relies on.
+   * options the request has: that is what Docker does and what Compose relies on. With `user` it is taken into use in
+   * the same step (see `ref`): a volume that nobody named has a user from its first moment.
    */
-  async create(request: VolumeRequest): Promise<{ volume: Volume; created: boolean }> {
+  async create(
+    request: VolumeRequest,
+    { user }: { user?: string } = {},
+  ): Promise<{ volume: Volume; created: boolean }> {
     const { name, labels, options } = named(request);
     checkVolumeName(name);
     using _held = await this.#locks.acquire(name);
     const existing = this.find(name);
-    if (existing !== undefined) return { volume: existing, created: false };
-    if (options !== null) checkVolumeOptions(name, options);
-    const created = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-    this.#insert.run(name, created, json(labels), json(options));
+    if (existing === undefined && options !== null) checkVolumeOptions(name, options);
+    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     try {
-      await this.#makeDirectory(name);
+      this.#db.transaction(() => {
+        if (existing === undefined) this.#insert.run(name, now, json(labels), json(options));
+        if (user !== undefined) this.#insertUser.run(name, user);
+        if (existing === undefined) this.#makeDirectory(name);
+      });
     } catch (error) {
-      this.#delete.run(name);
+      if (existing === undefined) this.#dropEmptyDirectory(name);
       throw error;
     }
-    return { volume: this.get(name), created: true };
+    return { volume: this.get(name), created: existing === undefined };
   }
 
   /** The volume of this name; throws `notFound`. */
@@ -138,7 +147,7 @@ export class VolumeStore {
   async mount(name: string, containerId: string): Promise<string> {
     using _held = await this.#locks.acquire(name);
     const volume = this.get(name);
-    await this.#makeDirectory(name);
+    this.#makeDirectory(name);
     if (needsMount(volume)) {
       if (!isMountPoint(volume.mountpoint)) await mountOptions(volume);
       this.#holders(name).add(containerId);
@@ -156,21 +165,30 @@ export class VolumeStore {
     this.#unmountPath(this.#dataPath(name));
   }
 
-  /** Removes a volume and all that is in it. Throws `notFound`, `conflict` while containers have it. */
-  async remove(name: string): Promise<void> {
+  /** Removes a volume and all that is in it. Throws `notFound`, `conflict` while containers but `user` have it. */
+  async remove(name: string, { user }: { user?: string } = {}): Promise<void> {
     if (this.find(name) === undefined) throw notFound(`get ${name}: no such volume`);
     using _held = await this.#locks.acquire(name);
     this.get(name);
-    const users = this.users(name);
+    const users = this.users(name).filter((id) => id !== user);
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
     this.#unmountPath(this.#dataPath(name));
     const removal = `${removalPrefix}${randomUUID()}`;
+    const paths = [join(this.#root, name), join(this.#root, removal)] as const;
     try {
-      await rename(join(this.#root, name), join(this.#root, removal));
+      renameSync(...paths);
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
     }
-    this.#delete.run(name);
+    try {
+      this.#db.transaction(() => {
+        if (user !== undefined) this.unref(name, user);
+        this.#delete.run(name);
+      });
+    } catch (error) {
+      if (existsSync(paths[1])) renameSync(paths[1], paths[0]);
+      throw error;
+    }
     using root = Directory.open(this.#root);
     await removeTree(root, removal);
   }
@@ -208,11 +226,22 @@ export class VolumeStore {
     }
   }
 
-  async #makeDirectory(name: string): Promise<void> {
-    await mkdir(join(this.#root, name), { recursive: true, mode: 0o700 });
+  #makeDirectory(name: string): void {
+    mkdirSync(join(this.#root, name), { recursive: true, mode: 0o700 });
     const path = this.#dataPath(name);
     // Only the new directory gets this mode, whatever the umask is: later it belongs to the containers.
-    if ((await mkdir(path, { recursive: true })) !== undefined) await chmod(path, 0o755);
+    if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, 0o755);
+  }
+
+  /** Takes back `#makeDirectory`. A directory with anything in it is not ours to delete. */
+  #dropEmptyDirectory(name: string): void {
+    for (const path of [this.#dataPath(name), join(this.#root, name)]) {
+      try {
+        rmdirSync(path);
+      } catch (error) {
+        if (!isSystemError(error, 'ENOENT', 'ENOTEMPTY', 'ENOTDIR', 'EBUSY')) throw error;
+      }
+    }
   }
 
   #holders(name: string): Set<string> {

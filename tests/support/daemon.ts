@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mount, unmount } from '#/kernel/mount.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -25,6 +26,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly #args: readonly string[];
   #process: ChildProcess | undefined;
   #log = '';
+  #ownData = false;
 
   private constructor(args: readonly string[]) {
     this.dir = mkdtempSync(join(tmpdir(), 'skd-'));
@@ -32,10 +34,17 @@ export class TestDaemon implements AsyncDisposable {
     this.#args = args;
   }
 
-  /** Starts one with further flags; its data is in `dir`/data unless they say otherwise. */
-  static async start(args: readonly string[] = []): Promise<TestDaemon> {
+  /**
+   * Starts one with further flags; its data is in `dir`/data unless they say otherwise. With `dataSize` that is a file
+   * system of its own, of so many bytes.
+   */
+  static async start(
+    args: readonly string[] = [],
+    { dataSize }: { dataSize?: number } = {},
+  ): Promise<TestDaemon> {
     const daemon = new TestDaemon(args);
     mkdirSync(join(daemon.dir, 'run'));
+    if (dataSize !== undefined) daemon.#mountData(dataSize);
     writeFileSync(daemon.configFile, '{}');
     await daemon.up();
     return daemon;
@@ -133,7 +142,7 @@ export class TestDaemon implements AsyncDisposable {
           );
         },
       );
-      call.on('error', reject);
+      call.on('error', (error) => reject(this.#explained(error)));
       call.end(bytes);
     });
   }
@@ -163,7 +172,24 @@ export class TestDaemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down();
     await this.tearDown();
+    if (this.#ownData) unmount(join(this.dir, 'data'), { detach: true });
     rmSync(this.dir, { recursive: true });
+  }
+
+  /** A connection breaks off when the daemon dies: then its last words say more. */
+  #explained(error: Error): Error {
+    const child = this.#process;
+    if (child === undefined || (child.exitCode ?? child.signalCode) === null) return error;
+    return new Error(`skiffd ended with ${child.exitCode ?? child.signalCode}:\n${this.#log.slice(-5_000)}`, {
+      cause: error,
+    });
+  }
+
+  #mountData(size: number): void {
+    const path = join(this.dir, 'data');
+    mkdirSync(path);
+    mount({ type: 'tmpfs', source: 'data', options: [`size=${size}`] }, path);
+    this.#ownData = true;
   }
 }
 

@@ -5,6 +5,7 @@ import { compareVersions } from '#/wire/version.ts';
 import type { Call } from '../call.ts';
 import { platformParam } from '../decode/platform.ts';
 import { failureOf } from '../errors.ts';
+import { uploadOf } from '../input.ts';
 import { beginStream } from '../respond.ts';
 
 /** Between two reports on one layer, in milliseconds. */
@@ -21,7 +22,7 @@ export async function loadImages(call: Call): Promise<void> {
   beginStream(call, 'application/json');
   try {
     const progress = quiet ? {} : { onProgress: reporter((line) => response.write(line)) };
-    const loaded = await engine.images.load(request, { platform, signal, ...progress });
+    const loaded = await engine.images.load(uploadOf(call), { platform, signal, ...progress });
     for (const image of loaded)
       for (const line of linesFor(image)) response.write(encodeProgress({ stream: line }));
   } catch (error) {
@@ -30,6 +31,8 @@ export async function loadImages(call: Call): Promise<void> {
     response.write(encodeProgress({ errorDetail: { message }, error: message }));
   }
   response.end();
+  // Some clients read the answer only when they are rid of their upload.
+  request.resume();
 }
 
 function* linesFor({ id, names }: LoadedImage): Generator<string> {

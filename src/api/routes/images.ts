@@ -5,6 +5,7 @@ import { encodeProgress } from '#/wire/json-stream.ts';
 import { compareVersions } from '#/wire/version.ts';
 import type { Call, Route } from '../call.ts';
 import { platformParam } from '../decode/platform.ts';
+import { uploadOf } from '../input.ts';
 import { presentImageInspect, presentImageSummary } from '../present/images.ts';
 import { beginStream, empty, json, send } from '../respond.ts';
 import { loadImages } from './image-load.ts';
@@ -91,7 +92,7 @@ async function save(call: Call, names: readonly string[]): Promise<void> {
 
 /** Pull with `fromImage`, import with `fromSrc`. */
 async function createImage(call: Call): Promise<void> {
-  const { engine, query, request } = call;
+  const { engine, query } = call;
   if (query.text('fromImage') !== '') await engine.images.pull();
   const source = query.text('fromSrc');
   if (source === '') throw invalid('one of the parameters fromImage and fromSrc is required');
@@ -99,7 +100,7 @@ async function createImage(call: Call): Promise<void> {
     throw notImplemented('Importing from a URL is not implemented; fetch it and import with "-"');
   }
   const platform = query.text('platform');
-  const id = await engine.images.import(request, {
+  const id = await engine.images.import(uploadOf(call), {
     repository: query.text('repo'),
     tag: query.text('tag'),
     message: query.text('message'),

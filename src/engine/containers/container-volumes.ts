@@ -24,12 +24,12 @@ export class ContainerVolumes {
       throw notFound(
         `error looking up volume plugin ${planned.driver}: plugin "${planned.driver}" not found`,
       );
-    const { volume, created } = await this.#store.create({
+    const request = {
       name: planned.name,
       labels: planned.name === '' || Object.keys(planned.labels).length > 0 ? planned.labels : null,
       options: Object.keys(planned.driverOptions).length > 0 ? planned.driverOptions : null,
-    });
-    this.#store.ref(volume.name, containerId);
+    };
+    const { volume, created } = await this.#store.create(request, { user: containerId });
     if (created) this.#publish('create', volume.name, { driver: 'local' });
     return volume;
   }
@@ -82,9 +82,10 @@ export class ContainerVolumes {
     for (const name of names ?? this.#namesOf(containerId)) {
       const volume = this.#store.find(name);
       if (volume === undefined) continue;
+      const anonymous = volume.labels !== null && Object.hasOwn(volume.labels, anonymousLabel);
+      // It goes together with its last user, so that nobody's death in between leaves it to nobody.
+      if (remove && anonymous && (await this.#removeUnused(name, containerId))) continue;
       this.#store.unref(name, containerId);
-      if (remove && volume.labels !== null && Object.hasOwn(volume.labels, anonymousLabel))
-        await this.#removeUnused(name);
     }
   }
 
@@ -93,15 +94,16 @@ export class ContainerVolumes {
     return names.filter((name) => this.#store.users(name).includes(containerId));
   }
 
-  async #removeUnused(name: string): Promise<void> {
+  async #removeUnused(name: string, user: string): Promise<boolean> {
     try {
-      await this.#store.remove(name);
+      await this.#store.remove(name, { user });
     } catch (error) {
       // Another container has it, or somebody else removed it meanwhile.
-      if (isKind(error, 'conflict') || isKind(error, 'notFound')) return;
+      if (isKind(error, 'conflict') || isKind(error, 'notFound')) return false;
       throw error;
     }
     this.#publish('destroy', name, { driver: 'local' });
+    return true;
   }
 
   #publish(action: string, name: string, attributes: Record<string, string>): void {
