@@ -16,9 +16,8 @@ import { Monitor } from '#/runtime/conmon.ts';
 import { OciRuntime } from '#/runtime/crun.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
 import type { Database } from '#/state/db.ts';
-import { openOverlay2 } from '#/storage/snapshots/overlay2.ts';
+import { openSnapshotter } from '#/storage/snapshots/open-snapshotter.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
-import { openVfs } from '#/storage/snapshots/vfs.ts';
 import type { Config } from './options.ts';
 
 const conmonPath = '/usr/bin/conmon';
@@ -66,14 +65,11 @@ export function prepareCgroups(): CgroupLayout {
 
 /** The snapshotter that is configured, or the best that works on the data root's file system. */
 export async function openSnapshots(config: Config, db: Database, log: Logger): Promise<Snapshotter> {
-  const root = join(config.dataRoot, 'snapshots');
-  const overlayWorks = statfsSync(config.dataRoot).type !== overlayMagic;
-  const driver = config.storageDriver === '' ? (overlayWorks ? 'overlay2' : 'vfs') : config.storageDriver;
-  if (driver === 'vfs') {
+  const driver = config.storageDriver === '' ? {} : { driver: config.storageDriver };
+  const snapshots = await openSnapshotter({ root: join(config.dataRoot, 'snapshots'), db, ...driver });
+  if (snapshots.driver === 'vfs')
     log.warn('using the storage driver vfs: each container gets a copy of its whole image');
-    return openVfs({ root: join(root, 'vfs'), db });
-  }
-  return openOverlay2({ root: join(root, 'overlay2'), db });
+  return snapshots;
 }
 
 /** Opens the runtimes that exist here, each with its monitor. Throws if the default one is not among them. */

@@ -1,4 +1,5 @@
 import type { LogFormat, LogLevel } from '#/base/log.ts';
+import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
 import {
   type AddressPool,
   addressPools,
@@ -36,7 +37,8 @@ export interface Config {
   readonly tlsCaCert: string;
   readonly tlsCert: string;
   readonly tlsKey: string;
-  readonly storageDriver: string;
+  /** "" is the best that works. */
+  readonly storageDriver: '' | DriverName;
   readonly runtimes: Readonly<Record<string, string>>;
   readonly defaultRuntime: string;
   readonly execOpts: readonly string[];
