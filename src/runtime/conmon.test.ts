@@ -371,13 +371,16 @@ test('Monitor: a prepared monitor without a container ends', async () => {
   const bundle = join(box.dir, id);
   mkdirSync(bundle, { mode: 0o700 });
   const request = { id, bundle, terminal: false, logPath: undefined, stdin: false, leaveStdinOpen: false };
-  const zombiesBefore = monitorsOf(bundle);
+  const count = async (expected: number): Promise<void> => {
+    for (let attempt = 0; attempt < 500 && monitorsOf(bundle).length !== expected; attempt += 1)
+      await sleep(10);
+    assert.equal(monitorsOf(bundle).length, expected);
+  };
   {
     using _prepared = monitor.prepare(request);
-    assert.equal(monitorsOf(bundle).length, zombiesBefore.length + 1);
+    await count(1);
   }
-  for (let attempt = 0; attempt < 500 && monitorsOf(bundle).length > 0; attempt += 1) await sleep(10);
-  assert.deepEqual(monitorsOf(bundle), []);
+  await count(0);
 });
 
 /** The pids of processes that name `bundle` on their command line. */
