@@ -6,8 +6,8 @@ import type { FlagTable, FlagValues } from './flags/flag.ts';
 /** What every command works with. */
 export interface Context {
   readonly stdin: TerminalInput;
-  readonly stdout: TerminalOutput;
-  readonly stderr: TerminalOutput;
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The connection to the daemon; nothing is sent before the first use. */
   readonly client: Client;
@@ -22,11 +22,15 @@ export interface TerminalInput extends Readable {
 }
 
 /** Standard output or error. */
-export interface TerminalOutput extends Writable {
-  readonly isTTY?: boolean;
-  /** Of a terminal. */
-  readonly columns?: number;
-  readonly rows?: number;
+export interface Output {
+  /** Writes at once: what has been written is out when this returns. */
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** Of a terminal; 0 for what is none. */
+  readonly columns: number;
+  readonly rows: number;
+  /** For data that flows. It costs time to make, so nothing else uses it. */
+  readonly stream: Writable;
 }
 
 /** What the command line says to one command. */

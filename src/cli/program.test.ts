@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
+import type { Output } from './command.ts';
 import { runProgram } from './program.ts';
 import { type Entry, invocations, root } from './tree.ts';
 
+class TextOutput implements Output {
+  readonly isTTY = false;
+  readonly columns = 0;
+  readonly rows = 0;
+  readonly stream: PassThrough = new PassThrough();
+  text = '';
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
 async function skiff(...args: string[]) {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const [stdout, stderr] = [new TextOutput(), new TextOutput()];
   const env = { SKIFF_HOST: 'unix:///nonexistent/skiff.sock', DOCKER_CONFIG: '/nonexistent' };
-  const code = await runProgram(args, { stdin, stdout, stderr, env });
-  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+  const code = await runProgram(args, { stdin: new PassThrough(), stdout, stderr, env });
+  return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
 test('runProgram: without a command prints the help on stderr', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { messageOf } from '#/base/errors.ts';
 import { Client } from '#/client/client.ts';
-import { type Command, type Context, ExitError, type TerminalInput, type TerminalOutput } from './command.ts';
+import { type Command, type Context, ExitError, type Output, type TerminalInput } from './command.ts';
 import { CliConfig } from './config.ts';
 import type { FlagTable } from './flags/flag.ts';
 import { FlagError, type ParsedFlags, parseFlags } from './flags/parse.ts';
@@ -10,11 +10,11 @@ import { commandHelp, groupHelp, usageLine } from './help.ts';
 import { type Entry, findChild, type Group, type Leaf, root } from './tree.ts';
 import { version } from './version.ts';
 
-/** The outside world of one run. The streams may be made on first use. */
+/** The outside world of one run. Standard input may be made on first use. */
 export interface World {
   readonly stdin: TerminalInput;
-  readonly stdout: TerminalOutput;
-  readonly stderr: TerminalOutput;
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -63,7 +63,7 @@ class Invocation {
   }
 
   get #width(): number {
-    return this.#world.stdout.columns ?? defaultWidth;
+    return this.#world.stdout.columns || defaultWidth;
   }
 
   async #find(words: readonly string[], globals: GlobalValues): Promise<number | undefined | void> {
@@ -118,16 +118,12 @@ class Invocation {
       headers: config.values.headers,
     });
     return {
-      // The streams are made on first use: standard input that is never read must not be touched.
+      // Made on first use: a standard input that is never read must not be touched.
       get stdin() {
         return world.stdin;
       },
-      get stdout() {
-        return world.stdout;
-      },
-      get stderr() {
-        return world.stderr;
-      },
+      stdout: world.stdout,
+      stderr: world.stderr,
       env: world.env,
       client,
       config,

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { encodeProgress, type ProgressMessage } from '#/wire/json-stream.ts';
-import type { TerminalOutput } from './command.ts';
+import type { Output } from './command.ts';
 import { showProgress } from './progress.ts';
 
 async function show(messages: readonly ProgressMessage[], terminal: boolean): Promise<string> {
@@ -19,7 +19,13 @@ async function show(messages: readonly ProgressMessage[], terminal: boolean): Pr
       request({ port: address.port }, resolve).once('error', reject).end();
     });
     const stream = new PassThrough();
-    const output: TerminalOutput = Object.assign(stream, { isTTY: terminal, columns: 80 });
+    const output: Output = {
+      write: (words) => void stream.write(words),
+      isTTY: terminal,
+      columns: 80,
+      rows: 24,
+      stream,
+    };
     await showProgress(answer, output);
     stream.end();
     return await text(stream);

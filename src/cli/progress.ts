@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { humanSize } from '#/base/units.ts';
 import { jsonTexts, type ProgressMessage } from '#/wire/json-stream.ts';
-import type { TerminalOutput } from './command.ts';
+import type { Output } from './command.ts';
 
 /**
  * Prints the progress that the daemon reports as a JSON stream: line by line or, on a terminal, with a line for each
  * thing that is renewed. Without an output it only waits. Throws an Error if the daemon reports one.
  */
-export async function showProgress(body: IncomingMessage, output: TerminalOutput | undefined): Promise<void> {
+export async function showProgress(body: IncomingMessage, output: Output | undefined): Promise<void> {
   const screen = output === undefined ? undefined : new ProgressScreen(output);
   for await (const text of jsonTexts(body)) {
     // The daemon is trusted to keep to its own API.
@@ -19,18 +19,18 @@ export async function showProgress(body: IncomingMessage, output: TerminalOutput
 }
 
 class ProgressScreen {
-  readonly #output: TerminalOutput;
+  readonly #output: Output;
   /** The line of each thing, counted from the first of them. */
   readonly #lines = new Map<string, number>();
 
-  constructor(output: TerminalOutput) {
+  constructor(output: Output) {
     this.#output = output;
   }
 
   show(message: ProgressMessage): void {
     const { id = '', status = '', stream } = message;
-    const isTerminal = this.#output.isTTY === true;
-    const progress = progressText(message, this.#output.columns ?? 80);
+    const isTerminal = this.#output.isTTY;
+    const progress = progressText(message, this.#output.columns);
     if (stream !== undefined) {
       this.#output.write(stream);
       return;

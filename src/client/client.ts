@@ -3,7 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { apiVersion, compareVersions } from '#/wire/version.ts';
 import { type Endpoint, endpointName } from './endpoint.ts';
 import { ApiError, ConnectionError } from './errors.ts';
-import { Transport } from './transport.ts';
+import { type Answer, readAnswer, Transport, versionOf } from './transport.ts';
 
 /** The parameters of a request; `undefined` and `false` are left out, lists are repeated. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -66,9 +66,9 @@ export class Client implements Disposable {
   /** The version that requests use; asks the daemon if nothing has been sent yet. */
   async apiVersion(): Promise<string> {
     if (!this.#settled) {
-      const response = await this.#reach(this.#transport.send(this.#prepare('HEAD', '/_ping', {})));
-      response.resume();
-      this.#settle(response);
+      const { version } = await this.#reach(this.#transport.ask(this.#prepare('HEAD', '/_ping', {})));
+      this.#takeVersion(version);
+      this.#settled = true;
     }
     return this.#version;
   }
@@ -78,41 +78,48 @@ export class Client implements Disposable {
     // A stream cannot be sent a second time.
     if (request.body !== undefined) await this.apiVersion();
     const exchange = this.#prepare(method, this.#versioned(path), request);
-    const response = await this.#reach(this.#transport.send(exchange));
-    if (!isFailure(response)) return this.#settle(response);
-    if (!this.#isTooNew(response)) throw await apiError(response);
-    response.resume();
+    const { body = exchange.body } = request;
+    const response = await this.#reach(this.#transport.send({ ...exchange, body }));
+    const isTooNew = this.#takeVersion(versionOf(response));
+    if (!isFailure(response.statusCode ?? 0)) return response;
+    const answer = await readAnswer(response);
+    if (!isTooNew) throw apiError(answer);
     return this.send(method, path, request);
   }
 
   /** The daemon's answer as text. */
-  async text(method: string, path: string, request: ApiRequest = {}): Promise<string> {
-    return readText(await this.send(method, path, request));
+  async text(method: string, path: string, request: Omit<ApiRequest, 'body'> = {}): Promise<string> {
+    const exchange = this.#prepare(method, this.#versioned(path), request);
+    const answer = await this.#reach(this.#transport.ask(exchange));
+    const isTooNew = this.#takeVersion(answer.version);
+    if (!isFailure(answer.status)) return answer.text;
+    if (!isTooNew) throw apiError(answer);
+    return this.text(method, path, request);
   }
 
   /** The daemon's answer as the JSON that the API documents for it. */
-  async json<T>(method: string, path: string, request: ApiRequest = {}): Promise<T> {
+  async json<T>(method: string, path: string, request: Omit<ApiRequest, 'body'> = {}): Promise<T> {
     // The daemon is trusted to keep to its own API.
     return JSON.parse(await this.text(method, path, request)) as T;
   }
 
   /** Sends a request whose answer says nothing. */
-  async run(method: string, path: string, request: ApiRequest = {}): Promise<void> {
+  async run(method: string, path: string, request: Omit<ApiRequest, 'body'> = {}): Promise<void> {
     await this.text(method, path, request);
   }
 
   /** Turns a request into a raw connection. */
-  async hijack(path: string, request: ApiRequest = {}): Promise<Hijacked> {
+  async hijack(path: string, request: Omit<ApiRequest, 'body'> = {}): Promise<Hijacked> {
     const exchange = this.#prepare('POST', this.#versioned(path), request);
     const answer = await this.#reach(this.#transport.hijack(exchange));
     if (!('refused' in answer)) return answer;
-    const { refused } = answer;
-    if (!isFailure(refused)) {
-      refused.destroy();
-      throw new Error(`unable to upgrade to tcp, received ${refused.statusCode}`);
+    const isTooNew = this.#takeVersion(versionOf(answer.refused));
+    if (!isFailure(answer.refused.statusCode ?? 0)) {
+      answer.refused.destroy();
+      throw new Error(`unable to upgrade to tcp, received ${answer.refused.statusCode}`);
     }
-    if (!this.#isTooNew(refused)) throw await apiError(refused);
-    refused.resume();
+    const refused = await readAnswer(answer.refused);
+    if (!isTooNew) throw apiError(refused);
     return this.hijack(path, request);
   }
 
@@ -120,35 +127,32 @@ export class Client implements Disposable {
     return `/v${this.#version}${path}`;
   }
 
-  #settle(response: IncomingMessage): IncomingMessage {
-    this.#isTooNew(response);
+  /** Takes over the daemon's version if ours is newer, and tells whether it was. Every answer says it. */
+  #takeVersion(offered: string | undefined): boolean {
+    if (this.#settled || offered === undefined) return false;
     this.#settled = true;
-    return response;
+    const isTooNew = compareVersions(offered, this.#version) < 0;
+    if (isTooNew) this.#version = offered;
+    return isTooNew;
   }
 
-  /** Takes over the daemon's version if ours is newer. Every answer says which one the daemon speaks. */
-  #isTooNew(response: IncomingMessage): boolean {
-    const offered = response.headers['api-version'];
-    if (this.#settled || typeof offered !== 'string' || compareVersions(offered, this.#version) >= 0)
-      return false;
-    this.#version = offered;
-    this.#settled = true;
-    return true;
-  }
-
-  #prepare(method: string, path: string, { query = {}, json, body, headers, signal }: ApiRequest) {
-    const content = json === undefined ? body : JSON.stringify(json);
+  #prepare(method: string, path: string, request: ApiRequest) {
+    const { query = {}, json, headers, signal } = request;
+    const isEmpty = json === undefined && request.body === undefined;
+    const body = json === undefined ? undefined : JSON.stringify(json);
     return {
       method,
       path: path + encodeQuery(query),
       headers: {
         ...this.#headers,
-        ...(json !== undefined && { 'Content-Type': 'application/json' }),
-        ...(typeof content === 'string' && { 'Content-Length': String(Buffer.byteLength(content)) }),
-        ...(content === undefined && method === 'POST' && { 'Content-Length': '0' }),
+        ...(body !== undefined && {
+          'Content-Type': 'application/json',
+          'Content-Length': String(Buffer.byteLength(body)),
+        }),
+        ...(isEmpty && method === 'POST' && { 'Content-Length': '0' }),
         ...headers,
       },
-      body: content,
+      body,
       signal,
     };
   }
@@ -199,18 +203,10 @@ function encodeQuery(query: Query): string {
   return text === '' ? '' : `?${text}`;
 }
 
-const isFailure = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 400;
+const isFailure = (status: number): boolean => status >= 400;
 
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
-async function apiError(response: IncomingMessage): Promise<ApiError> {
-  const status = response.statusCode ?? 0;
-  const text = (await readText(response)).slice(0, maxErrorLength);
-  return new ApiError(status, errorMessage(text) ?? `${response.statusMessage ?? status}`);
+function apiError({ status, reason, text }: Answer): ApiError {
+  return new ApiError(status, errorMessage(text.slice(0, maxErrorLength)) ?? (reason || String(status)));
 }
 
 function errorMessage(text: string): string | undefined {

@@ -1,4 +1,4 @@
-import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Endpoint } from './endpoint.ts';
 
@@ -12,17 +12,44 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  /** The reason phrase. */
+  readonly reason: string;
+  /** The version of the API that the daemon speaks, if it says so. */
+  readonly version: string | undefined;
+  readonly text: string;
+}
+
+/** What opens raw connections and streams. */
+interface HttpModule {
+  readonly agent: Agent;
+  readonly request: (options: RequestOptions) => ClientRequest;
+}
+
+/** Bun's fetch takes a socket, and its time limit can be switched off. */
+type BunFetchOptions = RequestInit & { readonly unix: string; readonly timeout: false };
+
 /** Sends requests to one endpoint over connections that are kept and used again. */
 export class Transport implements Disposable {
   readonly #endpoint: Endpoint;
-  readonly #agent: Promise<Agent>;
+  #http: Promise<HttpModule> | undefined;
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
-    this.#agent = makeAgent(endpoint);
   }
 
-  /** The answer, as soon as its head is there. Rejects with the socket's error if the daemon is not reached. */
+  /** The whole answer. Rejects with the socket's error if the daemon is not reached. */
+  async ask(exchange: Exchange & { readonly body?: string | undefined }): Promise<Answer> {
+    // The binary is Bun, where loading node:http takes longer than all the rest of a short command.
+    if (process.versions['bun'] !== undefined && this.#endpoint.kind === 'unix') {
+      return askWithFetch(this.#endpoint.path, exchange);
+    }
+    return readAnswer(await this.send(exchange));
+  }
+
+  /** The answer as a stream, as soon as its head is there. Rejects with the socket's error as `ask` does. */
   async send(exchange: Exchange): Promise<IncomingMessage> {
     const call = await this.#start(exchange);
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
@@ -53,31 +80,35 @@ export class Transport implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    void this.#agent.then((agent) => agent.destroy());
+    void this.#http?.then(({ agent }) => agent.destroy());
   }
 
   async #start({ method, path, headers, signal }: Exchange): Promise<ClientRequest> {
-    const agent = await this.#agent;
-    const options: RequestOptions = { method, path, headers, agent, ...(signal !== undefined && { signal }) };
-    if (this.#endpoint.kind === 'unix') return request({ ...options, socketPath: this.#endpoint.path });
-    const { host, port, tls } = this.#endpoint;
-    if (tls === undefined) return request({ ...options, host, port });
-    const https = await import('node:https');
-    return https.request({ ...options, host, port });
+    this.#http ??= loadHttp(this.#endpoint);
+    const { agent, request } = await this.#http;
+    const target =
+      this.#endpoint.kind === 'unix'
+        ? { socketPath: this.#endpoint.path }
+        : { host: this.#endpoint.host, port: this.#endpoint.port };
+    return request({ method, path, headers, agent, ...target, ...(signal !== undefined && { signal }) });
   }
 }
 
-async function makeAgent(endpoint: Endpoint): Promise<Agent> {
-  if (endpoint.kind === 'unix' || endpoint.tls === undefined) return new Agent({ keepAlive: true });
-  const https = await import('node:https');
+async function loadHttp(endpoint: Endpoint): Promise<HttpModule> {
+  if (endpoint.kind === 'unix' || endpoint.tls === undefined) {
+    const { Agent: HttpAgent, request } = await import('node:http');
+    return { agent: new HttpAgent({ keepAlive: true }), request };
+  }
+  const { Agent: HttpsAgent, request } = await import('node:https');
   const { ca, cert, key, verify } = endpoint.tls;
-  return new https.Agent({
+  const agent = new HttpsAgent({
     keepAlive: true,
     rejectUnauthorized: verify,
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
   });
+  return { agent, request };
 }
 
 function finish(call: ClientRequest, body: Exchange['body']): void {
@@ -87,4 +118,43 @@ function finish(call: ClientRequest, body: Exchange['body']): void {
   }
   body.once('error', (error) => call.destroy(error));
   body.pipe(call);
+}
+
+async function askWithFetch(
+  unix: string,
+  { method, path, headers, body, signal }: Exchange & { readonly body?: string | undefined },
+): Promise<Answer> {
+  const options: BunFetchOptions = {
+    unix,
+    timeout: false,
+    method,
+    headers,
+    ...(body !== undefined && { body }),
+    ...(signal !== undefined && { signal }),
+  };
+  const response = await fetch(`http://skiff${path}`, options);
+  return {
+    status: response.status,
+    reason: response.statusText,
+    version: response.headers.get('api-version') ?? undefined,
+    text: await response.text(),
+  };
+}
+
+/** Reads a streamed answer to its end. */
+export async function readAnswer(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return {
+    status: response.statusCode ?? 0,
+    reason: response.statusMessage ?? '',
+    version: versionOf(response),
+    text: Buffer.concat(chunks).toString(),
+  };
+}
+
+/** The version of the API that the head of an answer tells. */
+export function versionOf({ headers }: IncomingMessage): string | undefined {
+  const version = headers['api-version'];
+  return typeof version === 'string' ? version : undefined;
 }

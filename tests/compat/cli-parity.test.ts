@@ -60,23 +60,25 @@ function run(program: string, args: readonly string[], input = ''): Outcome {
 
 /** Without what differs from run to run. */
 function normal(text: string): string {
-  return text
-    .replaceAll('skiff', 'docker')
-    .replaceAll('Skiff', 'Docker')
-    .replaceAll(prefix, 'PREFIX')
-    // How a terminal shows that there is no input.
-    .replaceAll('^@', '')
-    .replaceAll(/\b[0-9a-f]{64}\b/g, '<id>')
-    .replaceAll(/\b[0-9a-f]{32}\b/g, '<half>')
-    .replaceAll(/\b[0-9a-f]{12}\b/g, '<short>')
-    .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>')
-    .replaceAll(/\b(?:172|10)(?:\.\d{1,3}){3}\b/g, '<ip>')
-    .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?/g, '<time>')
-    .replaceAll(/\b(?:\d+ seconds?|Less than a second|About a minute|\d+ minutes)\b/g, '<while>')
-    .replaceAll(/"(Pid|StartPid)": \d+/g, '"$1": <pid>')
-    .replaceAll(/\b(?:3[2-9]|[45]\d|60)\d{3}(?=->|\b)/g, '<port>')
-    .replaceAll(/ {2,}/g, '  ')
-    .replaceAll(/[ ]+\n/g, '\n');
+  return (
+    text
+      .replaceAll('skiff', 'docker')
+      .replaceAll('Skiff', 'Docker')
+      .replaceAll(prefix, 'PREFIX')
+      // How a terminal shows that there is no input.
+      .replaceAll('^@', '')
+      .replaceAll(/\b[0-9a-f]{64}\b/g, '<id>')
+      .replaceAll(/\b[0-9a-f]{32}\b/g, '<half>')
+      .replaceAll(/\b[0-9a-f]{12}\b/g, '<short>')
+      .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>')
+      .replaceAll(/\b(?:172|10)(?:\.\d{1,3}){3}\b/g, '<ip>')
+      .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?/g, '<time>')
+      .replaceAll(/\b(?:\d+ seconds?|Less than a second|About a minute|\d+ minutes)\b/g, '<while>')
+      .replaceAll(/"(Pid|StartPid)": \d+/g, '"$1": <pid>')
+      .replaceAll(/\b(?:3[2-9]|[45]\d|60)\d{3}(?=->|\b)/g, '<port>')
+      .replaceAll(/ {2,}/g, '  ')
+      .replaceAll(/[ ]+\n/g, '\n')
+  );
 }
 
 function play(program: string, { steps }: Scenario): Outcome[] {

@@ -1,10 +1,9 @@
 import { humanSize } from '#/base/units.ts';
-import { familiarName, parseReference } from '#/oci/reference.ts';
 import type { ContainerSummary } from '#/wire/container-inspect.ts';
 import type { OciPlatform } from '#/wire/images.ts';
 import { goQuote } from './go-quote.ts';
 import type { GoValue } from './go-values.ts';
-import { joinLabels, labelMethod, truncateId } from './ids.ts';
+import { familiarImage, joinLabels, labelMethod, truncateId } from './ids.ts';
 import type { ListKind } from './list.ts';
 import { displayPorts } from './ports.ts';
 import { ellipsis } from './tabwriter.ts';
@@ -69,14 +68,7 @@ function displayImage({ Image, ImageID }: ContainerSummary, truncate: boolean): 
   if (Image === '') return '<no image>';
   if (!truncate) return Image;
   if (truncateId(ImageID) === truncateId(Image)) return truncateId(Image);
-  if (!Image.includes('@')) return Image;
-  // The digest is left out; the tag, if there is one, says enough.
-  try {
-    const reference = parseReference(Image);
-    return familiarName(reference) + (reference.tag === undefined ? '' : `:${reference.tag}`);
-  } catch {
-    return Image;
-  }
+  return familiarImage(Image);
 }
 
 /** `null` where images do not come in several platforms. */

@@ -10,6 +10,13 @@ export function idFormatter(truncate: boolean): (id: string) => string {
   return truncate ? truncateId : (id) => id;
 }
 
+/** The name of an image as people write it: without the default registry and its `library/`, without a digest. */
+export function familiarImage(name: string): string {
+  const tagged = name.replace(/@.*/s, '');
+  const path = tagged.replace(/^(?:index\.)?docker\.io\//, '');
+  return path === tagged ? tagged : path.replace(/^library\/(?=[^/]+$)/, '');
+}
+
 /** Labels as listings show them: `a=1,b=2`, sorted. */
 export function joinLabels(labels: Readonly<Record<string, string>> | null): string {
   return Object.entries(labels ?? {})

@@ -1,7 +1,6 @@
 import { humanSize } from '#/base/units.ts';
-import { familiarName, parseReference } from '#/oci/reference.ts';
 import type { ImageSummary } from '#/wire/images.ts';
-import { truncateId } from './ids.ts';
+import { familiarImage, truncateId } from './ids.ts';
 import type { ListKind } from './list.ts';
 import { ago, localTime } from './times.ts';
 
@@ -51,14 +50,14 @@ export function imageRows(image: ImageSummary, { digests }: { digests: boolean }
   const digestsOf = new Map<string, string[]>();
   for (const text of byDigest) {
     const [name = '', digest = ''] = text.split('@');
-    const repository = familiar(name);
+    const repository = familiarImage(name);
     digestsOf.set(repository, [...(digestsOf.get(repository) ?? []), digest]);
   }
   const rows: ImageRow[] = [];
   const tagged = new Set<string>();
   for (const text of tags) {
     const at = text.lastIndexOf(':');
-    const repository = familiar(text.slice(0, at));
+    const repository = familiarImage(text.slice(0, at));
     const tag = text.slice(at + 1);
     tagged.add(repository);
     const shown = digests ? (digestsOf.get(repository) ?? [none]) : [none];
@@ -70,12 +69,4 @@ export function imageRows(image: ImageSummary, { digests }: { digests: boolean }
     rows.push(...shown.map((digest) => ({ image, repository, tag: none, digest })));
   }
   return rows;
-}
-
-function familiar(name: string): string {
-  try {
-    return familiarName(parseReference(name));
-  } catch {
-    return name;
-  }
 }

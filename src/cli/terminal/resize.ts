@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TerminalSize } from '#/client/containers.ts';
-import type { TerminalOutput } from '../command.ts';
+import type { Output } from '../command.ts';
 
 /** The size of a terminal, 0 by 0 for what is none. */
-export function terminalSize({ isTTY, rows = 0, columns = 0 }: TerminalOutput): TerminalSize {
-  return isTTY === true ? { height: rows, width: columns } : { height: 0, width: 0 };
+export function terminalSize({ rows, columns }: Output): TerminalSize {
+  return { height: rows, width: columns };
 }
 
 const attempts = 10;
 
 /** Tells the container's terminal the size of ours, now and whenever it changes, until it is disposed. */
-export function followSize(
-  output: TerminalOutput,
-  resize: (size: TerminalSize) => Promise<void>,
-): Disposable {
+export function followSize(output: Output, resize: (size: TerminalSize) => Promise<void>): Disposable {
   const now = async (): Promise<boolean> => {
     const size = terminalSize(output);
     if (size.height === 0 && size.width === 0) return true;

@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { isSystemError } from '#/base/errors.ts';
 import type { Hijacked } from '#/client/client.ts';
-import type { TerminalInput, TerminalOutput } from '../command.ts';
+import type { Output, TerminalInput } from '../command.ts';
 import { copyBytes, copyFrames, writeAll } from '../streams.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
 
 /** What is connected to a container. Absent streams are not. */
 export interface SessionStreams {
   readonly stdin?: TerminalInput | undefined;
-  readonly stdout?: TerminalOutput | undefined;
-  readonly stderr?: TerminalOutput | undefined;
+  readonly stdout?: Output | undefined;
+  readonly stderr?: Output | undefined;
   /** The container has a terminal: bytes come unframed, ours becomes raw. */
   readonly tty: boolean;
   readonly detachKeys: string;
@@ -95,8 +95,8 @@ export class Session implements Disposable {
   async #copyOutput(): Promise<SessionEnd> {
     const { stdout, stderr, tty } = this.#streams;
     try {
-      if (tty && stdout !== undefined) await copyBytes(this.#received(), stdout);
-      else await copyFrames(this.#received(), { stdout, stderr });
+      if (tty && stdout !== undefined) await copyBytes(this.#received(), stdout.stream);
+      else await copyFrames(this.#received(), { stdout: stdout?.stream, stderr: stderr?.stream });
     } catch (error) {
       // The daemon hangs up when the container ends, whether or not all of its input was read.
       if (!isSystemError(error, 'ECONNRESET', 'EPIPE')) throw error;

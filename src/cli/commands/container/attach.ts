@@ -42,7 +42,7 @@ export const command: Command = defineCommand({
     });
     // It may have ended since we looked, and then would never send anything.
     await attachable(ctx, name);
-    using _size = Tty && stdout.isTTY === true ? await redraw(ctx, container.Id) : undefined;
+    using _size = Tty && stdout.isTTY ? await redraw(ctx, container.Id) : undefined;
     if ((await session.run()) === 'detached') throw new Error('read escape sequence');
     return exitCodeOf(await result);
   },

@@ -26,8 +26,8 @@ export const command: Command = defineCommand({
       since: timestamp('since', flags.since),
       until: timestamp('until', flags.until),
     });
-    if (container.Config.Tty) await copyBytes(body, stdout);
-    else await copyFrames(body, { stdout, stderr });
+    if (container.Config.Tty) await copyBytes(body, stdout.stream);
+    else await copyFrames(body, { stdout: stdout.stream, stderr: stderr.stream });
   },
 });
 

@@ -85,7 +85,7 @@ class Run {
     running.catch(() => undefined);
     await this.#start(result);
     using _size =
-      Tty && stdout.isTTY === true
+      Tty && stdout.isTTY
         ? followSize(stdout, (size) => resizeContainer(this.#client, this.#id, size))
         : undefined;
     // Without output to wait for, the end of the container is the end of the session.

@@ -76,8 +76,6 @@ async function startAttached(
   running.catch(() => undefined);
   await startContainer(client, Id);
   using _size =
-    tty && stdout.isTTY === true
-      ? followSize(stdout, (size) => resizeContainer(client, Id, size))
-      : undefined;
+    tty && stdout.isTTY ? followSize(stdout, (size) => resizeContainer(client, Id, size)) : undefined;
   return (await running) === 'detached' ? 0 : exitCodeOf(await result);
 }

@@ -15,7 +15,7 @@ export const command: Command = defineCommand({
   },
   async run(ctx, { flags }) {
     const archive = await openArchive(ctx, flags.input);
-    const quiet = flags.quiet || ctx.stdout.isTTY !== true;
+    const quiet = flags.quiet || !ctx.stdout.isTTY;
     const body = await loadImages(ctx.client, archive, { quiet, platform: flags.platform || undefined });
     await showProgress(body, ctx.stdout);
   },

@@ -16,13 +16,13 @@ export const command: Command = defineCommand({
     platform: stringFlag('Save only this variant (os[/arch[/variant]])'),
   },
   async run({ client, stdout }, { flags, args }) {
-    if (flags.output === '' && stdout.isTTY === true) {
+    if (flags.output === '' && stdout.isTTY) {
       throw new Error('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
     if (flags.output !== '') await checkOutput(flags.output);
     const body = await saveImages(client, args, { platform: flags.platform || undefined });
     if (flags.output === '') {
-      await copyBytes(body, stdout);
+      await copyBytes(body, stdout.stream);
       return;
     }
     // The name appears when the archive is complete.
