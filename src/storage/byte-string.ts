@@ -10,7 +10,7 @@ export function byteString(text: string): ByteString {
 }
 
 /** A byte string as text for people: UTF-8 where it is that, with replacement characters where it is not. */
-function textOf(bytes: ByteString): string {
+export function textOf(bytes: ByteString): string {
   return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString();
 }
 

@@ -1,8 +1,8 @@
-import { notImplemented } from '#/base/errors.ts';
 import type { ContainerTopResponse, FilesystemChange, Resources, RestartPolicy } from '#/wire/containers.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { ContainerStats } from '#/wire/stats.ts';
 import { type AttachOptions, attachToContainer, resizeContainer } from './attach.ts';
+import { containerChanges } from './changes.ts';
 import { type CreateRequest, createContainer, renameContainer } from './create.ts';
 import { type ListOptions, listContainers } from './list.ts';
 import { containerLogs, type LogsOptions } from './logs.ts';
@@ -128,9 +128,8 @@ export class Containers {
   }
 
   /** What a container has changed in its file system. */
-  async changes(ref: string): Promise<FilesystemChange[]> {
-    this.get(ref);
-    throw notImplemented('listing the changes of a container is not implemented');
+  changes(ref: string): Promise<FilesystemChange[]> {
+    return containerChanges(this.#parts, ref);
   }
 
   prune(filters: Filters): Promise<{ deleted: string[]; reclaimed: number }> {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { invalid } from '#/base/errors.ts';
+import { invalid, isSystemError } from '#/base/errors.ts';
 import { type FileStat, fstatat } from '#/kernel/at.ts';
 import { type ByteString, rawBytes } from '../byte-string.ts';
 import type { Directory } from './directory.ts';
@@ -19,7 +19,8 @@ export interface TreeEntry {
 
 /**
  * Walks everything below `root`, a directory before its contents, siblings sorted by the bytes of their names, so that
- * equal trees give equal walks. Links are not followed. Send false (`next(false)`) to leave a directory out.
+ * equal trees give equal walks. Links are not followed. What goes while the walk is on is left out: containers write to
+ * their trees. Send false (`next(false)`) to leave a directory out.
  */
 export function* walkTree(root: Directory): Generator<TreeEntry, void, boolean | undefined> {
   const levels: { directory: Directory; prefix: ByteString; names: ByteString[] }[] = [];
@@ -32,16 +33,36 @@ export function* walkTree(root: Directory): Generator<TreeEntry, void, boolean |
         levels.pop();
         continue;
       }
-      const stat = fstatat(top.directory.fd, rawBytes(name));
+      const stat = statIfThere(top.directory, name);
+      if (stat === undefined) continue;
       const path = top.prefix + name;
       const descend = yield { parent: top.directory, name, path, stat };
       if (!isDirectory(stat.mode) || descend === false) continue;
       if (levels.length >= maxDepth) throw invalid(`Directory tree is deeper than ${maxDepth} levels`);
-      const directory = top.directory.child(name);
+      const directory = childIfThere(top.directory, name);
+      if (directory === undefined) continue;
       levels.push({ directory, prefix: `${path}/`, names: directory.names().reverse() });
     }
   } finally {
     for (const { directory } of levels) if (directory !== root) directory[Symbol.dispose]();
+  }
+}
+
+function statIfThere(directory: Directory, name: ByteString): FileStat | undefined {
+  try {
+    return fstatat(directory.fd, rawBytes(name));
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function childIfThere(directory: Directory, name: ByteString): Directory | undefined {
+  try {
+    return directory.child(name);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
   }
 }
 
