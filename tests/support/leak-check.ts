@@ -143,7 +143,9 @@ function processesOf({ dir, cgroupParent }: TestDaemon): string[] {
 function filesBelow(dir: string, depth: number = Number.POSITIVE_INFINITY): string[] {
   const found = entriesOf(dir).flatMap((entry) => {
     const path = join(dir, entry.name);
-    return entry.isDirectory() && depth > 1 ? [path, ...filesBelow(path, depth - 1)] : [path];
+    // A container's own files are of no interest.
+    const deeper = entry.isDirectory() && entry.name !== 'rootfs' && depth > 1;
+    return deeper ? [path, ...filesBelow(path, depth - 1)] : [path];
   });
   return found.toSorted();
 }

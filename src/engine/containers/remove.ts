@@ -23,8 +23,7 @@ export async function removeContainer(
   const { id } = parts.store.find(ref);
   using _held = await parts.locks.acquire(id);
   const record = parts.store.get(id);
-  // Somebody else was faster.
-  if (record === undefined) return;
+  if (record === undefined) throw conflict(`removal of container ${ref} is already in progress`);
   if (!options.force) refuseActive(record, ref);
   parts.restarts.cancel(id);
   const stopped = isAlive(record.state) ? await killLocked(parts, record) : record;

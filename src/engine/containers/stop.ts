@@ -1,5 +1,6 @@
 import { conflict, EngineError, internal, invalid, isKind, messageOf, notModified } from '#/base/errors.ts';
 import { isKernelSignal, signalNumber } from '#/base/signals.ts';
+import { isAlive as isProcessAlive } from '#/kernel/proc.ts';
 import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
 import { type ContainerRecord, isAlive, isSameRun, transition } from './model.ts';
@@ -103,7 +104,7 @@ async function endRun(
   try {
     if (!isRunning(parts, record)) return;
     sendSignal(parts, record, signal);
-    if (record.state.kind === 'paused') await runtimeOf(parts, record).oci.resume(id);
+    await thaw(parts, record);
     if (await within(exit, timeout < 0 ? undefined : timeout * 1000)) return;
     sendSignal(parts, record, 9);
     if (!(await within(exit, killPatience))) {
@@ -164,7 +165,7 @@ async function kill(parts: ContainerParts, ref: string, signalText: string): Pro
   const ends = signal === 9 || signal === stopSignalOf(record);
   if (ends) parts.store.update({ ...record, manuallyStopped: true });
   sendSignal(parts, record, signal);
-  if (record.state.kind === 'paused' && ends) await runtimeOf(parts, record).oci.resume(id);
+  if (ends) await thaw(parts, record);
   parts.events.publish({
     type: 'container',
     action: 'kill',
@@ -188,6 +189,26 @@ function sendSignal(parts: ContainerParts, record: ContainerRecord, signal: numb
   }
 }
 
+/** Lets a paused container go on, so that it can obey a signal. */
+async function thaw(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  if (record.state.kind !== 'paused') return;
+  try {
+    await unlessEnded(record, () => runtimeOf(parts, record).oci.resume(record.id));
+  } catch (error) {
+    // It has ended by itself; the exit is on its way.
+    if (!isKind(error, 'conflict')) throw error;
+  }
+}
+
+/** Freezes or thaws. Throws a conflict if that fails because the container has just ended by itself. */
+async function unlessEnded({ id, state }: ContainerRecord, change: () => Promise<void>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    throw isAlive(state) && isProcessAlive(state.init.pid, state.init.startTime) ? error : notRunning(id);
+  }
+}
+
 /** Docker's answer to what needs a running container. */
 export function notRunning(id: string): EngineError {
   return conflict(`container ${id} is not running`);
@@ -202,7 +223,7 @@ export async function pauseContainer(parts: ContainerParts, ref: string): Promis
   if (record.state.kind === 'restarting')
     throw conflict(`Container ${id} is restarting, wait until the container is running`);
   if (record.state.kind !== 'running') throw notRunning(id);
-  await runtimeOf(parts, record).oci.pause(id);
+  await unlessEnded(record, () => runtimeOf(parts, record).oci.pause(id));
   const paused = parts.store.update(transition(record, { ...record.state, kind: 'paused' }));
   parts.events.publish({
     type: 'container',
@@ -217,7 +238,7 @@ export async function unpauseContainer(parts: ContainerParts, ref: string): Prom
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   if (record.state.kind !== 'paused') throw internal(`Container ${id} is not paused`);
-  await runtimeOf(parts, record).oci.resume(id);
+  await unlessEnded(record, () => runtimeOf(parts, record).oci.resume(id));
   const running = parts.store.update(transition(record, { ...record.state, kind: 'running' }));
   parts.events.publish({
     type: 'container',
@@ -230,7 +251,7 @@ export async function unpauseContainer(parts: ContainerParts, ref: string): Prom
 export async function killAndWait(parts: ContainerParts, record: ContainerRecord): Promise<ContainerExit> {
   if (!isAlive(record.state)) throw notRunning(record.id);
   sendSignal(parts, record, 9);
-  if (record.state.kind === 'paused') await runtimeOf(parts, record).oci.resume(record.id);
+  await thaw(parts, record);
   const signal = AbortSignal.timeout(killPatience);
   try {
     return await parts.exits.wait(record.id, { monitor: record.state.monitor, signal });
