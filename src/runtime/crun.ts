@@ -78,7 +78,8 @@ export class OciRuntime implements Disposable {
 
   /** Finds out which runtime it is. The cgroups must be mounted as they will be used. Throws `internal` if it does not run. */
   static async open(options: OciRuntimeOptions): Promise<OciRuntime> {
-    const output = await run(options.path, ['--version']);
+    // With its root, or crun makes a folder at the usual place.
+    const output = await run(options.path, [`--root=${options.root}`, '--version']);
     if (options.sealed !== undefined) seal(options.path, options.sealed);
     return new OciRuntime(options, output.split('\n')[0] ?? '');
   }
