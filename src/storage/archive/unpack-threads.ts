@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
+import { siblingModule } from '#/base/sibling-module.ts';
 import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
 
 /** What a worker is asked. */
@@ -66,7 +67,7 @@ export class UnpackThreads implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./unpack-worker.ts', import.meta.url), {
+    const worker = new Worker(siblingModule('unpack-worker', import.meta.url), {
       name: 'unpack',
       // Descriptors of openat2 are not known to Node.
       trackUnmanagedFds: false,

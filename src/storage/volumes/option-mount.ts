@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { isIP } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { internal, messageOf } from '#/base/errors.ts';
+import { siblingModule } from '#/base/sibling-module.ts';
 import { type Mount, mount } from '#/kernel/mount.ts';
 import type { Volume } from './volume.ts';
 
@@ -37,7 +38,7 @@ export async function mountOptions(volume: Volume): Promise<void> {
 
 /** A network file system is mounted when its server answers, which can take minutes: not on the daemon's own thread. */
 async function mountInThread(job: MountJob): Promise<void> {
-  const worker = new Worker(new URL('./mount-worker.ts', import.meta.url), {
+  const worker = new Worker(siblingModule('mount-worker', import.meta.url), {
     name: 'mount',
     workerData: job,
   });
