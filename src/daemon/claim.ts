@@ -4,8 +4,9 @@ import { conflict } from '#/base/errors.ts';
 import { flock } from '#/kernel/files.ts';
 
 /**
- * Makes the directories of the daemon and makes sure that no other one uses them: by locks on `<data-root>/lock` and on
- * the pid file, which the kernel drops with the process however it ends. Throws a conflict that names the other process.
+ * Makes the directories of the daemon and makes sure that no other one uses them: by locks on `<data-root>/lock`,
+ * `<exec-root>/lock` and the pid file, which the kernel drops with the process however it ends. Throws a conflict that
+ * names the other process.
  */
 export function claim({ dataRoot, execRoot, pidfile }: ClaimedPaths): Disposable {
   using stack = new DisposableStack();
@@ -13,6 +14,7 @@ export function claim({ dataRoot, execRoot, pidfile }: ClaimedPaths): Disposable
   // Others go through it to reach the socket.
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   stack.use(lockFile(join(dataRoot, 'lock'), (pid) => `another daemon${pid} uses the data in ${dataRoot}`));
+  stack.use(lockFile(join(execRoot, 'lock'), (pid) => `another daemon${pid} uses the state in ${execRoot}`));
   mkdirSync(dirname(pidfile), { recursive: true, mode: 0o755 });
   stack.use(lockFile(pidfile, (pid) => `another daemon${pid} uses the pid file ${pidfile}`));
   stack.defer(() => rmSync(pidfile, { force: true }));

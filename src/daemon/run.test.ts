@@ -112,10 +112,18 @@ test('run: a second daemon on the same data, pid file or socket is refused in on
     [[], /^skiffd: another daemon \(process \d+\) uses the data in \S+\/data\n$/],
     [
       ['--data-root', join(it.dir, 'data2')],
+      /^skiffd: another daemon \(process \d+\) uses the state in \S+\/exec\n$/,
+    ],
+    [
+      ['--data-root', join(it.dir, 'data2'), '--exec-root', join(it.dir, 'exec2')],
       /^skiffd: another daemon \(process \d+\) uses the pid file \S+\/pid\n$/,
     ],
     [
-      ['--data-root', join(it.dir, 'data2'), '--pidfile', join(it.dir, 'pid2')],
+      [
+        `--data-root=${join(it.dir, 'data2')}`,
+        `--exec-root=${join(it.dir, 'exec2')}`,
+        `--pidfile=${join(it.dir, 'pid2')}`,
+      ],
       /^skiffd: cannot listen on \S+\/api\.sock: another process already does\n$/,
     ],
   ];
