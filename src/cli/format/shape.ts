@@ -1,4 +1,14 @@
-import { GoDuration, GoNil, GoStruct, GoTime, type GoValue, isList, isMap, mapEntry } from './go-values.ts';
+import {
+  GoDuration,
+  GoNil,
+  GoStruct,
+  GoTime,
+  type GoValue,
+  isList,
+  isMap,
+  mapEntry,
+  sortedKeys,
+} from './go-values.ts';
 
 /**
  * The Go type behind a JSON value. Templates that print whole values show Go structs as `{a b}` and maps as
@@ -72,7 +82,8 @@ export function shaped(value: GoValue | undefined, shape: Shape): GoValue {
   if (shape.kind === 'pointer') return shaped(value, shape.of);
   if (shape.kind === 'list') return isList(value) ? value.map((item) => shaped(item, shape.of)) : value;
   if (!isMap(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shaped(item, shape.of)]));
+  // Go's JSON has the keys of maps sorted, whatever order the daemon sent.
+  return Object.fromEntries(sortedKeys(value).map((key) => [key, shaped(value[key], shape.of)]));
 }
 
 type ScalarShape = Extract<Shape, string>;
