@@ -17,10 +17,15 @@ export interface Finished {
   readonly stdout: string;
 }
 
-const kept = 1 << 20;
+/** Of standard output only the beginning is kept, of complaints the end. Characters. */
+const kept = 4096;
 
-/** Runs a program against a side and waits for it; throws if it fails. Of long output only the beginning is kept. */
-export function command(side: Side, argv: readonly string[]): Promise<Finished> {
+/** Runs a program against a side and waits for it; throws if it fails. `readerPause`: reads nothing for so many milliseconds. */
+export function command(
+  side: Side,
+  argv: readonly string[],
+  { readerPause = 0 }: { readonly readerPause?: number } = {},
+): Promise<Finished> {
   const [program = '', ...args] = argv;
   const began = performance.now();
   return new Promise((resolve, reject) => {
@@ -32,12 +37,16 @@ export function command(side: Side, argv: readonly string[]): Promise<Finished> 
     let bytes = 0;
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (stdout.length < kept) stdout += chunk.toString('latin1', 0, 4096);
-    });
+    const read = (): void => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (stdout.length < kept) stdout += chunk.toString('latin1', 0, kept);
+      });
+    };
+    if (readerPause > 0) setTimeout(read, readerPause);
+    else read();
     child.stderr.on('data', (chunk: Buffer) => {
-      stderr = (stderr + chunk.toString()).slice(-4096);
+      stderr = (stderr + chunk.toString()).slice(-kept);
     });
     child.on('error', reject);
     child.on('close', (code) => {
@@ -82,6 +91,21 @@ export function engineMemory(pid: number): number {
 /** Kilobytes of resident memory of one process. */
 export function residentMemory(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+}
+
+/** Watches a process from now on; the result ends that and tells by how many kilobytes it was larger at its largest. */
+export function daemonGrowth(pid: number): () => number {
+  const before = residentMemory(pid);
+  let most = before;
+  const sample = (): void => {
+    most = Math.max(most, residentMemory(pid));
+  };
+  const timer = setInterval(sample, 50);
+  return () => {
+    clearInterval(timer);
+    sample();
+    return most - before;
+  };
 }
 
 function isEngine(pid: string): boolean {
