@@ -4,6 +4,7 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -11,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { isSystemError } from '#/base/errors.ts';
 import { Database, isDiskFullError } from './db.ts';
@@ -60,6 +61,14 @@ test('Database: migrations run once, in order, and survive reopening', () => {
       .map((row) => row['n']),
     [1, 2],
   );
+});
+
+test('Database: its files are for their owner only', () => {
+  using file = scratch();
+  using _db = new Database(file.path);
+  const names = readdirSync(dirname(file.path));
+  assert.ok(names.includes('state.db-wal'));
+  for (const name of names) assert.equal(statSync(join(dirname(file.path), name)).mode & 0o077, 0, name);
 });
 
 test('Database: a failing migration leaves the schema as it was', () => {

@@ -26,8 +26,9 @@ const sparePages = { least: 128, step: 256 };
 const pageBytes = 4096;
 
 /**
- * The daemon's one SQLite file. It holds room in reserve: on a full disk things can still be removed. In WAL mode with `synchronous = NORMAL` a commit survives the death of the daemon at
- * any point; a power cut can lose the last commits, never the file (sqlite.org/wal.html).
+ * The daemon's one SQLite file. It holds room in reserve: on a full disk things can still be removed. In WAL mode with
+ * `synchronous = NORMAL` a commit survives the death of the daemon at any point; a power cut can lose the last commits,
+ * never the file (sqlite.org/wal.html).
  */
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
@@ -44,8 +45,10 @@ export class Database implements Disposable {
     const inFile = path !== ':memory:';
     this.#path = path;
     if (inFile) {
+      // Containers' environments are in it. The file of the log gets the mode of this one.
+      closeSync(openSync(path, 'a', 0o600));
       // SQLite throws the log of a file away that is still empty.
-      if (!existsSync(path) || statSync(path).size === 0) createFile(path);
+      if (statSync(path).size === 0) createFile(path);
       reserveLog(`${path}-wal`);
     }
     this.#db = new DatabaseSync(path);
