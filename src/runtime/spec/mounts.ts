@@ -145,7 +145,9 @@ function ociMount(mount: MountInput): OciMount {
   }
   const { source, target, readonly, nonRecursive = false } = mount;
   const propagation: Propagation = mount.propagation ?? 'rprivate';
-  const options = [nonRecursive ? 'bind' : 'rbind', propagation];
+  // crun joins the flags of all options: a recursive propagation would make the bind recursive too. Where nothing is
+  // mounted below, both words mean the same.
+  const options = nonRecursive ? ['bind', propagation.replace(/^r/, '')] : ['rbind', propagation];
   if (readonly !== 'no') options.push('ro');
   // crun can set recursive attributes on directories only; below a file nothing can be mounted.
   if (readonly === 'recursive' && statSync(source).isDirectory()) options.push('rro');
