@@ -1,4 +1,5 @@
 import type { Route } from '../call.ts';
+import { absentRoutes } from './absent.ts';
 import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
@@ -17,5 +18,6 @@ export const apiRoutes: readonly Route[] = [
   ...imageRoutes,
   ...volumeRoutes,
   ...networkRoutes,
+  ...absentRoutes,
   ...unimplementedRoutes,
 ];
