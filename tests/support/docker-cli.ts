@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Ran, run, type TestDaemon } from './daemon.ts';
+import { until } from './until.ts';
 
 /** One command line and what it must do. Output is compared whole if it is text; of an error only the part that matters. */
 export interface DockerCase {
@@ -12,6 +13,9 @@ export interface DockerCase {
   readonly out?: string | RegExp;
   readonly err?: string | RegExp;
 }
+
+/** Seconds until a line that hangs is ended. */
+const patience = '60';
 
 /** The docker command of this machine (20.10 or later), talking to a daemon under test. */
 export class DockerCli {
@@ -28,7 +32,11 @@ export class DockerCli {
 
   /** Runs a line of shell. */
   run(line: string, { input = '' }: { input?: string } = {}): Promise<Ran> {
-    return run('bash', ['-c', `cd ${this.dir}\n${line}`], { env: this.#env, input });
+    // Ends with everything that it started.
+    return run('timeout', ['-k', '1', patience, 'bash', '-c', `cd ${this.dir}\n${line}`], {
+      env: this.#env,
+      input,
+    });
   }
 
   /** Runs a line that must succeed without a word of complaint; its output without the last line end. */
@@ -47,6 +55,13 @@ export class DockerCli {
     if (typeof err === 'string') {
       assert.ok(err === '' ? ran.stderr === '' : ran.stderr.includes(err), `${line}\n${ran.stderr}`);
     } else if (err !== undefined) assert.match(ran.stderr, err, line);
+  }
+
+  /** Waits until a container has said something. */
+  async says(name: string, text: string): Promise<void> {
+    await until(async () => (await this.run(`docker logs ${name} 2>&1`)).stdout.includes(text), {
+      what: `"${text}" in the logs of ${name}`,
+    });
   }
 
   /** Runs lines one after the other. */
