@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import type { Call } from './call.ts';
 
@@ -50,4 +51,26 @@ export async function drained(sink: Writable, signal: AbortSignal): Promise<void
     signal.throwIfAborted();
     throw error;
   }
+}
+
+/** How long an answer waits for the end of an upload that nobody reads. Milliseconds. */
+const uploadPatience = 10_000;
+
+/**
+ * Ends an answer whose last bytes are written, once the client has sent its whole request. The connection may end with
+ * the answer: a client that still sends would hear of a broken pipe instead of reading why it failed.
+ */
+export function endAfterUpload(response: ServerResponse): void {
+  const { req: request } = response;
+  const upgraded = request.headers.upgrade !== undefined;
+  if (upgraded || request.complete || request.destroyed) {
+    response.end();
+    return;
+  }
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, uploadPatience);
+  request.once('end', end).once('close', end).resume();
 }

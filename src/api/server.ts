@@ -11,6 +11,7 @@ import type { Backend } from './backend.ts';
 import { Call, type Route } from './call.ts';
 import { failureOf } from './errors.ts';
 import { refusal } from './guard.ts';
+import { endAfterUpload } from './respond.ts';
 import { Router } from './router.ts';
 
 /** Filters, registry credentials and build arguments travel in headers and paths; Node's 16 KiB is too little. */
@@ -173,8 +174,6 @@ export class ApiServer {
     // Nothing can be said any more once the answer has begun; a cut connection at least tells that it is not complete.
     if (response.socket === null || response.headersSent) socket?.destroy();
     else fail(response, failure.status, failure.message);
-    // Some clients read the answer only when they are rid of their upload.
-    request.resume();
   }
 }
 
@@ -208,7 +207,8 @@ function fail(response: ServerResponse, status: number, message: string): void {
     status,
     hasBody ? { 'Content-Type': 'application/json', 'Content-Length': body.length } : {},
   );
-  response.end(body);
+  if (hasBody) response.write(body);
+  endAfterUpload(response);
 }
 
 /** Clients older than the first version with JSON errors print what they get. */

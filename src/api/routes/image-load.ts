@@ -6,7 +6,7 @@ import type { Call } from '../call.ts';
 import { platformParam } from '../decode/platform.ts';
 import { failureOf } from '../errors.ts';
 import { uploadOf } from '../input.ts';
-import { beginStream } from '../respond.ts';
+import { beginStream, endAfterUpload } from '../respond.ts';
 
 /** Between two reports on one layer, in milliseconds. */
 const reportInterval = 100;
@@ -16,7 +16,7 @@ const reportInterval = 100;
  * 200, as clients expect.
  */
 export async function loadImages(call: Call): Promise<void> {
-  const { engine, query, request, response, version, signal } = call;
+  const { engine, query, response, version, signal } = call;
   const platform = compareVersions(version, '1.48') < 0 ? undefined : platformParam(call);
   const quiet = query.bool('quiet', true);
   beginStream(call, 'application/json');
@@ -30,9 +30,7 @@ export async function loadImages(call: Call): Promise<void> {
     if (isBug) call.log.error('loading images failed', { error });
     response.write(encodeProgress({ errorDetail: { message }, error: message }));
   }
-  response.end();
-  // Some clients read the answer only when they are rid of their upload.
-  request.resume();
+  endAfterUpload(response);
 }
 
 function* linesFor({ id, names }: LoadedImage): Generator<string> {
