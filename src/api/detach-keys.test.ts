@@ -9,7 +9,7 @@ test('parseDetachKeys: control keys and characters', () => {
   for (const wrong of ['foo', 'ctrl-', 'ctrl-1', 'a,,b', 'ü']) {
     assert.throws(() => parseDetachKeys(wrong), {
       kind: 'invalid',
-      message: `Invalid detach keys (${wrong}) provided`,
+      message: `Invalid escape keys (${wrong}) provided`,
     });
   }
 });

@@ -13,7 +13,7 @@ export function parseDetachKeys(text: string): Buffer | undefined {
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
     const control = /^ctrl-(.)$/i.exec(key)?.[1]?.toLowerCase();
     const code = control === undefined ? -1 : controls.indexOf(control);
-    if (code < 0) throw invalid(`Invalid detach keys (${text}) provided`);
+    if (code < 0) throw invalid(`Invalid escape keys (${text}) provided`);
     return code;
   });
   return Buffer.from(bytes);

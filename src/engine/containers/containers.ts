@@ -55,6 +55,7 @@ export class Containers {
     const records = listContainers(this.#parts.store, options, {
       imageFamily: (ref) => this.#parts.imageFamily(ref),
       networksOf: (record) => this.#parts.networks.namesOf(record),
+      portsOf: (record) => this.#parts.networks.portsOf(record),
       healthOf: () => 'none',
     });
     return Promise.all(records.map((record) => viewOf(this.#parts, record, options)));

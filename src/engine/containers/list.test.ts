@@ -36,6 +36,8 @@ function record(n: number, state: string, change: object = {}): ContainerRecord 
 const facts: ListFacts = {
   imageFamily: (image) => new Set(image === 'base' ? ['sha256:1', 'sha256:2'] : []),
   networksOf: ({ name }) => (name === 'name1' ? ['bridge', 'b'.repeat(64)] : []),
+  portsOf: ({ name }) =>
+    name === 'name1' ? { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }], '81/udp': null } : {},
   healthOf: () => 'none',
 };
 
@@ -45,16 +47,7 @@ function namesOf(
 ): string[] {
   using db = new Database(':memory:');
   const store = new ContainerStore(db);
-  const ports = {
-    config: { Labels: {}, ExposedPorts: { '80/tcp': {} } },
-    hostConfig: { PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] } },
-  };
-  for (const one of [
-    record(1, 'running'),
-    record(2, 'exited', ports),
-    record(3, 'created'),
-    record(4, 'creating'),
-  ])
+  for (const one of [record(1, 'running'), record(2, 'exited'), record(3, 'created'), record(4, 'creating')])
     store.insert(one);
   return listContainers(store, { ...options, filters: new Map(Object.entries(filters)) }, facts).map(
     ({ name }) => name,
@@ -81,9 +74,12 @@ test('listContainers: each filter', () => {
     [{ before: ['name2'] }, ['name1']],
     [{ since: ['name2'] }, ['name3']],
     [{ network: ['bridge'] }, ['name1']],
-    [{ publish: ['80'] }, ['name2']],
-    [{ expose: ['79-81/tcp'] }, ['name2']],
-    [{ publish: ['80/udp'] }, []],
+    [{ publish: ['8080'] }, ['name1']],
+    [{ publish: ['80'] }, []],
+    [{ publish: ['8080/udp'] }, []],
+    [{ expose: ['79-81/tcp'] }, ['name1']],
+    [{ expose: ['81'] }, []],
+    [{ expose: ['81/udp'] }, ['name1']],
     [{ health: ['none'] }, ['name3', 'name2', 'name1']],
     [{ 'is-task': ['true'] }, []],
   ];

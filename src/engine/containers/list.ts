@@ -1,4 +1,5 @@
 import { internal, invalid } from '#/base/errors.ts';
+import type { PortMap } from '#/wire/containers.ts';
 import type { Filters } from '#/wire/filters.ts';
 import { checkFilterNames, hasLabels, matchesName } from '../filters.ts';
 import { type ContainerRecord, isAlive, lastRun } from './model.ts';
@@ -19,6 +20,8 @@ export interface ListFacts {
   readonly imageFamily: (ref: string) => ReadonlySet<string>;
   /** Names and ids of the networks it belongs to. */
   readonly networksOf: (record: ContainerRecord) => readonly string[];
+  /** What is exposed and published now: nothing of a container that does not run. */
+  readonly portsOf: (record: ContainerRecord) => PortMap;
   /** "none", "starting", "healthy" or "unhealthy". */
   readonly healthOf: (record: ContainerRecord) => string;
 }
@@ -122,12 +125,15 @@ function predicatesOf(filters: Filters, facts: ListFacts): Predicate[] {
       return last !== undefined && exitCodes.includes(last.exitCode);
     }),
     ...any('publish', (record) =>
-      Object.entries(record.spec.hostConfig.PortBindings ?? {}).some(
-        ([port, bindings]) => (bindings ?? []).length > 0 && published.some((range) => range(port)),
-      ),
+      Object.entries(facts.portsOf(record)).some(([port, bindings]) => {
+        const protocol = port.split('/')[1] ?? 'tcp';
+        return (bindings ?? []).some(({ HostPort }) =>
+          published.some((range) => range(`${HostPort}/${protocol}`)),
+        );
+      }),
     ),
     ...any('expose', (record) =>
-      Object.keys(record.spec.config.ExposedPorts ?? {}).some((port) => exposed.some((range) => range(port))),
+      Object.keys(facts.portsOf(record)).some((port) => exposed.some((range) => range(port))),
     ),
     (record) => hasLabels(filters, record.spec.config.Labels),
   ];
@@ -157,9 +163,13 @@ function rangeOf(filters: Filters, store: ContainerStore): Predicate {
 
 /** `80`, `80/udp`, `8000-8010/tcp`, matched with the container's port. */
 function parsePortFilter(name: string, value: string): (port: string) => boolean {
-  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(value);
+  const match = /^(\d+)(?:-(\d+))?(?:\/([^/]+))?$/.exec(value);
   if (match === null) {
-    const number = value.split(/[/-]/)[0] ?? '';
+    const number =
+      value
+        .split('/')[0]
+        ?.split('-')
+        .find((part) => !/^\d+$/.test(part)) ?? '';
     throw internal(
       `error while looking up for ${name} ${value}: strconv.ParseUint: parsing "${number}": invalid syntax`,
     );
