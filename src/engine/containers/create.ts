@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { conflict, invalid, isKind, notFound } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
@@ -81,7 +81,7 @@ export async function createContainer(
   try {
     await makeParts(parts, { record, planned, parent: image.chainId });
   } catch (error) {
-    await takeApart(parts, record, { volumes: true });
+    await undoCreation(parts, record);
     throw error;
   }
   parts.events.publish({
@@ -195,12 +195,20 @@ function peerOf(parts: ContainerParts, mode: string): ContainerRecord | undefine
   }
 }
 
+/** Takes a container apart that is not complete. What cannot be removed nobody sees; the next daemon tries again. */
+async function undoCreation(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  try {
+    await takeApart(parts, record, { volumes: true });
+  } catch (error) {
+    parts.log.error('cannot undo the creation of a container', { id: record.id, error });
+  }
+}
+
 /** Finishes what the death of the daemon cut off: a container that is not complete goes. */
 export async function undoIncomplete(parts: ContainerParts): Promise<void> {
   for (const record of parts.store.incomplete()) {
     parts.log.info('removing a container whose creation was cut off', { id: record.id });
-    await takeApart(parts, record, { volumes: true });
-    rmSync(parts.dirs.dataOf(record.id), { recursive: true, force: true });
+    await undoCreation(parts, record);
   }
 }
 

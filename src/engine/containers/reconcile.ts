@@ -126,15 +126,13 @@ async function undoStart(parts: ContainerParts, record: ContainerRecord): Promis
 /** What is left of containers that have no row: of runs, exit codes, writable layers, files. */
 async function removeOrphans(parts: ContainerParts): Promise<void> {
   const gone = (id: string): boolean => parts.store.get(id) === undefined;
-  for (const { oci } of parts.runtimes.values()) {
-    for (const id of foldersIn(oci.root).filter(gone)) await endLeftRun(parts, id);
-  }
-  for (const id of foldersIn(parts.dirs.runs).filter(gone)) {
-    await endLeftRun(parts, id);
-    dropMountPoint(parts.dirs.rootfsOf(id));
-    dropSubpaths(parts.dirs.runOf(id));
-    rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
-    parts.shm.remove(id);
+  const roots = [parts.dirs.runs, ...[...parts.runtimes.values()].map(({ oci }) => oci.root)];
+  for (const id of new Set(roots.flatMap(foldersIn).filter(gone))) {
+    try {
+      await removeOrphanRun(parts, id);
+    } catch (error) {
+      parts.log.error('cannot remove what is left of a container', { id, error });
+    }
   }
   for (const id of foldersIn(parts.dirs.exits)) {
     const state = parts.store.get(id)?.state;
@@ -146,6 +144,14 @@ async function removeOrphans(parts: ContainerParts): Promise<void> {
   for (const id of foldersIn(parts.dirs.data).filter(gone)) {
     rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
   }
+}
+
+async function removeOrphanRun(parts: ContainerParts, id: string): Promise<void> {
+  await endLeftRun(parts, id);
+  dropMountPoint(parts.dirs.rootfsOf(id));
+  dropSubpaths(parts.dirs.runOf(id));
+  rmSync(parts.dirs.runOf(id), { recursive: true, force: true });
+  parts.shm.remove(id);
 }
 
 function foldersIn(path: string): string[] {
