@@ -24,7 +24,7 @@ interface Report {
 function rowOf({ name, unit, subject, peer, target }: Result): string {
   const figure = (value: number | undefined): string =>
     value === undefined ? '-' : `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`;
-  const ratio = peer === undefined ? '-' : (subject / peer).toFixed(2);
+  const ratio = peer === undefined || peer === 0 ? '-' : (subject / peer).toFixed(2);
   return `| ${name} | ${figure(subject)} | ${figure(peer)} | ${ratio} | ${target} |`;
 }
 
