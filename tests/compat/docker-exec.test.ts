@@ -74,6 +74,17 @@ test('docker exec: only in a container that runs', () =>
     },
   ]));
 
+test('docker exec: the exit code is known when the output ends', () =>
+  docker.checkAll([
+    { line: 'docker run -d --name c1 busybox sleep 1000 >/dev/null' },
+    { line: "docker exec c1 sh -c 'exec >&- 2>&-; sleep 0.3; exit 7'", code: 7 },
+    {
+      line: "for i in 1 2 3 4 5 6 7 8; do docker exec -t c1 sh -c 'exit 9'; echo $?; done | uniq",
+      out: '9\n',
+    },
+    { line: 'docker rm -f c1' },
+  ]));
+
 test('docker exec: ends with its container', () =>
   docker.checkAll([
     { line: 'docker run -d --name c1 busybox sleep 1000 >/dev/null' },

@@ -47,6 +47,7 @@ interface Exec {
   readonly id: string;
   readonly containerId: string;
   readonly request: ExecRequest;
+  readonly ended: PromiseWithResolvers<void>;
   state:
     | { readonly kind: 'created' | 'starting' }
     | { readonly kind: 'running'; readonly pid: number; readonly terminal: MonitorControl }
@@ -72,7 +73,13 @@ export class Execs {
     const record = this.#running(this.#parts.store.find(ref), ref);
     if (request.command.length === 0) throw invalid('No exec command specified');
     this.#userOf(record, request);
-    const exec: Exec = { id: newId(), containerId: record.id, request, state: { kind: 'created' } };
+    const exec: Exec = {
+      id: newId(),
+      containerId: record.id,
+      request,
+      ended: Promise.withResolvers(),
+      state: { kind: 'created' },
+    };
     this.#execs.set(exec.id, exec);
     this.#publish('exec_create', exec);
     return exec.id;
@@ -106,8 +113,13 @@ export class Execs {
     const { tty, stdin, stdout, stderr, detachKeys } = exec.request;
     const session = await this.#launch(exec, { attach: true, consoleSize });
     const onDetach = (): void => this.#publish('exec_detach', exec);
-    const options = { tty, stdin, stdout, stderr, detachKeys, passOnEof: !tty, keepOpen: false, onDetach };
-    return new SessionStdio(Promise.resolve(session), options);
+    return new SessionStdio(Promise.resolve(session), {
+      ...{ tty, stdin, stdout, stderr, detachKeys, onDetach },
+      passOnEof: !tty,
+      keepOpen: false,
+      // The streams of a terminal end a little before its process.
+      ended: exec.ended.promise,
+    });
   }
 
   async resize(id: string, size: WindowSize): Promise<void> {
@@ -175,6 +187,7 @@ export class Execs {
 
   #end(exec: Exec, { folder, pid, exitCode }: { folder: string; pid: number; exitCode: number }): void {
     exec.state = { kind: 'ended', pid, exitCode };
+    exec.ended.resolve();
     rmSync(folder, { recursive: true, force: true });
     setTimeout(() => this.#execs.delete(exec.id), memory).unref();
   }

@@ -31,6 +31,8 @@ export interface StdioOptions {
   /** Where output comes from, if not from the session: then the session serves stdin only. */
   readonly source?: Output | undefined;
   readonly onDetach: () => void;
+  /** Output goes on until this settles, too: who then asks for the exit code gets it. */
+  readonly ended?: Promise<void>;
 }
 
 /** A client's streams over a connection to the monitor, which may come about later: at the container's start. */
@@ -95,7 +97,11 @@ export class SessionStdio implements StdioSession {
     const frames = session.output();
     for (;;) {
       const next = await Promise.race([frames.next(), this.#left.promise]);
-      if (next === undefined || next.done === true) return;
+      if (next === undefined) return;
+      if (next.done === true) {
+        await Promise.race([this.#options.ended, this.#left.promise]);
+        return;
+      }
       const wanted = next.value.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
       if (wanted.length > 0) yield wanted;
     }
