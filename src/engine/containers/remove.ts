@@ -25,7 +25,7 @@ export async function removeContainer(
   const record = parts.store.get(id);
   if (record === undefined) throw conflict(`removal of container ${ref} is already in progress`);
   if (!options.force) refuseActive(record, ref);
-  parts.restarts.cancel(id);
+  parts.restarts.reset(id);
   const stopped = isAlive(record.state) ? await killLocked(parts, record) : record;
   if (stopped !== undefined) await removeLocked(parts, stopped, options);
 }
