@@ -37,6 +37,7 @@ export function takeConnection(call: Call): Duplex {
   if (upgraded !== undefined) {
     // Its answer would have gone there; only the types say that it must be a socket.
     response.detachSocket(upgraded as Socket);
+    upgraded.on('error', () => upgraded.destroy());
     call.takeOver(upgraded);
     return upgraded;
   }
@@ -48,6 +49,8 @@ export function takeConnection(call: Call): Duplex {
   for (const event of ['data', 'end', 'drain', 'error', 'timeout', 'pause', 'resume']) {
     socket.removeAllListeners(event);
   }
+  // A client that resets the connection hangs up like any other: `close` follows and aborts the call.
+  socket.on('error', () => socket.destroy());
   socket.pause();
   call.takeOver(socket);
   return socket;

@@ -36,9 +36,6 @@ export async function serveSession(
   { session, framed, stdin }: { session: StdioSession; framed: boolean; stdin: boolean },
 ): Promise<void> {
   await using _session = session;
-  connection.on('error', () => {
-    // A client that resets the connection hangs up like any other: `close` follows and aborts the signal.
-  });
   const { signal } = call;
   if (stdin) {
     receiveInput(connection, session).catch((error: unknown) => {

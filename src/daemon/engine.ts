@@ -116,7 +116,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const closing = new AbortController();
   const containerDirs = new ContainerDirs({ data: dirs.containers, run: dirs.runs, exits: dirs.exits });
   const dns = { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts };
-  const files = new NetworkFiles({ dirOf: (id) => containerDirs.runOf(id), dns });
+  const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
   const connections = new ContainerNetworking({ networks, store, events, files });
   const locks = new KeyedLocks();
   const parts: ContainerParts = {

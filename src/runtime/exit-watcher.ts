@@ -70,8 +70,13 @@ export class ExitWatcher implements Disposable {
       }
       this.#check(id);
       if (monitor !== undefined) {
-        const gone = (): void =>
-          resolve(this.read(id) ?? { exitCode: lostExitCode, finishedAt: new Date(), lost: true });
+        const gone = (): void => {
+          try {
+            resolve(this.read(id) ?? { exitCode: lostExitCode, finishedAt: new Date(), lost: true });
+          } catch (error) {
+            reject(error as Error);
+          }
+        };
         stack.use(watchProcess(monitor, gone));
       }
     });
@@ -93,8 +98,13 @@ export class ExitWatcher implements Disposable {
   #check(id: string): void {
     const waiters = this.#waiters.get(id);
     if (waiters === undefined) return;
-    const exit = this.read(id);
-    if (exit !== undefined) for (const waiter of waiters) waiter.resolve(exit);
+    try {
+      const exit = this.read(id);
+      if (exit !== undefined) for (const waiter of waiters) waiter.resolve(exit);
+    } catch (error) {
+      // Nobody would catch it here: this is called by the event loop.
+      for (const waiter of waiters) waiter.reject(error as Error);
+    }
   }
 
   #failAll(error: Error): void {

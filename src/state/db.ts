@@ -71,13 +71,18 @@ export class Database implements Disposable {
   /** Runs `fn` as one transaction: all of its changes or, if it throws, none. Inside another it simply takes part. */
   transaction<T>(fn: () => T): T {
     if (this.#depth > 0) return fn();
+    const result = this.#whole(fn);
+    this.#reservePages();
+    return result;
+  }
+
+  #whole<T>(fn: () => T): T {
     this.#begin.run();
     this.#depth += 1;
     try {
       const result = fn();
       if (result instanceof Promise) throw new TypeError('a transaction function must be synchronous');
       this.#commit.run();
-      this.#reservePages();
       return result;
     } catch (error) {
       // A failed COMMIT (disk full) can have ended the transaction already.
@@ -100,18 +105,18 @@ export class Database implements Disposable {
   #reservePages(): void {
     const spare = Number(this.#spare?.get()?.['freelist_count'] ?? sparePages.least);
     if (spare >= sparePages.least) return;
-    // Pages that do not fit into the file would keep the log of writes from being begun anew.
-    const { bavail, bsize } = statfsSync(this.#path);
-    if (bavail * bsize < 4 * sparePages.step * pageBytes) return;
     try {
+      // Pages that do not fit into the file would keep the log of writes from being begun anew.
+      const { bavail, bsize } = statfsSync(this.#path);
+      if (bavail * bsize < 4 * sparePages.step * pageBytes) return;
       this.#db.exec(`
         INSERT INTO reserve VALUES (zeroblob(${sparePages.step * pageBytes}));
         DELETE FROM reserve;
         PRAGMA wal_checkpoint(PASSIVE);
       `);
-    } catch (error) {
-      // Too late to hold anything back.
-      if (!isDiskFullError(error)) throw error;
+    } catch {
+      // The transaction before this has been committed: its caller must not take it for failed because there is no room, or
+      // the disk does not answer. The next one that really needs room hears of it.
     }
   }
 

@@ -13,6 +13,7 @@ export interface RunningProcess {
 
 interface Waiting {
   readonly resolve: (session: AttachSession | undefined) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -32,10 +33,10 @@ export class Attachments {
   ): Promise<AttachSession | undefined> {
     signal.throwIfAborted();
     if (run !== undefined) return connect(run);
-    const { promise, resolve } = Promise.withResolvers<AttachSession | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<AttachSession | undefined>();
     const set = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, set);
-    const waiting: Waiting = { resolve };
+    const waiting: Waiting = { resolve, reject };
     set.add(waiting);
     const leave = (): void => resolve(undefined);
     signal.addEventListener('abort', leave, { once: true });
@@ -53,7 +54,13 @@ export class Attachments {
     const set = this.#waiting.get(id);
     if (set === undefined) return;
     this.#waiting.delete(id);
-    for (const { resolve } of set) resolve(connect(run));
+    for (const { resolve, reject } of set) {
+      try {
+        resolve(connect(run));
+      } catch (error) {
+        reject(error);
+      }
+    }
   }
 
   /** Tells everybody who waits that no run is to come. */

@@ -66,8 +66,9 @@ export class ContainerVolumes {
 
   /** The run is over. Safe to repeat. */
   async endRun(name: string, containerId: string): Promise<void> {
-    if (!this.#inRun.delete(`${containerId} ${name}`)) return;
+    if (!this.#inRun.has(`${containerId} ${name}`)) return;
     await this.#store.unmount(name, containerId);
+    this.#inRun.delete(`${containerId} ${name}`);
     this.#publish('unmount', name, { container: containerId, driver: 'local' });
   }
 

@@ -9,7 +9,7 @@ import { type ContainerRecord, type Finished, isAlive, isSameRun, type Run, tran
 import type { ContainerParts } from './parts.ts';
 import { releaseEnded } from './release.ts';
 import { shouldRestart } from './restart-policy.ts';
-import { removeEnded } from './take-apart.ts';
+import { clearEnded, removeEnded } from './take-apart.ts';
 
 /** Milliseconds between attempts to note an end, which fails while the disk is full. */
 const firstRetry = 250;
@@ -20,19 +20,27 @@ export function followExit(parts: ContainerParts, record: ContainerRecord): void
   const { state, id } = record;
   if (!isAlive(state)) return;
   const follow = async (): Promise<void> => {
-    const exit = await runToEnd(parts, record, state.monitor);
-    for (let delay = firstRetry; ; delay = Math.min(2 * delay, longestRetry)) {
-      try {
-        return await handleExit(parts, record, exit);
-      } catch (error) {
-        parts.log.error('cannot handle the end of a container; trying again', { id, error });
-      }
-      await sleep(delay, undefined, { signal: parts.closing, ref: false });
-    }
+    let exit: ContainerExit | undefined;
+    await repeatedly(parts, `handle the end of container ${id}`, async () => {
+      exit ??= await runToEnd(parts, record, state.monitor);
+      await handleExit(parts, record, exit);
+    });
   };
-  follow().catch((error: unknown) => {
-    if (!parts.closing.aborted) parts.log.error('cannot handle the end of a container', { id, error });
-  });
+  void follow();
+}
+
+/** Does something until it succeeds or the daemon ends, with growing pauses. */
+async function repeatedly(parts: ContainerParts, what: string, work: () => Promise<void>): Promise<void> {
+  for (let delay = firstRetry; ; delay = Math.min(2 * delay, longestRetry)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (parts.closing.aborted) return;
+      parts.log.error(`cannot ${what}; trying again`, { error });
+    }
+    await sleep(delay, undefined, { signal: parts.closing, ref: false }).catch(() => undefined);
+    if (parts.closing.aborted) return;
+  }
 }
 
 async function runToEnd(
@@ -40,8 +48,18 @@ async function runToEnd(
   record: ContainerRecord,
   monitor: ProcessRef,
 ): Promise<ContainerExit> {
-  using _rotation = rotateLog(parts, record);
+  using _rotation = startRotation(parts, record);
   return await parts.exits.wait(record.id, { monitor, signal: parts.closing });
+}
+
+/** A container whose log cannot be watched runs without rotation. */
+function startRotation(parts: ContainerParts, record: ContainerRecord): Disposable {
+  try {
+    return rotateLog(parts, record);
+  } catch (error) {
+    parts.log.error('cannot rotate the log of a container', { id: record.id, error });
+    return new DisposableStack();
+  }
 }
 
 async function handleExit(parts: ContainerParts, run: ContainerRecord, exit: ContainerExit): Promise<void> {
@@ -68,15 +86,26 @@ export async function endRunLocked(
   const again = shouldRestart({ ...record, policy, exitCode: finished.exitCode });
   const ended = transition(record, { ...finished, kind: again ? 'restarting' : 'exited' });
   if (!again && record.spec.hostConfig.AutoRemove && !parts.restarts.isHeld(record.id)) {
-    publishDie(parts, ended, finished);
-    await removeEnded(parts, ended, finished);
+    await removeEnded(parts, ended, { finished, publishDie: () => publishDie(parts, ended, finished) });
+    clearUp(parts, ended);
     return;
   }
   parts.store.update(ended);
   publishDie(parts, ended, finished);
   if (again) parts.restarts.schedule(ended);
   parts.waits.exited(record.id, { exitCode: finished.exitCode });
-  await releaseEnded(parts, record);
+  await releaseEnded(parts, record).catch((error: unknown) => {
+    // Everybody has been told; the next start or removal does it again.
+    parts.log.error('cannot free what a container held', { id: record.id, error });
+  });
+}
+
+/** Frees, in the background, what a container held that is gone already: no later request would do it. */
+function clearUp(parts: ContainerParts, record: ContainerRecord): void {
+  void repeatedly(parts, `clear up after container ${record.id}`, async () => {
+    using _held = await parts.locks.acquire(record.id);
+    await clearEnded(parts, record);
+  });
 }
 
 function finish(

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { messageOf } from '#/base/errors.ts';
 import { isFullId } from '#/base/ids.ts';
 import { isAlive as isProcessAlive } from '#/kernel/proc.ts';
@@ -49,8 +50,10 @@ export async function reconcileContainers(parts: ContainerParts): Promise<void> 
     try {
       if (record !== undefined) await reconcileOne(parts, record);
     } catch (error) {
-      // One container must not keep all the others from coming up.
+      // One container must not keep all the others from coming up. One that runs is followed all the same.
       parts.log.error('cannot bring a container into order', { id, error });
+      const now = parts.store.get(id);
+      if (now !== undefined) followExit(parts, now);
     }
   }
   await removeOrphans(parts);
@@ -128,21 +131,27 @@ async function removeOrphans(parts: ContainerParts): Promise<void> {
   const gone = (id: string): boolean => parts.store.get(id) === undefined;
   const roots = [parts.dirs.runs, ...[...parts.runtimes.values()].map(({ oci }) => oci.root)];
   for (const id of new Set(roots.flatMap(foldersIn).filter(gone))) {
-    try {
-      await removeOrphanRun(parts, id);
-    } catch (error) {
-      parts.log.error('cannot remove what is left of a container', { id, error });
-    }
+    await attempt(parts, id, () => removeOrphanRun(parts, id));
   }
   for (const id of foldersIn(parts.dirs.exits)) {
     const state = parts.store.get(id)?.state;
     if (state === undefined || !isAlive(state)) rmSync(parts.dirs.exitFileOf(id), { force: true });
   }
   for (const { name, kind } of parts.snapshots.list()) {
-    if (kind === 'active' && isFullId(name) && gone(name)) await parts.snapshots.remove(name);
+    if (kind !== 'active' || !isFullId(name) || !gone(name)) continue;
+    await attempt(parts, name, () => parts.snapshots.remove(name));
   }
   for (const id of foldersIn(parts.dirs.data).filter(gone)) {
-    rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
+    await attempt(parts, id, () => rm(parts.dirs.dataOf(id), { recursive: true, force: true }));
+  }
+}
+
+/** What belongs to nobody must not keep the daemon from coming up. */
+async function attempt(parts: ContainerParts, id: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    parts.log.error('cannot remove what is left of a container', { id, error });
   }
 }
 

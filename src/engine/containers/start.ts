@@ -11,7 +11,7 @@ import { attributesOf } from './attributes.ts';
 import { bindsOf } from './container-mounts.ts';
 import { followExit } from './exit.ts';
 import { planLog } from './log-config.ts';
-import { type ContainerRecord, lastRun, type Run, transition } from './model.ts';
+import { type ContainerRecord, type Run, transition } from './model.ts';
 import { namespacesOf, shmOf } from './namespaces.ts';
 import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { releaseRun } from './release.ts';
@@ -30,7 +30,8 @@ export async function startContainer(parts: ContainerParts, ref: string): Promis
   await runContainer(parts, { ...record, manuallyStopped: false, restartCount: 0 });
 }
 
-function checkStartable({ id, state }: ContainerRecord): void {
+/** Throws `notModified` for a container that runs, a conflict for one in another state that has no start. */
+export function checkStartable({ id, state }: ContainerRecord): void {
   switch (state.kind) {
     case 'running':
       throw notModified(`Container ${id} is already running`);
@@ -140,10 +141,14 @@ async function undoFailedStart(
   error: unknown,
 ): Promise<void> {
   const { id, spec } = record;
+  parts.attachments.abandon(id);
+  await releaseRun(parts, record).catch((failure: unknown) => {
+    parts.log.error('cannot free what a failed start had made', { id, error: failure });
+  });
   try {
-    await releaseRun(parts, record);
-    parts.attachments.abandon(id);
     const failed = keepFailure(parts, record, error);
+    // Whoever waits for a container that was to be restarted waits for nothing now.
+    if (record.state.kind === 'restarting') parts.waits.exited(id, { exitCode: record.state.exitCode });
     if (spec.hostConfig.AutoRemove) await removeLocked(parts, failed, { volumes: true });
   } catch (failure) {
     parts.log.error('cannot take back a failed start', { id, error: failure });
@@ -170,6 +175,8 @@ export async function restartDelayed(parts: ContainerParts, id: string): Promise
     await runContainer(parts, { ...record, restartCount: record.restartCount + 1 });
   } catch (error) {
     parts.log.warn('cannot restart a container', { id, error: messageOf(error) });
-    parts.waits.exited(id, { exitCode: lastRun(parts.store.get(id)?.state ?? record.state)?.exitCode ?? 0 });
+    const left = parts.store.get(id);
+    // Not even the failure could be noted, on a full disk for example.
+    if (left?.state.kind === 'restarting') return parts.restarts.schedule(left);
   }
 }

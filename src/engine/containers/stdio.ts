@@ -40,15 +40,16 @@ export class SessionStdio implements StdioSession {
   readonly #session: Promise<AttachSession | undefined>;
   readonly #options: StdioOptions;
   readonly #detachKeys: DetachKeys | undefined;
-  readonly #left = Promise.withResolvers<void>();
-  #reading = false;
+  /** As `#session`, for those who need not know why there is none. */
+  readonly #opened: Promise<AttachSession | undefined>;
+  readonly #leaving = new Leaving();
   #stdin: Promise<unknown> = Promise.resolve();
 
   constructor(session: Promise<AttachSession | undefined>, options: StdioOptions) {
     this.#session = session;
     this.#options = options;
     this.#detachKeys = options.tty && options.stdin ? new DetachKeys(options.detachKeys) : undefined;
-    session.catch(() => undefined);
+    this.#opened = session.catch(() => undefined);
   }
 
   get tty(): boolean {
@@ -65,41 +66,40 @@ export class SessionStdio implements StdioSession {
     if (passed.data.length > 0) {
       const session = await this.#session;
       const written = session?.write(passed.data) ?? Promise.resolve(false);
-      this.#stdin = written;
+      this.#stdin = written.catch(() => undefined);
       await written;
     }
     if (passed.detached) {
       this.#options.onDetach();
-      this.#left.resolve();
+      this.#leaving.leave();
     }
   }
 
   closeStdin(): void {
     if (!this.#options.stdin || !this.#options.passOnEof) return;
-    void this.#stdin.then(async () => (await this.#session)?.closeStdin());
+    void this.#stdin.then(async () => (await this.#opened)?.closeStdin());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#left.resolve();
+    this.#leaving.leave();
     // Without waiting: a container that was never started may never give a session.
-    void this.#session.then((session) => {
+    void this.#opened.then((session) => {
       if (session === undefined) return;
-      if (this.#options.keepOpen) void drain(session);
+      if (this.#options.keepOpen) drain(session);
       else session[Symbol.dispose]();
     });
   }
 
   async *#own(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
-    const session = await Promise.race([this.#session, this.#left.promise]);
+    const session = await this.#leaving.race(this.#session);
     if (session === undefined) return;
-    this.#reading = true;
     const { stdout, stderr } = this.#options;
     const frames = session.output();
     for (;;) {
-      const next = await Promise.race([frames.next(), this.#left.promise]);
+      const next = await this.#leaving.race(frames.next());
       if (next === undefined) return;
       if (next.done === true) {
-        await Promise.race([this.#options.ended, this.#left.promise]);
+        await this.#leaving.race(this.#options.ended ?? Promise.resolve());
         return;
       }
       const wanted = next.value.filter(({ stream }) => (stream === 'stdout' ? stdout : stderr));
@@ -108,13 +108,14 @@ export class SessionStdio implements StdioSession {
   }
 
   async *#fromSource(source: Output): AsyncGenerator<readonly OutputFrame[], void, undefined> {
-    void this.#session.then((session) => {
-      if (session !== undefined && !this.#reading) void drain(session);
+    // What comes from the session as well was logged, and is in the source.
+    void this.#opened.then((session) => {
+      if (session !== undefined) drain(session);
     });
     const iterator = source[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await Promise.race([iterator.next(), this.#left.promise]);
+        const next = await this.#leaving.race(iterator.next());
         if (next === undefined || next.done === true) return;
         yield next.value;
       }
@@ -124,8 +125,34 @@ export class SessionStdio implements StdioSession {
   }
 }
 
-/** Reads and drops output, so that the process is not held up. */
-async function drain(session: AttachSession): Promise<void> {
-  using _session = session;
-  for await (const _frames of session.output());
+/** Reads and drops output, so that the process is not held up. Why the reading ends is nobody's business here. */
+function drain(session: AttachSession): void {
+  const read = async (): Promise<void> => {
+    using _session = session;
+    for await (const _frames of session.output());
+  };
+  void read().catch(() => undefined);
+}
+
+/**
+ * Ends waiting when the client leaves. Not a promise to race with: each race would add a reaction to that one promise,
+ * and they would pile up for as long as the client stays.
+ */
+class Leaving {
+  #left = false;
+  #wake: (() => void) | undefined;
+
+  leave(): void {
+    this.#left = true;
+    this.#wake?.();
+  }
+
+  /** The value of `promise`; undefined if the client leaves first. One at a time. */
+  race<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(undefined);
+      promise.then(resolve, reject);
+      if (this.#left) resolve(undefined);
+    });
+  }
 }

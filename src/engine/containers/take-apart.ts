@@ -27,21 +27,28 @@ export async function removeLocked(
 
 /**
  * Removes a container with auto-remove that has ended; the caller holds its lock. The row goes first, so that whoever
- * waits need not wait for the rest; what the death of the daemon leaves of that belongs to nobody, and goes at its start.
+ * waits need not wait for the rest: `clearEnded` does that. What the death of the daemon leaves of it belongs to nobody,
+ * and goes at its start.
  */
 export async function removeEnded(
   parts: ContainerParts,
   record: ContainerRecord,
-  { exitCode }: Finished,
+  { finished, publishDie }: { finished: Finished; publishDie: () => void },
 ): Promise<void> {
   const { id } = record;
+  const { exitCode } = finished;
   await endVolumes(parts, record);
   await parts.volumes.giveBack(id, { names: volumesOf(record), remove: true });
   parts.store.delete(id);
+  publishDie();
   parts.waits.exited(id, { exitCode });
   publishDestroy(parts, record);
   parts.waits.removed(id, { exitCode });
   parts.attachments.abandon(id);
+}
+
+/** Frees what a container held that `removeEnded` has removed. Safe to repeat. */
+export async function clearEnded(parts: ContainerParts, record: ContainerRecord): Promise<void> {
   await releaseEnded(parts, record);
   await removeFiles(parts, record);
 }

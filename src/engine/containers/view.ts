@@ -52,7 +52,7 @@ export async function viewOf(
 
 function filesOf(parts: ContainerParts, id: string): ContainerView['files'] {
   const path = (name: string): string => {
-    const file = join(parts.dirs.runOf(id), name);
+    const file = join(parts.dirs.dataOf(id), name);
     return existsSync(file) ? file : '';
   };
   const log = parts.dirs.logOf(id);
