@@ -51,7 +51,7 @@ async function killLocked(
     action: 'kill',
     actor: { id: record.id, attributes: { ...attributesOf(record), signal: '9' } },
   });
-  const exit = await killAndWait(parts, record);
+  const exit = await killAndWait(parts, marked);
   await endRunLocked(parts, marked, exit);
   return parts.store.get(record.id);
 }

@@ -6,7 +6,8 @@ export class Restarts {
   readonly #pending = new Map<string, NodeJS.Timeout>();
   /** Milliseconds that each container waited last. */
   readonly #delays = new Map<string, number>();
-  readonly #held = new Set<string>();
+  /** How many restarts by request each container is in. */
+  readonly #held = new Map<string, number>();
   #closed = false;
   readonly #start: (id: string) => Promise<void>;
 
@@ -43,10 +44,16 @@ export class Restarts {
     this.#delays.delete(id);
   }
 
-  /** Somebody restarts the container by request: until the result is disposed, auto-remove leaves it alone. */
+  /** Somebody restarts the container by request: until all results are disposed, auto-remove leaves it alone. */
   hold(id: string): Disposable {
-    this.#held.add(id);
-    return { [Symbol.dispose]: () => void this.#held.delete(id) };
+    this.#held.set(id, (this.#held.get(id) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#held.get(id) ?? 0) - 1;
+        if (left > 0) this.#held.set(id, left);
+        else this.#held.delete(id);
+      },
+    };
   }
 
   /** Whether a restart by request is going on. */

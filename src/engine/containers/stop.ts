@@ -5,7 +5,7 @@ import type { ContainerExit } from '#/runtime/exit-watcher.ts';
 import { attributesOf } from './attributes.ts';
 import { type ContainerRecord, isAlive, isSameRun, transition } from './model.ts';
 import { type ContainerParts, runtimeOf } from './parts.ts';
-import { runContainer } from './start.ts';
+import { checkStartable, runContainer } from './start.ts';
 
 /** How to stop; what is undefined comes from the container's config. */
 export interface StopOptions {
@@ -23,7 +23,8 @@ export async function stopContainer(parts: ContainerParts, ref: string, options:
   const { id } = parts.store.find(ref);
   const record = await noteStop(parts, id);
   if (record === undefined) throw notModified(`Container ${id} is already stopped`);
-  await endRun(parts, record, { ...options, what: `cannot stop container: ${ref}` });
+  if (isAlive(record.state))
+    await endRun(parts, record, { ...options, what: `cannot stop container: ${ref}` });
   parts.events.publish({
     type: 'container',
     action: 'stop',
@@ -40,12 +41,16 @@ export async function restartContainer(
   const { id } = parts.store.find(ref);
   using _kept = parts.restarts.hold(id);
   const record = await noteStop(parts, id);
-  if (record !== undefined)
+  if (record !== undefined && isAlive(record.state))
     await endRun(parts, record, { ...options, what: `Cannot restart container ${ref}` });
   using _held = await parts.locks.acquire(id);
   const stopped = parts.store.find(id);
-  if (stopped.state.kind !== 'running')
+  // Somebody may have started it meanwhile.
+  if (stopped.state.kind !== 'running') {
+    checkStartable(stopped);
+    parts.restarts.reset(id);
     await runContainer(parts, { ...stopped, manuallyStopped: false, restartCount: 0 });
+  }
   parts.events.publish({
     type: 'container',
     action: 'restart',
@@ -53,15 +58,19 @@ export async function restartContainer(
   });
 }
 
-/** Marks it as stopped by request, so that the restart policy leaves it alone; undefined if there is nothing to stop. */
+/**
+ * Marks it as stopped by request, so that the restart policy leaves it alone; one that waits for its restart is stopped
+ * by that. Undefined if there is nothing to stop.
+ */
 async function noteStop(parts: ContainerParts, id: string): Promise<ContainerRecord | undefined> {
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   if (record.state.kind === 'restarting') {
     parts.restarts.cancel(id);
-    parts.store.update(transition({ ...record, manuallyStopped: true }, { ...record.state, kind: 'exited' }));
+    const exited = transition({ ...record, manuallyStopped: true }, { ...record.state, kind: 'exited' });
+    parts.store.update(exited);
     parts.waits.exited(id, { exitCode: record.state.exitCode });
-    return undefined;
+    return exited;
   }
   if (!isAlive(record.state)) return undefined;
   return parts.store.update({ ...record, manuallyStopped: true });
@@ -78,6 +87,8 @@ export async function stopForShutdown(parts: ContainerParts, seconds: number): P
       try {
         const timeout = Math.min(record.spec.config.StopTimeout ?? seconds, seconds);
         await endRun(parts, record, { timeout, what: `cannot stop container ${record.id}` });
+        // Its end is told before what it held is freed.
+        using _released = await parts.locks.acquire(record.id);
       } catch (error) {
         parts.log.error('cannot stop a container before the daemon ends', { id: record.id, error });
       }
@@ -102,11 +113,9 @@ async function endRun(
   const exit = parts.waits.wait(id, 'next-exit', { signal: ended.signal });
   exit.catch(() => undefined);
   try {
-    if (!isRunning(parts, record)) return;
-    sendSignal(parts, record, signal);
-    await thaw(parts, record);
+    if (!(await signalRun(parts, record, signal))) return;
     if (await within(exit, timeout < 0 ? undefined : timeout * 1000)) return;
-    sendSignal(parts, record, 9);
+    if (!(await signalRun(parts, record, 9))) return;
     if (!(await within(exit, killPatience))) {
       throw internal(
         `${options.what}: its process did not end within ${killPatience / 1000} s of SIGKILL; a process in uninterruptible sleep waits for a device or a file server`,
@@ -117,10 +126,18 @@ async function endRun(
   }
 }
 
-/** Whether the run that `record` describes is still going on. */
-function isRunning(parts: ContainerParts, { id, state }: ContainerRecord): boolean {
-  const now = parts.store.get(id)?.state;
-  return now !== undefined && isSameRun(now, state);
+/** Signals the run that `record` describes, and lets it go on if somebody paused it; false if it is over. */
+async function signalRun(
+  parts: ContainerParts,
+  { id, state }: ContainerRecord,
+  signal: number,
+): Promise<boolean> {
+  using _held = await parts.locks.acquire(id);
+  const record = parts.store.get(id);
+  if (record === undefined || !isSameRun(record.state, state)) return false;
+  sendSignal(parts, record, signal);
+  await thaw(parts, record);
+  return true;
 }
 
 function stopSignal(name: string, what: string): number {
@@ -163,9 +180,9 @@ async function kill(parts: ContainerParts, ref: string, signalText: string): Pro
   const record = parts.store.find(id);
   if (!isAlive(record.state)) throw notRunning(id);
   const ends = signal === 9 || signal === stopSignalOf(record);
-  if (ends) parts.store.update({ ...record, manuallyStopped: true });
-  sendSignal(parts, record, signal);
-  if (ends) await thaw(parts, record);
+  const marked = ends ? parts.store.update({ ...record, manuallyStopped: true }) : record;
+  sendSignal(parts, marked, signal);
+  if (ends) await thaw(parts, marked);
   parts.events.publish({
     type: 'container',
     action: 'kill',
@@ -189,11 +206,11 @@ function sendSignal(parts: ContainerParts, record: ContainerRecord, signal: numb
   }
 }
 
-/** Lets a paused container go on, so that it can obey a signal. */
+/** Lets a paused container go on, so that it can obey a signal; the caller holds the lock, and `record` is the current one. */
 async function thaw(parts: ContainerParts, record: ContainerRecord): Promise<void> {
   if (record.state.kind !== 'paused') return;
   try {
-    await unlessEnded(record, () => runtimeOf(parts, record).oci.resume(record.id));
+    await resume(parts, record);
   } catch (error) {
     // It has ended by itself; the exit is on its way.
     if (!isKind(error, 'conflict')) throw error;
@@ -238,8 +255,14 @@ export async function unpauseContainer(parts: ContainerParts, ref: string): Prom
   using _held = await parts.locks.acquire(id);
   const record = parts.store.find(id);
   if (record.state.kind !== 'paused') throw internal(`Container ${id} is not paused`);
+  await resume(parts, record);
+}
+
+async function resume(parts: ContainerParts, record: ContainerRecord): Promise<void> {
+  const { id, state } = record;
+  if (!isAlive(state)) throw notRunning(id);
   await unlessEnded(record, () => runtimeOf(parts, record).oci.resume(id));
-  const running = parts.store.update(transition(record, { ...record.state, kind: 'running' }));
+  const running = parts.store.update(transition(record, { ...state, kind: 'running' }));
   parts.events.publish({
     type: 'container',
     action: 'unpause',
