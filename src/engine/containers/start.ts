@@ -31,7 +31,6 @@ export async function startContainer(parts: ContainerParts, ref: string): Promis
 }
 
 /** Throws `notModified` for a container that runs, a conflict for one in another state that has no start. */
-export /** Throws `notModified` for a container that runs, a conflict for one in another state that has no start. */
 export function checkStartable({ id, state }: ContainerRecord): void {
   switch (state.kind) {
     case 'running':
