@@ -114,7 +114,12 @@ export class Execs {
     const session = await this.#launch(exec, { attach: true, consoleSize });
     const onDetach = (): void => this.#publish('exec_detach', exec);
     return new SessionStdio(Promise.resolve(session), {
-      ...{ tty, stdin, stdout, stderr, detachKeys, onDetach },
+      tty,
+      stdin,
+      stdout,
+      stderr,
+      detachKeys,
+      onDetach,
       passOnEof: !tty,
       keepOpen: false,
       // The streams of a terminal end a little before its process.
