@@ -49,7 +49,7 @@ test('POST: a body that is no JSON, has something behind it or is of another typ
     const answer = await send(path, '{"Image":"busybox"}', 'text/plain');
     assert.deepEqual(
       [answer.status, JSON.parse(answer.body)],
-      [400, { message: "malformed Content-Type header (text/plain): must be 'application/json'" }],
+      [400, { message: "unsupported Content-Type header (text/plain): must be 'application/json'" }],
     );
   }
 });

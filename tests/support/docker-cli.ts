@@ -5,7 +5,7 @@ import { type Ran, run, type TestDaemon } from './daemon.ts';
 import { until } from './until.ts';
 
 /** One command line and what it must do. Output is compared whole if it is text; of an error only the part that matters. */
-export interface DockerCase {
+interface DockerCase {
   /** A line of shell, in which `docker` talks to the daemon. */
   readonly line: string;
   /** 0 unless it says so. */
