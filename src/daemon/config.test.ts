@@ -64,6 +64,7 @@ test('loadConfig: every mistake is one line that names the key', () => {
     ['{}', ['-H', 'foo://1.2.3.4'], /unsupported proto 'foo'$/],
     ['{"mtu":10}', [], /invalid MTU 10/],
     ['{"exec-opts":["x=y"]}', [], /unknown exec option "x=y"/],
+    ['{}', ['--exec-opt', 'native.cgroupdriver=systemd'], /cgroupdriver=systemd is not implemented/],
   ];
   for (const [content, argv, message] of wrong) {
     assert.throws(

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { invalid, isSystemError, messageOf } from '#/base/errors.ts';
+import { invalid, isSystemError, messageOf, notImplemented } from '#/base/errors.ts';
 import type { LogLevel } from '#/base/log.ts';
 import type { CommandLine } from './flags.ts';
 import { parseHost } from './hosts.ts';
@@ -117,10 +117,9 @@ function check(config: Config, given: Partial<Config>): void {
   if (config.shutdownTimeout < 0) throw invalid('shutdown-timeout must not be negative');
   if (config.mtu < 68) throw invalid(`invalid MTU ${config.mtu}: IPv4 needs at least 68`);
   for (const option of config.execOpts) {
-    if (!/^native\.cgroupdriver=(cgroupfs|systemd)$/.test(option)) {
-      throw invalid(
-        `unknown exec option ${JSON.stringify(option)}; there is native.cgroupdriver=cgroupfs|systemd`,
-      );
-    }
+    if (option === 'native.cgroupdriver=systemd')
+      throw notImplemented('native.cgroupdriver=systemd is not implemented; there is cgroupfs');
+    if (option !== 'native.cgroupdriver=cgroupfs')
+      throw invalid(`unknown exec option ${JSON.stringify(option)}; there is native.cgroupdriver=cgroupfs`);
   }
 }

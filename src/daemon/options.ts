@@ -199,7 +199,7 @@ export const options: { readonly [F in keyof Config]: Option<Config[F]> } = {
     key: 'exec-opts',
     kind: listOf(text),
     default: [],
-    help: 'native.cgroupdriver=cgroupfs or systemd',
+    help: 'native.cgroupdriver=cgroupfs, the only one that there is',
   },
   cgroupParent: { flag: 'cgroup-parent', kind: text, default: '', help: 'Parent cgroup of all containers' },
   liveRestore: {
