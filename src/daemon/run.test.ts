@@ -135,6 +135,16 @@ test('run: a second daemon on the same data, pid file or socket is refused in on
   assert.equal(await get(it.socket, '/_ping'), 'OK');
 });
 
+test('run: a second signal ends a daemon that does not get ready', async () => {
+  using it = trial();
+  const { child, ended } = it.start('--label', 'start=never');
+  if (child.stderr !== null) await once(child.stderr, 'data');
+  child.kill('SIGTERM');
+  // Two that come together count as one.
+  using _again = setInterval(() => child.kill('SIGTERM'), 20);
+  assert.equal((await ended).code, 1);
+});
+
 test('run: what a killed daemon left behind does not keep the next one from starting', async () => {
   using it = trial();
   const first = it.start('--group', '0');
@@ -241,30 +251,38 @@ test('run: takes a listening socket that was handed over, and keeps it from its 
   assert.equal((await daemon.ended).code, 0);
 });
 
+/** Makes the files `key` and `cert`, of an authority that is also a server and a client. */
+function makeCertificate(dir: string): { key: string; cert: string } {
+  const files = { key: join(dir, 'key'), cert: join(dir, 'cert') };
+  const [out, names] = [['-keyout', files.key, '-out', files.cert], 'subjectAltName=IP:127.0.0.1'];
+  const kind = ['req', '-x509', '-newkey', 'ed25519', '-nodes', '-subj', '/CN=x', '-addext', names];
+  execFileSync('openssl', [...kind, ...out], { stdio: 'pipe' });
+  return files;
+}
+
+test('run: beyond the loopback address TLS without client certificates is refused unless said in so many words', async () => {
+  using it = trial();
+  const { key, cert } = makeCertificate(it.dir);
+  const held = bindPort({ proto: 'tcp', ip: '0.0.0.0', port: 0 });
+  closeSync(held.fd);
+  const args = ['-H', `tcp://0.0.0.0:${held.port}`, '--tls', '--tlscert', cert, '--tlskey', key];
+  const { code, errors } = await it.start(...args).ended;
+  assert.equal(code, 1);
+  assert.match(
+    errors,
+    /^skiffd: refusing .* without client certificates: .*--tlsverify, or say --tlsverify=false.*\n$/,
+  );
+  await it.start(...args, '--tlsverify=false').ready;
+});
+
 test('run: with --tlsverify only clients with a certificate of the authority get an answer', async () => {
   using it = trial();
-  const at = (name: string): string => join(it.dir, name);
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
-  const names = ['-addext', 'subjectAltName=IP:127.0.0.1'];
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'ed25519',
-    '-nodes',
-    '-keyout',
-    at('key'),
-    '-out',
-    at('cert'),
-    '-subj',
-    '/CN=x',
-    ...names,
-  );
+  const made = makeCertificate(it.dir);
   const held = bindPort({ proto: 'tcp', ip: '127.0.0.1', port: 0 });
   closeSync(held.fd);
-  const files = ['--tlscert', at('cert'), '--tlskey', at('key'), '--tlscacert', at('cert')];
+  const files = ['--tlscert', made.cert, '--tlskey', made.key, '--tlscacert', made.cert];
   await it.start('-H', `tcp://127.0.0.1:${held.port}`, '--tlsverify', ...files).ready;
-  const ca = readFileSync(at('cert'));
+  const ca = readFileSync(made.cert);
   const ask = (identity: object): Promise<string> => {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const options = { host: '127.0.0.1', port: held.port, path: '/_ping', ca, agent: false, ...identity };
@@ -273,6 +291,6 @@ test('run: with --tlsverify only clients with a certificate of the authority get
       .end();
     return promise;
   };
-  assert.equal(await ask({ cert: ca, key: readFileSync(at('key')) }), 'OK');
+  assert.equal(await ask({ cert: ca, key: readFileSync(made.key) }), 'OK');
   await assert.rejects(ask({}), /certificate required|ECONNRESET|socket hang up/);
 });

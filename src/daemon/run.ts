@@ -78,7 +78,7 @@ async function start(
     product: `Skiff/${skiffVersion} (linux)`,
   });
   const failed = stack.adopt(api, (server) => server.close(0));
-  await listen(failed, { config, tlsRefused: commandLine.given.tls === false, activated, log });
+  await listen(failed, { config, given: commandLine.given, activated, log });
   log.info('skiffd is ready', { version: skiffVersion, pid: process.pid });
   daemon = new Daemon({
     commandLine,
@@ -98,8 +98,8 @@ function loggerOf(config: Config, { err }: Output): { log: Logger; settings: Log
 }
 
 /**
- * Signals: HUP reloads, TERM and INT stop; a second one does not wait. Those that come during the start are obeyed after
- * it, so that it is never cut off half-way.
+ * Signals: HUP reloads, TERM and INT stop. The first that comes during the start is obeyed after it, so that it is not
+ * cut off half-way; a second one does not wait.
  */
 async function untilSignal(starting: Promise<Daemon>): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -114,7 +114,7 @@ async function untilSignal(starting: Promise<Daemon>): Promise<number> {
   };
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
   try {
-    await starting;
+    await Promise.race([starting, promise]);
     return await promise;
   } finally {
     process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload);

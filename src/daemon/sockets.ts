@@ -7,7 +7,7 @@ import type { Logger } from '#/base/log.ts';
 import { type ActivatedSocket, selectSockets } from './activation.ts';
 import { type Host, isLoopback, parseHost } from './hosts.ts';
 import { listening } from './listening.ts';
-import type { Config } from './options.ts';
+import { type Config, options } from './options.ts';
 import { groupId, listenOnPath } from './unix-socket.ts';
 
 /** Where Docker's clients look. */
@@ -16,8 +16,8 @@ const dockerSocketPath = '/var/run/docker.sock';
 /** What listening depends on. */
 export interface ListenOptions {
   readonly config: Config;
-  /** `--tls=false` was said in so many words. */
-  readonly tlsRefused: boolean;
+  /** What was said in so many words. */
+  readonly given: Partial<Config>;
   readonly activated: readonly ActivatedSocket[];
   readonly log: Logger;
 }
@@ -61,14 +61,16 @@ function prepare(host: Host, options: ListenOptions): Open {
   }
 }
 
-function prepareTcp(host: Extract<Host, { kind: 'tcp' }>, { config, tlsRefused, log }: ListenOptions): Open {
+function prepareTcp(host: Extract<Host, { kind: 'tcp' }>, { config, given, log }: ListenOptions): Open {
   const tls = config.tls || config.tlsVerify ? tlsOptions(config) : undefined;
   const port = host.port === 0 ? (tls === undefined ? 2375 : 2376) : host.port;
   const address = `tcp://${host.address.includes(':') ? `[${host.address}]` : host.address}:${port}`;
-  if (tls === undefined && !isLoopback(host.address)) {
-    if (!tlsRefused) {
+  if (!config.tlsVerify && !isLoopback(host.address)) {
+    const [missing, flag] =
+      tls === undefined ? (['encryption', 'tls'] as const) : (['client certificates', 'tlsVerify'] as const);
+    if (given[flag] !== false) {
       throw invalid(
-        `refusing to serve the API on ${address} without encryption: whoever reaches it has root on this machine; use --tlsverify, or say --tls=false if you mean it`,
+        `refusing to serve the API on ${address} without ${missing}: whoever reaches it has root on this machine; use --tlsverify, or say --${options[flag].flag}=false if you mean it`,
       );
     }
     log.warn('the API is open to everybody who reaches it: they have root on this machine', { address });
