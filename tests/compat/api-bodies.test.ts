@@ -31,9 +31,9 @@ function send(
   });
 }
 
-async function refused(path: string, body: string, message: RegExp, status = 400): Promise<void> {
+async function refused(path: string, body: string, message: RegExp): Promise<void> {
   const answer = await send(path, body);
-  assert.equal(answer.status, status, `${path} ${body.slice(0, 80)}: ${answer.body}`);
+  assert.equal(answer.status, 400, `${path} ${body.slice(0, 80)}: ${answer.body}`);
   assert.match((JSON.parse(answer.body) as { message: string }).message, message);
 }
 
