@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { scratchDir } from '#tests/scratch-dir.ts';
 import { close } from './at.ts';
-import { onPidExit, openPidfd, pidfdSignal } from './pidfd.ts';
-import { isAlive, processStartTime } from './proc.ts';
+import { onPidExit, openPidfd, pidfdSignal, signalProcess } from './pidfd.ts';
+import { isAlive, processesIn, processStartTime } from './proc.ts';
 
 test('onPidExit: tells when a process ends by a signal through its descriptor', async () => {
   const child = spawn('sleep', ['100']);
@@ -28,6 +29,28 @@ test('onPidExit: disposed, it never calls back', async () => {
   await once(child, 'exit');
   for (let count = 0; count < 5; count++) await turn();
   close(fd);
+});
+
+test('signalProcess: reaches the process that started at that time and no other', async () => {
+  const child = spawn('sleep', ['100']);
+  const pid = child.pid ?? 0;
+  const startTime = processStartTime(pid) ?? '';
+  assert.equal(signalProcess({ pid, startTime: `${startTime}0` }, 9), false);
+  assert.equal(signalProcess({ pid, startTime }, 9), true);
+  const [, signal] = await once(child, 'exit');
+  assert.equal(signal, 'SIGKILL');
+  assert.equal(signalProcess({ pid, startTime }, 9), false);
+});
+
+test('processesIn: who works in a folder, with the name of the program', async () => {
+  using dir = scratchDir();
+  const child = spawn('sleep', ['100'], { cwd: dir.path });
+  const pid = child.pid ?? 0;
+  await once(child, 'spawn');
+  assert.deepEqual(processesIn(dir.path), [{ pid, startTime: processStartTime(pid), program: 'sleep' }]);
+  child.kill();
+  await once(child, 'exit');
+  assert.deepEqual(processesIn(dir.path), []);
 });
 
 test('openPidfd: no such process', () => {

@@ -15,6 +15,26 @@ export function pidfdSignal(fd: number, signal: number): void {
   check(syscalls.pidfd_send_signal(fd, signal, null, 0), 'pidfd_send_signal');
 }
 
+/** Sends a signal to the process that started at `startTime`; false if it has ended. */
+export function signalProcess(
+  { pid, startTime }: { readonly pid: number; readonly startTime: string },
+  signal: number,
+): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openPidfd(pid);
+    // Only now is it certain which process the descriptor names.
+    if (!isAlive(pid, startTime)) return false;
+    pidfdSignal(fd, signal);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ESRCH')) return false;
+    throw error;
+  } finally {
+    if (fd !== undefined) close(fd);
+  }
+}
+
 /**
  * Calls `callback` once when the process has ended (also when it had before). Dispose of the result to stop waiting,
  * and in any case before you close the descriptor. It keeps this process alive while it waits.

@@ -1,4 +1,5 @@
-import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
 
 /**
@@ -15,16 +16,39 @@ export function isAlive(pid: number, startTime: string): boolean {
   return found !== undefined && found.startTime === startTime && found.state !== 'Z' && found.state !== 'X';
 }
 
+/** A process found by where it is. */
+export interface FoundProcess {
+  readonly pid: number;
+  /** See `processStartTime`. */
+  readonly startTime: string;
+  /** File name of its program, without its folder. */
+  readonly program: string;
+}
+
 /** The processes whose working directory is the directory `path`, whatever it is called where they see it. */
-export function processesIn(path: string): number[] {
+export function processesIn(path: string): FoundProcess[] {
   const wanted = statSync(path, { bigint: true });
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      const found = workingDirectory(pid);
-      return found?.ino === wanted.ino && found.dev === wanted.dev;
-    })
-    .map(Number);
+    .flatMap((name) => {
+      const pid = Number(name);
+      // First: what is found of another process that has got the number since does not go with this time.
+      const startTime = processStartTime(pid);
+      const found = workingDirectory(name);
+      if (found?.ino !== wanted.ino || found.dev !== wanted.dev || startTime === undefined) return [];
+      return [{ pid, startTime, program: programOf(name) }];
+    });
+}
+
+function programOf(pid: string): string {
+  try {
+    // An upgrade can have replaced the file.
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '');
+  } catch (error) {
+    // It has ended.
+    if (isSystemError(error, 'ENOENT', 'ESRCH')) return '';
+    throw error;
+  }
 }
 
 function workingDirectory(pid: string): BigIntStats | undefined {

@@ -13,12 +13,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, internal, isSystemError, messageOf } from '#/base/errors.ts';
-import { close, O_CLOEXEC } from '#/kernel/at.ts';
+import { O_CLOEXEC } from '#/kernel/at.ts';
 import { type CgroupLayout, detectCgroups } from '#/kernel/cgroup/layout.ts';
 import { removeCgroup } from '#/kernel/cgroup/processes.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { isMountPoint } from '#/kernel/mountinfo.ts';
-import { openPidfd, pidfdSignal } from '#/kernel/pidfd.ts';
+import { signalProcess } from '#/kernel/pidfd.ts';
 import { isAlive } from '#/kernel/proc.ts';
 import type { OciResources, RuntimeSpec } from '#/oci/runtime-spec.ts';
 import type { ProcessRef } from './exit-watcher.ts';
@@ -110,25 +110,7 @@ export class OciRuntime implements Disposable {
    * still the same process). Throws `conflict` when it has ended.
    */
   kill(init: ProcessRef, signal: number): void {
-    let fd: number;
-    try {
-      fd = openPidfd(init.pid);
-    } catch (error) {
-      throw isSystemError(error, 'ESRCH') ? conflict('the process has ended', error) : error;
-    }
-    try {
-      if (!isAlive(init.pid, init.startTime)) throw conflict('the process has ended');
-      pidfdSignal(fd, signal);
-    } catch (error) {
-      throw isSystemError(error, 'ESRCH') ? conflict('the process has ended', error) : error;
-    } finally {
-      close(fd);
-    }
-  }
-
-  /** Sends a signal to every process in the container's cgroup. */
-  async killAll(id: string, signal: number): Promise<void> {
-    await this.#run('kill', '--all', id, String(signal));
+    if (!signalProcess(init, signal)) throw conflict('the process has ended');
   }
 
   /** Freezes all processes. */
