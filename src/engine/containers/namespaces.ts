@@ -1,19 +1,28 @@
-import { conflict, internal } from '#/base/errors.ts';
+import { closeSync, openSync } from 'node:fs';
+import { conflict, type EngineError, internal, isSystemError } from '#/base/errors.ts';
+import { isAlive as isProcessAlive } from '#/kernel/proc.ts';
+import type { ProcessRef } from '#/runtime/exit-watcher.ts';
 import type { NamespaceInput, NamespacesInput, ShmInput } from '#/runtime/spec/input.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import type { ContainerParts } from './parts.ts';
+
+/** The namespaces of a run. Those of others stay open until it is disposed of, which must not be before the run is created. */
+export interface RunNamespaces extends Disposable {
+  readonly input: NamespacesInput;
+}
 
 /** Which namespaces a run gets: fresh ones, the host's, or those of another container that runs. */
 export function namespacesOf(
   parts: ContainerParts,
   { spec }: ContainerRecord,
   network: NamespaceInput,
-): NamespacesInput {
+): RunNamespaces {
+  using stack = new DisposableStack();
   const { PidMode, IpcMode, UTSMode, CgroupnsMode } = spec.hostConfig;
-  return {
+  const input: NamespacesInput = {
     network,
-    pid: namespaceOf(parts, PidMode, 'pid'),
-    ipc: namespaceOf(parts, IpcMode, 'ipc'),
+    pid: namespaceOf(parts, PidMode, { kind: 'pid', stack }),
+    ipc: namespaceOf(parts, IpcMode, { kind: 'ipc', stack }),
     uts:
       UTSMode === 'host'
         ? 'host'
@@ -22,20 +31,48 @@ export function namespacesOf(
           : 'new',
     cgroup: CgroupnsMode === 'host' ? 'host' : 'new',
   };
+  const opened = stack.move();
+  return { input, [Symbol.dispose]: () => opened.dispose() };
 }
 
-function namespaceOf(parts: ContainerParts, mode: string, kind: 'pid' | 'ipc'): NamespaceInput {
+function namespaceOf(
+  parts: ContainerParts,
+  mode: string,
+  { kind, stack }: { readonly kind: 'pid' | 'ipc'; readonly stack: DisposableStack },
+): NamespaceInput {
   if (mode === 'host') return 'host';
   if (!mode.startsWith('container:')) return 'new';
-  return { path: `/proc/${runningPeer(parts, mode).pid}/ns/${kind}` };
+  const { record, init } = runningPeer(parts, mode);
+  const fd = openNamespace(init, kind);
+  if (fd === undefined) throw notRunningPeer(record);
+  stack.defer(() => closeSync(fd));
+  // By its number alone another process's namespace could be meant when the runtime gets there.
+  return { path: `/proc/${process.pid}/fd/${fd}` };
+}
+
+/** A descriptor of a namespace of the process; undefined if that has ended. */
+function openNamespace({ pid, startTime }: ProcessRef, kind: 'pid' | 'ipc'): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/ns/${kind}`, 'r');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  }
+  if (isProcessAlive(pid, startTime)) return fd;
+  closeSync(fd);
+  return undefined;
 }
 
 /** The other container of a `container:NAME` mode; it must run. */
-function runningPeer(parts: ContainerParts, mode: string): { record: ContainerRecord; pid: number } {
+function runningPeer(parts: ContainerParts, mode: string): { record: ContainerRecord; init: ProcessRef } {
   const record = parts.store.find(mode.slice('container:'.length));
-  if (!isAlive(record.state))
-    throw conflict(`cannot join namespace of a non running container: ${record.id}`);
-  return { record, pid: record.state.init.pid };
+  if (!isAlive(record.state)) throw notRunningPeer(record);
+  return { record, init: record.state.init };
+}
+
+function notRunningPeer({ id }: ContainerRecord): EngineError {
+  return conflict(`cannot join namespace of a non running container: ${id}`);
 }
 
 /**

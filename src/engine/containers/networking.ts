@@ -204,8 +204,7 @@ export class ContainerNetworking {
       );
     const mode = peer.spec.hostConfig.NetworkMode;
     if (mode.startsWith('container:')) return this.#join(record, mode.slice('container:'.length));
-    const namespace: NamespaceInput =
-      mode === 'host' ? 'host' : { path: `/proc/${peer.state.init.pid}/ns/net` };
+    const namespace: NamespaceInput = mode === 'host' ? 'host' : { path: this.#networks.sandboxOf(peer.id) };
     return { namespace, files: nameFileMounts(this.#files.pathsOf(peer.id), record), names: namesOf(peer) };
   }
 

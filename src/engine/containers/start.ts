@@ -101,10 +101,11 @@ async function launch(
   const network = parts.networks.set(record);
   trace.step('network');
   const user = resolveUser(rootfs, { user: spec.config.User, groupAdd: spec.hostConfig.GroupAdd ?? [] });
+  using namespaces = namespacesOf(parts, record, network.namespace);
   const input = specInput(record, {
     rootfs,
     user,
-    namespaces: namespacesOf(parts, record, network.namespace),
+    namespaces: namespaces.input,
     shm: shmOf(parts, record),
     binds: [...network.files, ...(await bindsOf(parts, record))],
     ...network.names,
