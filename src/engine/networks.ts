@@ -161,7 +161,9 @@ export class NetworkOperations {
     if (isPredefined(network) || this.#parts.networks.endpointsIn(network).length > 0) return false;
     const { containers, connections } = this.#parts;
     const isMeant = (ref: string): boolean => ref === network.name || ref === network.id;
-    return !containers.all().some((record) => connections.namesOf(record).some(isMeant));
+    return ![...containers.all(), ...containers.incomplete()].some((record) =>
+      connections.namesOf(record).some(isMeant),
+    );
   }
 
   #idOf(container: string, force: boolean): string {

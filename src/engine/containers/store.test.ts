@@ -63,6 +63,15 @@ test('ContainerStore: what was written is there after reopening', () => {
   assert.equal(store.idOfName('one'), undefined);
 });
 
+test('ContainerStore.containersUsing: also tells of one that is being made', () => {
+  using db = new Database(':memory:');
+  const store = new ContainerStore(db);
+  const a = record('a1', 'one');
+  store.insert({ ...a, state: { kind: 'creating' } });
+  assert.deepEqual(store.containersUsing(a.imageId), [{ id: a.id, name: 'one', running: false }]);
+  assert.deepEqual(store.all(), []);
+});
+
 test('transition: steps that make no sense are conflicts', () => {
   const a = record('a1', 'one');
   const removing = transition(a, { kind: 'removing', last: undefined, volumes: false });

@@ -37,7 +37,7 @@ export class ContainerStore {
     return complete.toSorted((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
   }
 
-  /** Containers whose making was cut off when the daemon died. */
+  /** Containers that are being made, or whose making was cut off when the daemon died. */
   incomplete(): ContainerRecord[] {
     return [...this.#byId.values()].filter(({ state }) => state.kind === 'creating');
   }
@@ -62,9 +62,9 @@ export class ContainerStore {
     return only;
   }
 
-  /** The containers made from an image. */
+  /** The containers made from an image, and those that are being made. */
   containersUsing(imageId: string): { id: string; name: string; running: boolean }[] {
-    return this.all()
+    return [...this.#byId.values()]
       .filter((record) => record.imageId === imageId)
       .map(({ id, name, state }) => ({ id, name, running: isAlive(state) || state.kind === 'restarting' }));
   }
