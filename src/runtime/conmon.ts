@@ -148,6 +148,8 @@ export class Monitor {
       stack.move();
       return { pid, exited, session };
     } catch (error) {
+      // Else it would go on without us and start the process.
+      this.#options.children.kill(conmon.pid);
       conmon.release();
       throw error;
     }
@@ -239,7 +241,8 @@ export class PreparedMonitor implements Disposable {
       this.#runtime.learn(id, spec);
       return { pid, monitorPid: this.#conmon.pid };
     } catch (error) {
-      await this.#runtime.delete(id);
+      // The caller must learn why the start failed. If this fails too, so does the deletion when the run is released.
+      await this.#runtime.delete(id).catch(() => undefined);
       throw error;
     } finally {
       this.#conmon.release();

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { conflict } from '#/base/errors.ts';
 import { MonitorControl, type WindowSize } from '#/runtime/terminal.ts';
 import { attributesOf } from './attributes.ts';
@@ -77,7 +76,7 @@ export class Terminals {
   }
 
   of(id: string): MonitorControl {
-    const control = this.#controls.get(id) ?? new MonitorControl(join(this.#runOf(id)));
+    const control = this.#controls.get(id) ?? new MonitorControl(this.#runOf(id));
     this.#controls.set(id, control);
     return control;
   }

@@ -2,7 +2,7 @@ import { constants, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import { close, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
-import { mount, unmount } from '#/kernel/mount.ts';
+import { mount } from '#/kernel/mount.ts';
 import { mountOf, propagationOfMount } from '#/kernel/mountinfo.ts';
 import type { MountInput, Propagation } from '#/runtime/spec/input.ts';
 import { copyTree } from '#/storage/tree/copy-tree.ts';
@@ -10,6 +10,7 @@ import { Directory } from '#/storage/tree/directory.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
 import type { ContainerRecord } from './model.ts';
 import { clean, type PlannedMount } from './mount-plan.ts';
+import { dropMountPoint } from './mount-point.ts';
 import type { ContainerParts } from './parts.ts';
 import { bindSubpath } from './subpaths.ts';
 
@@ -99,8 +100,7 @@ async function copyFromImage(
     using root = Directory.open(rootfs);
     for (const point of points) await copyDirectory(root, point);
   } finally {
-    unmount(rootfs, { detach: true });
-    rmdirSync(rootfs);
+    dropMountPoint(rootfs);
     rmdirSync(parts.dirs.runOf(id));
   }
 }
