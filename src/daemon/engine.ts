@@ -141,6 +141,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     requestFacts: requestFacts(runtimes.keys(), host),
     imageFamily: (ref) => images.family(ref),
     execIdsOf: (id) => execs.idsOf(id),
+    forgetExecs: (id) => execs.forget(id),
     closing: closing.signal,
     initPath: initPathOf(config),
     cgroupParent: cgroupParentOf(config),

@@ -56,6 +56,8 @@ interface Exec {
 
 /** How long an exec that has ended can still be asked for. Milliseconds. */
 const memory = 5 * 60_000;
+/** How many execs of one container can wait for their start: nothing else ends one that a client has forgotten. */
+const maxWaiting = 1000;
 /** What Docker reports for an exec that could not be started. */
 const cannotStart = 126;
 
@@ -73,6 +75,12 @@ export class Execs {
     const record = this.#running(this.#parts.store.find(ref), ref);
     if (request.command.length === 0) throw invalid('No exec command specified');
     this.#userOf(record, request);
+    const waiting = this.#of(record.id).filter(({ state }) => state.kind === 'created');
+    if (waiting.length >= maxWaiting) {
+      throw conflict(
+        `container ${record.id} has ${maxWaiting} execs that were created and not started: start some of them, or remove the container`,
+      );
+    }
     const exec: Exec = {
       id: newId(),
       containerId: record.id,
@@ -135,10 +143,18 @@ export class Execs {
 
   /** Those of a container that can still be asked for. */
   idsOf(containerId: string): string[] {
-    const all = [...this.#execs.values()];
-    return all
-      .filter((exec) => exec.containerId === containerId && exec.state.kind !== 'ended')
+    return this.#of(containerId)
+      .filter(({ state }) => state.kind !== 'ended')
       .map(({ id }) => id);
+  }
+
+  /** Forgets those of a container that is removed. */
+  forget(containerId: string): void {
+    for (const { id } of this.#of(containerId)) this.#execs.delete(id);
+  }
+
+  #of(containerId: string): Exec[] {
+    return [...this.#execs.values()].filter((exec) => exec.containerId === containerId);
   }
 
   async #launch(

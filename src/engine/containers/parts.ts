@@ -106,6 +106,8 @@ export interface ContainerParts {
   readonly imageFamily: (ref: string) => ReadonlySet<string>;
   /** The execs of a container that clients can still ask for. */
   readonly execIdsOf: (containerId: string) => readonly string[];
+  /** Called when a container is removed: its execs go too. */
+  readonly forgetExecs: (containerId: string) => void;
   readonly defaults: HostDefaults;
   /** Aborts when the daemon ends: what waits for containers stops waiting, the containers go on. */
   readonly closing: AbortSignal;

@@ -82,5 +82,6 @@ function volumesOf({ spec }: ContainerRecord): string[] {
 async function removeFiles(parts: ContainerParts, { id, imageId }: ContainerRecord): Promise<void> {
   if (parts.snapshots.exists(id)) await parts.snapshots.remove(id);
   rmSync(parts.dirs.dataOf(id), { recursive: true, force: true });
+  parts.forgetExecs(id);
   await parts.images.containerRemoved(imageId);
 }
