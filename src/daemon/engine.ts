@@ -94,7 +94,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const dirs = makeDirectories(config);
   const db = stack.use(new Database(join(config.dataRoot, 'state.db')));
   const cgroups = prepareCgroups();
-  const host = readHostFacts({ cgroups: cgroups.mode });
+  const host = readHostFacts({ cgroups: cgroups.mode, seccompProfile: config.seccompProfile });
   const events = new Events();
 
   const snapshots = await openSnapshots(config, db, log);

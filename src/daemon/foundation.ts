@@ -188,7 +188,7 @@ export function systemFacts(
     liveRestore: config.liveRestore,
     initPath: initPathOf(config),
     logDriver: config.logDriver,
-    seccomp: host.seccomp !== undefined,
+    seccomp: (host.configuredSeccomp ?? host.seccomp) !== undefined,
     firewall: config.iptables,
     warnings: [
       ...(host.seccomp === undefined

@@ -5,7 +5,7 @@ import { parseSeccompProfile } from '#/runtime/spec/seccomp.ts';
 /** What `SecurityOpt` asks for. */
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
-  /** `default`, `unconfined` or the text of a profile. */
+  /** `default` (the daemon's), `builtin`, `unconfined` or the text of a profile. */
   readonly seccomp: string;
   /** Asked for by `systempaths=unconfined`: nothing masked or read-only. */
   readonly unconfinedPaths: boolean;
@@ -27,7 +27,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     if (match === null) throw internal(`invalid --security-opt 1: "${option}"`);
     const [, key = '', value = ''] = match;
     if (key === 'no-new-privileges') result = { ...result, noNewPrivileges: parseBool(option, value) };
-    else if (key === 'seccomp') result = { ...result, seccomp: value === 'builtin' ? 'default' : value };
+    else if (key === 'seccomp') result = { ...result, seccomp: value };
     else if (key === 'systempaths' && value === 'unconfined') result = { ...result, unconfinedPaths: true };
     else if (key === 'apparmor' || key === 'label') refuseLabels(key, value);
     else throw internal(`invalid --security-opt 2: "${option}"`);
@@ -37,7 +37,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
 
 /** The system call filter that the options name; a profile is parsed here, when the container starts. */
 export function seccompInput({ seccomp }: SecurityOptions): SeccompInput {
-  if (seccomp === 'default') return { kind: 'default' };
+  if (seccomp === 'default' || seccomp === 'builtin') return { kind: seccomp };
   if (seccomp === 'unconfined') return { kind: 'unconfined' };
   try {
     return { kind: 'profile', profile: parseSeccompProfile(seccomp) };

@@ -6,6 +6,7 @@ import { type Ended, RuntimeFixture } from '#tests/oci-bundle.ts';
 import { buildSpec, specJson } from './build.ts';
 import { resolveCapabilities } from './capabilities.ts';
 import { lookUpDevice, parseDeviceRule } from './devices.ts';
+import { type HostFacts, readHostFacts } from './host.ts';
 import { resolveInRootfs } from './rootfs.ts';
 import { evaluateSeccomp, parseSeccompProfile } from './seccomp.ts';
 
@@ -289,6 +290,27 @@ test('buildSpec: without the default profile nothing starts, rather than without
   const host = { ...box.host, seccomp: undefined };
   assert.throws(() => buildSpec(box.specInput(), host), /no default seccomp profile/);
   assert.equal(buildSpec(box.specInput({ seccomp: { kind: 'unconfined' } }), host).linux.seccomp, undefined);
+});
+
+test('buildSpec, readHostFacts: the configured profile is that of containers that ask for no other', () => {
+  const path = join(box.dir, 'configured.json');
+  writeFileSync(path, '{"defaultAction":"SCMP_ACT_LOG"}');
+  const facts = (seccompProfile: string): HostFacts =>
+    readHostFacts({ cgroups: box.host.cgroups, seccompProfile });
+  const action = (host: HostFacts, kind: 'default' | 'builtin'): string | undefined =>
+    buildSpec(box.specInput({ seccomp: { kind } }), host).linux.seccomp?.defaultAction;
+  const [configured, unconfined, builtin] = [facts(path), facts('unconfined'), facts('builtin')];
+  assert.deepEqual(
+    [configured, unconfined, builtin].map((host) => [action(host, 'default'), action(host, 'builtin')]),
+    [
+      ['SCMP_ACT_LOG', 'SCMP_ACT_ERRNO'],
+      [undefined, 'SCMP_ACT_ERRNO'],
+      ['SCMP_ACT_ERRNO', 'SCMP_ACT_ERRNO'],
+    ],
+  );
+  assert.throws(() => facts('/absent'), /cannot use the seccomp profile "\/absent": ENOENT/);
+  writeFileSync(path, '{');
+  assert.throws(() => facts(path), /cannot use the seccomp profile .*configured.json": Decoding/);
 });
 
 test('buildSpec: added capabilities open the calls that go with them', () => {

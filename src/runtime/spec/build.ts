@@ -119,8 +119,10 @@ function namespaceList({ namespaces }: SpecInput): OciLinux['namespaces'] {
 }
 
 function seccompPart({ privileged, seccomp, process }: SpecInput, host: HostFacts): OciLinux['seccomp'] {
-  if (seccomp.kind === 'unconfined' || (privileged && seccomp.kind === 'default')) return undefined;
-  const profile = seccomp.kind === 'profile' ? seccomp.profile : host.seccomp;
+  if (seccomp.kind === 'unconfined' || (privileged && seccomp.kind !== 'profile')) return undefined;
+  const configured = seccomp.kind === 'default' ? host.configuredSeccomp : undefined;
+  if (configured === 'unconfined') return undefined;
+  const profile = seccomp.kind === 'profile' ? seccomp.profile : (configured ?? host.seccomp);
   if (profile === undefined) {
     throw invalid('no default seccomp profile is installed: install golang-github-containers-common');
   }

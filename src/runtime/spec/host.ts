@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { arch, release } from 'node:os';
+import { invalid, messageOf } from '#/base/errors.ts';
 import { heldCapabilities } from './capabilities.ts';
 import { loadDefaultProfile } from './default-seccomp.ts';
 import { type Rlimit, readLimits } from './rlimits.ts';
-import type { SeccompProfile } from './seccomp.ts';
+import { parseSeccompProfile, type SeccompProfile } from './seccomp.ts';
 
 /** What the machine and the daemon's own rights allow; read once at start. */
 export interface HostFacts {
@@ -22,6 +23,8 @@ export interface HostFacts {
   readonly blkioWeight: boolean;
   /** undefined: the package that carries the default profile is missing. */
   readonly seccomp: SeccompProfile | undefined;
+  /** Of containers that ask for no other; undefined: that is `seccomp`. */
+  readonly configuredSeccomp?: SeccompProfile | 'unconfined' | undefined;
 }
 
 /** Where Debian's golang-github-containers-common keeps the default system call filter. */
@@ -39,8 +42,14 @@ const goArchitectures: Readonly<Record<string, string>> = {
   mips64el: 'mips64le',
 };
 
-/** Reads the facts. `cgroups` comes from the kernel layer's detection. */
-export function readHostFacts({ cgroups }: Pick<HostFacts, 'cgroups'>): HostFacts {
+/**
+ * Reads the facts. `cgroups` comes from the kernel layer's detection; `seccompProfile` is the path of the profile of
+ * containers that ask for no other, `unconfined`, or `builtin` (the default). Throws `invalid` if it cannot be read.
+ */
+export function readHostFacts({
+  cgroups,
+  seccompProfile = 'builtin',
+}: Pick<HostFacts, 'cgroups'> & { readonly seccompProfile?: string }): HostFacts {
   const [major = '0', minor = '0'] = release().split('.');
   return {
     architecture: goArchitectures[arch()] ?? arch(),
@@ -52,7 +61,18 @@ export function readHostFacts({ cgroups }: Pick<HostFacts, 'cgroups'>): HostFact
     swapLimit: cgroups === 'v2' || exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     blkioWeight: cgroups === 'v2' || exists('/sys/fs/cgroup/blkio/blkio.weight'),
     seccomp: loadDefaultProfile(seccompPath),
+    configuredSeccomp: configuredProfile(seccompProfile),
   };
+}
+
+function configuredProfile(name: string): HostFacts['configuredSeccomp'] {
+  if (name === '' || name === 'builtin') return undefined;
+  if (name === 'unconfined') return 'unconfined';
+  try {
+    return parseSeccompProfile(readFileSync(name, 'utf8'));
+  } catch (error) {
+    throw invalid(`cannot use the seccomp profile ${JSON.stringify(name)}: ${messageOf(error)}`, error);
+  }
 }
 
 function exists(path: string): boolean {

@@ -108,7 +108,10 @@ export type ShmInput =
 
 /** Which system calls are refused. */
 export type SeccompInput =
+  /** As configured for the daemon. */
   | { readonly kind: 'default' }
+  /** The packaged profile, whatever is configured. */
+  | { readonly kind: 'builtin' }
   | { readonly kind: 'unconfined' }
   | { readonly kind: 'profile'; readonly profile: SeccompProfile };
 
