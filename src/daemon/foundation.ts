@@ -80,7 +80,6 @@ export async function openRuntimes(
 ): Promise<Map<string, Runtime>> {
   const runtimes = new Map<string, Runtime>();
   const children = stack.use(new Children());
-  const systemdCgroup = config.execOpts.includes('native.cgroupdriver=systemd');
   for (const [name, path] of Object.entries({ ...knownRuntimes, ...config.runtimes })) {
     if (!existsSync(path)) {
       if (Object.hasOwn(config.runtimes, name)) throw invalid(`runtime "${name}": no such program: ${path}`);
@@ -89,7 +88,7 @@ export async function openRuntimes(
     const root = join(dirs.runtimes, name);
     mkdirSync(root, { recursive: true, mode: 0o700 });
     const oci = stack.use(
-      await OciRuntime.open({ path, root, sealed: join(dirs.runtimes, `${name}.sealed`), systemdCgroup }),
+      await OciRuntime.open({ path, root, sealed: join(dirs.runtimes, `${name}.sealed`) }),
     );
     const monitor = new Monitor({
       path: conmonPath,
@@ -180,7 +179,6 @@ export function systemFacts(
     snapshotDriver: snapshots.driver,
     backingFilesystem: fileSystemName(config.dataRoot),
     cgroupVersion: cgroups.mode === 'v2' ? '2' : '1',
-    cgroupDriver: runtime?.systemdCgroup === true ? 'systemd' : 'cgroupfs',
     swapLimit: host.swapLimit,
     runtimes: Object.fromEntries([...runtimes].map(([name, { oci }]) => [name, oci.path])),
     defaultRuntime: config.defaultRuntime,

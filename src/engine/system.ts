@@ -15,7 +15,6 @@ export interface SystemFacts {
   readonly snapshotDriver: string;
   readonly backingFilesystem: string;
   readonly cgroupVersion: '1' | '2';
-  readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly swapLimit: boolean;
   /** Name to path. */
   readonly runtimes: Readonly<Record<string, string>>;
@@ -133,7 +132,7 @@ export class System {
       NGoroutines: 0,
       SystemTime: nowText(),
       LoggingDriver: facts.logDriver,
-      CgroupDriver: facts.cgroupDriver,
+      CgroupDriver: 'cgroupfs',
       CgroupVersion: facts.cgroupVersion,
       NEventsListener: this.#events.listeners,
       KernelVersion: release(),

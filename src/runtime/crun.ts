@@ -37,7 +37,6 @@ export interface OciRuntimeOptions {
   readonly path: string;
   /** Its state folder; made if missing. On a tmpfs, as a reboot voids it. */
   readonly root: string;
-  readonly systemdCgroup?: boolean;
   /**
    * Where to bind-mount the program read-only (a file, made if missing). Then nothing in a container can overwrite it
    * (CVE-2019-5736), and crun need not make and start a copy of itself each time (2 to 4 ms).
@@ -59,7 +58,6 @@ export class OciRuntime implements Disposable {
   readonly root: string;
   /** First line of `--version`, for example "crun version 1.8.1". */
   readonly version: string;
-  readonly systemdCgroup: boolean;
   readonly #isCrun: boolean;
   readonly #filters: SeccompFilters;
   readonly #seal: string | undefined;
@@ -69,7 +67,6 @@ export class OciRuntime implements Disposable {
     this.path = options.sealed ?? options.path;
     this.root = options.root;
     this.version = version;
-    this.systemdCgroup = options.systemdCgroup ?? false;
     this.#isCrun = version.startsWith('crun ');
     this.#filters = new SeccompFilters(options.root);
     this.#seal = options.sealed;
@@ -86,7 +83,7 @@ export class OciRuntime implements Disposable {
 
   /** The arguments that go before the command. */
   get globalArgs(): readonly string[] {
-    return [`--root=${this.root}`, ...(this.systemdCgroup && this.#isCrun ? ['--systemd-cgroup'] : [])];
+    return [`--root=${this.root}`];
   }
 
   /** Makes a spec quicker to start with what was learned from earlier ones. */

@@ -29,7 +29,7 @@ export interface SpecInput {
   readonly readonlyPaths?: readonly string[] | undefined;
   /** An init of ours on the host (static): becomes PID 1 and starts the process. */
   readonly init?: string | undefined;
-  /** cgroupfs: an absolute path below the hierarchy. systemd: slice:prefix:name. */
+  /** An absolute path below the hierarchy. */
   readonly cgroupsPath: string;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
