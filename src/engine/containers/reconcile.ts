@@ -50,10 +50,12 @@ export async function reconcileContainers(parts: ContainerParts): Promise<void> 
     try {
       if (record !== undefined) await reconcileOne(parts, record);
     } catch (error) {
-      // One container must not keep all the others from coming up. One that runs is followed all the same.
+      // One container must not keep all the others from coming up. One that runs is followed all the
+      // same, one that waits for its next start gets it.
       parts.log.error('cannot bring a container into order', { id, error });
       const now = parts.store.get(id);
-      if (now !== undefined) followExit(parts, now);
+      if (now?.state.kind === 'restarting') parts.restarts.schedule(now);
+      else if (now !== undefined) followExit(parts, now);
     }
   }
   await removeOrphans(parts);
