@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { after, before, test } from 'node:test';
@@ -52,21 +52,23 @@ test('dockerode: ping, version, info, df', async () => {
 });
 
 test('dockerode: run() with output of its own streams', async () => {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const said = Promise.all([text(out), text(err)]);
+  const said = { out: '', err: '' };
+  const collect = (name: keyof typeof said): Writable =>
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        said[name] += chunk.toString();
+        done();
+      },
+    });
   const [result, container] = (await docker.run(
     'busybox',
     ['sh', '-c', 'echo out; echo err >&2; exit 3'],
-    [out, err],
-    {
-      Tty: false,
-    },
+    [collect('out'), collect('err')],
+    { Tty: false },
   )) as [{ StatusCode: number }, Docker.Container];
-  out.end();
-  err.end();
   assert.equal(result.StatusCode, 3);
-  assert.deepEqual(await said, ['out\n', 'err\n']);
+  // It resolves when the container has ended; the output may come a little later.
+  await until(() => said.out === 'out\n' && said.err === 'err\n', { what: 'both streams' });
   await container.remove();
 });
 
