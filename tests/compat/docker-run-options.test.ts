@@ -168,6 +168,16 @@ test('docker run: shared namespaces', () =>
     { line: 'docker run --rm --pid container:base busybox true', code: 125, err: 'No such container: base' },
   ]));
 
+test('docker run --net container: survives a rename', () =>
+  docker.checkAll([
+    { line: 'docker run -d --name one busybox sleep 1000 >/dev/null' },
+    { line: 'docker create --name two --net container:one busybox true >/dev/null; docker rename one other' },
+    {
+      line: "test \"$(docker inspect -f '{{.HostConfig.NetworkMode}}' two)\" = container:$(docker inspect -f '{{.Id}}' other)",
+    },
+    { line: 'docker start two; docker wait two; docker rm -f two other', out: 'two\n0\ntwo\nother\n' },
+  ]));
+
 test('docker run --init: reaps and passes signals on', () =>
   docker.checkAll([
     { line: "docker run --rm --init busybox sh -c 'test $$ -ne 1; exit 4'", code: 4 },
