@@ -99,6 +99,22 @@ test('docker events: what happens, with filters', () =>
     { line: 'docker events --since abc --until 1', code: 1, err: /abc/ },
   ]));
 
+test('docker events: signals, processes and restarts', () =>
+  docker.checkAll([
+    {
+      line: 'date +%s.%N >since; docker run -d --name c1 busybox sleep 1000 >/dev/null; docker exec c1 true; docker exec c1 echo a b; docker top c1 >/dev/null; docker restart -t 0 c1; docker kill -s CONT c1; docker rm -f c1; date +%s.%N >until',
+      out: 'a b\nc1\nc1\nc1\n',
+    },
+    {
+      line: "docker events --since $(cat since) --until $(cat until) --filter container=c1 --format '{{.Action}} {{.Actor.Attributes.signal}}' | sed 's/<no value>//;s/ *$//' | grep -v exec_die",
+      out: 'create\nstart\nexec_create: true\nexec_start: true\nexec_create: echo a b\nexec_start: echo a b\ntop\nkill 15\nkill 9\ndie\nstop\nstart\nrestart\nkill 18\nkill 9\ndie\ndestroy\n',
+    },
+    {
+      line: "docker events --since $(cat since) --until $(cat until) --filter event=exec_die --format '{{.Actor.Attributes.exitCode}}'",
+      out: '0\n0\n',
+    },
+  ]));
+
 test('docker inspect: containers, and whatever has that name', () =>
   docker.checkAll([
     {

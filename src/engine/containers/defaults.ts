@@ -65,6 +65,8 @@ export function withHostDefaults(host: HostConfig, defaults: HostDefaults): Host
     CgroupnsMode: host.CgroupnsMode === '' ? (open ? 'host' : defaults.cgroupns) : host.CgroupnsMode,
     // Swap as large as memory, which the limit of both together includes.
     MemorySwap: host.Memory > 0 && host.MemorySwap === 0 ? host.Memory * 2 : host.MemorySwap,
+    // How clients say that they leave it to the kernel.
+    MemorySwappiness: host.MemorySwappiness === -1 ? null : host.MemorySwappiness,
     ShmSize: host.ShmSize === 0 ? defaults.shmSize : host.ShmSize,
     Runtime: host.Runtime === undefined || host.Runtime === '' ? defaults.runtime : host.Runtime,
     OomKillDisable: host.OomKillDisable ?? false,

@@ -276,7 +276,8 @@ export class Execs {
     if (record === undefined) return;
     const text =
       action === 'exec_create' || action === 'exec_start'
-        ? `${action}: ${exec.request.command.join(' ')}`
+        ? // As in Docker, a space follows the program even if no arguments do.
+          `${action}: ${exec.request.command[0]} ${exec.request.command.slice(1).join(' ')}`
         : action;
     const attributes = { ...attributesOf(record), execID: exec.id, ...more };
     this.#parts.events.publish({ type: 'container', action: text, actor: { id: record.id, attributes } });

@@ -1,9 +1,8 @@
 import { conflict } from '#/base/errors.ts';
-import { attributesOf } from './attributes.ts';
 import { endRunLocked } from './exit.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import type { ContainerParts } from './parts.ts';
-import { killAndWait } from './stop.ts';
+import { killAndWait, publishKill } from './stop.ts';
 import { removeLocked } from './take-apart.ts';
 
 /** How to remove a container. */
@@ -46,11 +45,7 @@ async function killLocked(
   record: ContainerRecord,
 ): Promise<ContainerRecord | undefined> {
   const marked = parts.store.update({ ...record, manuallyStopped: true });
-  parts.events.publish({
-    type: 'container',
-    action: 'kill',
-    actor: { id: record.id, attributes: { ...attributesOf(record), signal: '9' } },
-  });
+  publishKill(parts, record, 9);
   const exit = await killAndWait(parts, marked);
   await endRunLocked(parts, marked, exit);
   return parts.store.get(record.id);

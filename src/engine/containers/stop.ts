@@ -25,11 +25,12 @@ export async function stopContainer(parts: ContainerParts, ref: string, options:
   if (record === undefined) throw notModified(`Container ${id} is already stopped`);
   if (isAlive(record.state))
     await endRun(parts, record, { ...options, what: `cannot stop container: ${ref}` });
-  parts.events.publish({
-    type: 'container',
-    action: 'stop',
-    actor: { id, attributes: attributesOf(parts.store.get(id) ?? record) },
-  });
+  publishStop(parts, record);
+}
+
+function publishStop(parts: ContainerParts, record: ContainerRecord): void {
+  const attributes = attributesOf(parts.store.get(record.id) ?? record);
+  parts.events.publish({ type: 'container', action: 'stop', actor: { id: record.id, attributes } });
 }
 
 /** Stops it if it runs, and starts it. */
@@ -41,8 +42,10 @@ export async function restartContainer(
   const { id } = parts.store.find(ref);
   using _kept = parts.restarts.hold(id);
   const record = await noteStop(parts, id);
-  if (record !== undefined && isAlive(record.state))
+  if (record !== undefined && isAlive(record.state)) {
     await endRun(parts, record, { ...options, what: `Cannot restart container ${ref}` });
+    publishStop(parts, record);
+  }
   using _held = await parts.locks.acquire(id);
   const stopped = parts.store.find(id);
   // Somebody may have started it meanwhile.
@@ -136,6 +139,7 @@ async function signalRun(
   const record = parts.store.get(id);
   if (record === undefined || !isSameRun(record.state, state)) return false;
   sendSignal(parts, record, signal);
+  publishKill(parts, record, signal);
   await thaw(parts, record);
   return true;
 }
@@ -183,11 +187,13 @@ async function kill(parts: ContainerParts, ref: string, signalText: string): Pro
   const marked = ends ? parts.store.update({ ...record, manuallyStopped: true }) : record;
   sendSignal(parts, marked, signal);
   if (ends) await thaw(parts, marked);
-  parts.events.publish({
-    type: 'container',
-    action: 'kill',
-    actor: { id, attributes: { ...attributesOf(record), signal: String(signal) } },
-  });
+  publishKill(parts, record, signal);
+}
+
+/** Tells of a signal that was sent to a container. */
+export function publishKill(parts: ContainerParts, record: ContainerRecord, signal: number): void {
+  const attributes = { ...attributesOf(record), signal: String(signal) };
+  parts.events.publish({ type: 'container', action: 'kill', actor: { id: record.id, attributes } });
 }
 
 function stopSignalOf({ spec }: ContainerRecord): number {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { internal, invalid } from '#/base/errors.ts';
 import { cgroupPids } from '#/kernel/cgroup/processes.ts';
 import type { ContainerTopResponse } from '#/wire/containers.ts';
+import { attributesOf } from './attributes.ts';
 import { isAlive } from './model.ts';
 import { type ContainerParts, cgroupOf } from './parts.ts';
 import { notRunning } from './stop.ts';
@@ -20,7 +21,10 @@ export async function containerTop(
   const words = (args === '' ? '-ef' : args).split(/\s+/).filter((word) => word !== '');
   if (words.some((word) => /[^\w,:=%+.-]/.test(word))) throw invalid(`invalid ps arguments: "${args}"`);
   const pids = new Set(cgroupPids(parts.cgroups, cgroupOf(parts, record)).map(String));
-  return selectProcesses(await ps(words), pids);
+  const found = selectProcesses(await ps(words), pids);
+  const actor = { id: record.id, attributes: attributesOf(record) };
+  parts.events.publish({ type: 'container', action: 'top', actor });
+  return found;
 }
 
 /** The rows of ps's table whose PID is one of `pids`. The last column can contain spaces. */
