@@ -71,8 +71,9 @@ test('isAlive: a process is known by its number and its start time', async () =>
 });
 
 test('isAlive: a zombie is not', async () => {
-  // The shell replaces itself by a sleep that never reaps the child that it inherits.
-  const parent = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 100']);
+  // The shell replaces itself by a sleep that never reaps the child that it inherits; the child ends only after that.
+  const child = 'while read -r name < /proc/$PPID/comm && [ "$name" != sleep ]; do :; done';
+  const parent = spawn('sh', ['-c', `sh -c '${child}' & echo $!; exec sleep 100`]);
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
   while (processStartTime(pid) !== undefined && isAlive(pid, processStartTime(pid) ?? '')) await turn();
