@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import type { AttachOptions } from '#/engine/containers/attach.ts';
+import type { ExecRequest } from '#/engine/containers/execs.ts';
+import type { Output, StdioSession } from '#/engine/containers/stdio.ts';
 import { encodeFrame } from '#/wire/frames.ts';
 import { readUntil, serve, type TestServer } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
-import type { AttachOptions, ExecRequest, Output, OutputChunk, StdioSession } from './backend.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { execRoutes } from './routes/exec.ts';
+
+type OutputChunk = Output extends AsyncIterable<readonly (infer Chunk)[]> ? Chunk : never;
 
 /** A process that repeats its stdin on stdout, and says bye on stderr at the end of it. */
 class EchoSession implements StdioSession {

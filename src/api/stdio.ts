@@ -1,6 +1,6 @@
 import type { Duplex, Writable } from 'node:stream';
+import type { Output, StdioSession } from '#/engine/containers/stdio.ts';
 import { frameHeader } from '#/wire/frames.ts';
-import type { Output, StdioSession } from './backend.ts';
 import type { Call } from './call.ts';
 import { drained } from './respond.ts';
 

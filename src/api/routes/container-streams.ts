@@ -1,8 +1,8 @@
 import { invalid, messageOf } from '#/base/errors.ts';
+import type { AttachOptions } from '#/engine/containers/attach.ts';
 import type { WaitCondition } from '#/engine/containers/waits.ts';
 import type { ContainerWaitResponse } from '#/wire/containers.ts';
 import { compareVersions } from '#/wire/version.ts';
-import type { AttachOptions } from '../backend.ts';
 import type { Call, Route } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
 import { hijack, streamType } from '../hijack.ts';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { notFound } from '#/base/errors.ts';
+import type { ExecView } from '#/engine/containers/execs.ts';
 import type { ContainerRecord } from '#/engine/containers/model.ts';
 import { serve, type TestServer } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
-import type { ContainersBackend, ExecView } from '../backend.ts';
+import type { ContainersBackend } from '../backend.ts';
 import { apiRoutes } from './all.ts';
 
 type Noted = [method: string, ...args: unknown[]];

@@ -1,8 +1,9 @@
 import { conflict, invalid, messageOf } from '#/base/errors.ts';
+import type { ExecView } from '#/engine/containers/execs.ts';
+import type { StdioSession } from '#/engine/containers/stdio.ts';
 import type { ExecCreateResponse, ExecInspect } from '#/wire/exec.ts';
 import { encodeFrame } from '#/wire/frames.ts';
 import { compareVersions } from '#/wire/version.ts';
-import type { ExecView, StdioSession } from '../backend.ts';
 import type { Call, Route } from '../call.ts';
 import { execCreateBody, execStartBody } from '../decode/containers.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
