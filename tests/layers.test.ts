@@ -13,10 +13,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   storage: ['base', 'oci', 'kernel', 'state'],
   runtime: ['base', 'oci', 'kernel'],
   network: ['base', 'kernel', 'state'],
-  registry: ['base', 'oci', 'state', 'storage'],
-  builder: ['base', 'oci', 'kernel', 'state', 'storage', 'runtime', 'network', 'registry'],
-  engine: ['base', 'oci', 'wire', 'kernel', 'state', 'storage', 'runtime', 'network', 'registry'],
-  api: ['base', 'oci', 'wire', 'registry', 'builder', 'engine'],
+  distribution: ['base', 'oci'],
+  registry: ['base', 'oci', 'state', 'storage', 'distribution'],
+  builder: ['base', 'oci', 'kernel', 'state', 'storage', 'runtime', 'network', 'distribution', 'registry'],
+  engine: ['base', 'oci', 'wire', 'kernel', 'state', 'storage', 'runtime', 'network', 'distribution', 'registry'],
+  api: ['base', 'oci', 'wire', 'distribution', 'registry', 'builder', 'engine'],
   daemon: [
     'base',
     'oci',
@@ -26,13 +27,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'storage',
     'runtime',
     'network',
+    'distribution',
     'registry',
     'builder',
     'engine',
     'api',
   ],
   client: ['base', 'wire'],
-  cli: ['base', 'oci', 'wire', 'client'],
+  cli: ['base', 'oci', 'wire', 'distribution', 'client'],
 };
 
 /** Packages that only one file may load. */
