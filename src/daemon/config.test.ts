@@ -32,7 +32,7 @@ test('loadConfig: defaults, the file and the flags become one frozen value', () 
 test('loadConfig: every mistake is one line that names the key', () => {
   const wrong: [string, string[], RegExp][] = [
     ['{"nope":1,"foo":2}', [], /the following directives don't match any configuration option: nope, foo$/],
-    ['{"registry-mirrors":[]}', [], /the following directives are not supported by Skiff: registry-mirrors$/],
+    ['{"userland-proxy":true}', [], /the following directives are not supported by Skiff: userland-proxy$/],
     ['{"debug":"x"}', [], /the value of "debug" must be a bool$/],
     ['{"labels":"a=b"}', [], /the value of "labels" must be a list of strings$/],
     ['{"labels":["a"]}', [], /"labels": bad attribute format: a/],
@@ -72,6 +72,71 @@ test('loadConfig: every mistake is one line that names the key', () => {
       (error: Error) => {
         assert.match(error.message, message);
         assert.ok(!error.message.includes('\n'), error.message);
+        return true;
+      },
+    );
+  }
+});
+
+test('loadConfig: registries and proxies', () => {
+  const config = load(
+    JSON.stringify({
+      'registry-mirrors': ['https://mirror.example/hub'],
+      'insecure-registries': ['10.0.0.0/8', 'fd00::/16', 'http://reg.example:5000'],
+      'max-concurrent-downloads': 1,
+      proxies: { 'http-proxy': 'http://u:p@proxy.example:3128', 'no-proxy': 'localhost' },
+      registries: { 'ghcr.io': { mirrors: ['http://m'], rewrites: [{ from: '^a/(.*)$', to: 'b/$1' }] } },
+    }),
+    '--max-concurrent-uploads=0',
+  );
+  assert.deepEqual(config.registryMirrors, ['https://mirror.example/hub/']);
+  assert.deepEqual(config.insecureRegistries, ['10.0.0.0/8', 'fd00::/16', 'reg.example:5000']);
+  assert.deepEqual(
+    [config.maxConcurrentDownloads, config.maxConcurrentUploads, config.maxDownloadAttempts],
+    [1, 0, 5],
+  );
+  assert.deepEqual([config.httpProxy, config.noProxy], ['http://u:p@proxy.example:3128', 'localhost']);
+  assert.deepEqual(config.registries['ghcr.io'], {
+    mirrors: ['http://m/'],
+    rewrites: [{ from: /^a\/(.*)$/, to: 'b/$1' }],
+  });
+});
+
+test('loadConfig: mistakes about registries name the key and never show a password', () => {
+  const wrong: [object, string[], RegExp][] = [
+    [
+      { 'registry-mirrors': ['mirror.example'] },
+      [],
+      /invalid mirror: no scheme specified for "mirror.example"/,
+    ],
+    [{ 'registry-mirrors': ['ftp://m'] }, [], /invalid mirror: unsupported scheme "ftp" in "ftp:\/\/m"/],
+    [{ 'registry-mirrors': ['http://m/?x=1'] }, [], /query or fragment at end of the URI/],
+    [
+      { 'registry-mirrors': ['http://u:secret@m'] },
+      [],
+      /username\/password not allowed in URI "http:\/\/xxxxx:xxxxx@m"/,
+    ],
+    [{ 'insecure-registries': ['a/b'] }, [], /insecure registry a\/b is not valid/],
+    [{ 'insecure-registries': ['10.0.0.0/33'] }, [], /insecure registry 10.0.0.0\/33 is not valid/],
+    [{ 'max-concurrent-downloads': -1 }, [], /invalid max concurrent downloads: -1$/],
+    [{ proxies: { foo: 'x' } }, [], /don't match any configuration option: foo$/],
+    [{ proxies: 'x' }, [], /the value of "proxies" must be an object$/],
+    [{ 'no-proxy': 'a', proxies: { 'no-proxy': 'b' } }, [], /"no-proxy" is there twice/],
+    [{ registries: { 'a/b': {} } }, [], /"a\/b" is not the host of a registry/],
+    [{ registries: { 'a.b': { mirror: [] } } }, [], /unknown key "mirror" of a.b/],
+    [{ registries: { 'a.b': { rewrites: [{ from: '(', to: '' }] } } }, [], /bad regular expression "\("/],
+    [
+      { 'http-proxy': 'http://u:secret@a' },
+      ['--http-proxy', 'x:secret@b'],
+      /http-proxy: \(from flag: xxxxx:xxxxx@b, from file: http:\/\/xxxxx:xxxxx@a\)$/,
+    ],
+  ];
+  for (const [content, argv, message] of wrong) {
+    assert.throws(
+      () => load(JSON.stringify(content), ...argv),
+      (error: Error) => {
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /secret/);
         return true;
       },
     );

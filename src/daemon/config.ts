@@ -4,7 +4,8 @@ import { invalid, isSystemError, messageOf, notImplemented } from '#/base/errors
 import type { LogLevel } from '#/base/log.ts';
 import type { CommandLine } from './flags.ts';
 import { parseHost } from './hosts.ts';
-import { type Config, keyOf, type Option, options } from './options.ts';
+import { keyOf, type Option } from './option.ts';
+import { type Config, options } from './options.ts';
 import { unsupportedKeys } from './unsupported.ts';
 import { jsonComplaint } from './values.ts';
 
@@ -61,10 +62,23 @@ function readConfigFile(path: string, { optional }: { optional: boolean }): Part
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw invalid('the file must hold a JSON object');
   }
-  return fromJson(Object.entries(parsed));
+  return fromJson(flattened(Object.entries(parsed)));
 }
 
-function fromJson(entries: readonly (readonly [string, unknown])[]): Partial<Config> {
+/** The members of `proxies` are options of their own, as they are for dockerd. */
+function flattened(entries: readonly [string, unknown][]): [string, unknown][] {
+  const flat = entries.flatMap(([key, value]): [string, unknown][] => {
+    if (key !== 'proxies') return [[key, value]];
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw invalid('the value of "proxies" must be an object');
+    return Object.entries(value);
+  });
+  const twice = flat.find(([key], index) => flat.findIndex(([other]) => other === key) < index);
+  if (twice !== undefined) throw invalid(`"${twice[0]}" is there twice, once of them in "proxies"`);
+  return flat;
+}
+
+function fromJson(entries: readonly [string, unknown][]): Partial<Config> {
   const byKey = new Map(fields.map(([field, option]) => [keyOf(option), { field, option }]));
   const unsupported = entries.map(([key]) => key).filter((key) => unsupportedKeys.has(key));
   if (unsupported.length > 0) {

@@ -8,6 +8,16 @@ import type { Config } from './options.ts';
 /** How long requests may go on after the signal, so that the engine has time to close within the whole. */
 const requestShare = 0.5;
 
+type Reloadable =
+  | 'labels'
+  | 'debug'
+  | 'logLevel'
+  | 'registryMirrors'
+  | 'insecureRegistries'
+  | 'maxConcurrentDownloads'
+  | 'maxConcurrentUploads'
+  | 'maxDownloadAttempts';
+
 /** A daemon that runs: what its signals act on. */
 export interface DaemonParts {
   readonly commandLine: CommandLine;
@@ -37,16 +47,16 @@ export class Daemon {
   }
 
   /**
-   * Reads daemon.json again and takes over labels, debug and log level; everything else needs a restart. A file with
-   * mistakes changes nothing.
+   * Reads daemon.json again and takes over labels, debug, log level, mirrors, insecure registries and the limits of pulls
+   * and pushes; everything else needs a restart. A file with mistakes changes nothing.
    */
   reload(): void {
     const { commandLine, log, logSettings, reloaded } = this.#parts;
     try {
-      const { labels, debug, logLevel } = loadConfig(commandLine);
-      this.#config = Object.freeze({ ...this.#config, labels, debug, logLevel });
+      const changes = reloadable(loadConfig(commandLine));
+      this.#config = Object.freeze({ ...this.#config, ...changes });
       logSettings.level = effectiveLogLevel(this.#config);
-      log.info('reloaded the configuration', { labels, debug, logLevel });
+      log.info('reloaded the configuration', changes);
     } catch (error) {
       log.error('could not reload the configuration; the old one stays in force', {
         reason: messageOf(error),
@@ -83,4 +93,20 @@ export class Daemon {
       clearTimeout(timer);
     }
   }
+}
+
+/** The settings that are taken over while the daemon runs; dockerd reloads them, too. */
+function reloadable(config: Config): Pick<Config, Reloadable> {
+  const { labels, debug, logLevel, registryMirrors, insecureRegistries } = config;
+  const { maxConcurrentDownloads, maxConcurrentUploads, maxDownloadAttempts } = config;
+  return {
+    labels,
+    debug,
+    logLevel,
+    registryMirrors,
+    insecureRegistries,
+    maxConcurrentDownloads,
+    maxConcurrentUploads,
+    maxDownloadAttempts,
+  };
 }

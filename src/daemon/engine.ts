@@ -67,7 +67,7 @@ export interface EngineInput {
   readonly config: Config;
   readonly log: Logger;
   /** What a reload changes; ask each time. */
-  readonly settings: () => Pick<Config, 'labels' | 'debug'>;
+  readonly settings: () => Config;
 }
 
 /** Seconds that containers get to end, where they are not to go on without the daemon. */

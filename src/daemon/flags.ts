@@ -1,5 +1,6 @@
 import { invalid, messageOf } from '#/base/errors.ts';
-import { type Config, type Option, options } from './options.ts';
+import type { Option } from './option.ts';
+import { type Config, options } from './options.ts';
 import { unsupportedKeys } from './unsupported.ts';
 
 /** What the command line says. */
@@ -49,7 +50,7 @@ export function parseFlags(argv: readonly string[]): CommandLine {
         given[field] = option.kind.fromFlag(text, given[field]);
       },
     };
-    flags.set(`--${option.flag}`, flag);
+    if (option.flag !== undefined) flags.set(`--${option.flag}`, flag);
     if (option.short !== undefined) flags.set(`-${option.short}`, flag);
   }
   const rest = [...argv];
@@ -101,7 +102,10 @@ function unknownFlag(name: string): Error {
 
 /** The help text. */
 export function helpText(): string {
-  const lines = Object.values(options as Record<string, Option<unknown>>).map((option): [string, string] => {
+  const withFlag = Object.values(options as Record<string, Option<unknown>>).filter(
+    ({ flag }) => flag !== undefined,
+  );
+  const lines = withFlag.map((option): [string, string] => {
     const { kind, flag, short } = option;
     const shown = kind.show(option.default);
     const isPlain = ['', 'false', '[]', 'map[]'].includes(shown);

@@ -19,6 +19,7 @@ import type { Database } from '#/state/db.ts';
 import { openSnapshotter } from '#/storage/snapshots/open-snapshotter.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { Config } from './options.ts';
+import { shownProxies } from './registry-settings.ts';
 
 const conmonPath = '/usr/bin/conmon';
 /** Runtimes that need no configuration: Debian's. */
@@ -188,6 +189,7 @@ export function systemFacts(
     logDriver: config.logDriver,
     seccomp: (host.configuredSeccomp ?? host.seccomp) !== undefined,
     firewall: config.iptables,
+    proxies: shownProxies(config),
     warnings: [
       ...(host.seccomp === undefined
         ? ['WARNING: no default seccomp profile: install golang-github-containers-common']

@@ -1,5 +1,7 @@
 import type { LogFormat, LogLevel } from '#/base/log.ts';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
+import type { Option } from './option.ts';
+import { type RegistryConfig, registryOptions } from './registry-options.ts';
 import {
   type AddressPool,
   addressPools,
@@ -15,11 +17,10 @@ import {
   toggle,
   type UlimitDefault,
   ulimits,
-  type ValueKind,
 } from './values.ts';
 
 /** Everything that can be set, with the names and meanings of dockerd. Paths are absolute. */
-export interface Config {
+export interface Config extends RegistryConfig {
   readonly hosts: readonly string[];
   /** Also listen at /var/run/docker.sock, where Docker's clients look. */
   readonly dockerSocket: boolean;
@@ -67,19 +68,6 @@ export interface Config {
   readonly dns: readonly string[];
   readonly dnsOpts: readonly string[];
   readonly dnsSearch: readonly string[];
-}
-
-/** One option. */
-export interface Option<T> {
-  /** Without dashes. */
-  readonly flag: string;
-  /** One letter. */
-  readonly short?: string;
-  /** In daemon.json, if it is not called like the flag. */
-  readonly key?: string;
-  readonly kind: ValueKind<T>;
-  readonly default: T;
-  readonly help: string;
 }
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'fatal'];
@@ -298,9 +286,5 @@ export const options: { readonly [F in keyof Config]: Option<Config[F]> } = {
     help: 'Resolver option of containers',
   },
   dnsSearch: { flag: 'dns-search', kind: listOf(text), default: [], help: 'Search domain of containers' },
+  ...registryOptions,
 };
-
-/** The name of an option in daemon.json. */
-export function keyOf(option: { readonly flag: string; readonly key?: string }): string {
-  return option.key ?? option.flag;
-}

@@ -14,7 +14,8 @@ export interface ValueKind<T> {
   show(value: T): string;
 }
 
-function scalar<T>(
+/** A kind of value that one text is. */
+export function scalar<T>(
   name: string,
   parts: { parse: (text: string) => T; json: 'string' | 'number'; show?: (value: T) => string },
 ): ValueKind<T> {
@@ -203,7 +204,8 @@ export const addressPools: ValueKind<readonly AddressPool[]> = {
   show: (value) => `[${value.map(({ base, size }) => `base=${base},size=${size}`).join(' ')}]`,
 };
 
-function entriesOf(value: unknown, type: string): [string, unknown][] {
+/** The members of a JSON object; throws a TypeError that calls for a `type`. */
+export function entriesOf(value: unknown, type: string): [string, unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(type);
   return Object.entries(value);
 }

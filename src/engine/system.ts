@@ -5,6 +5,7 @@ import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
 import { apiVersion, minApiVersion } from '#/wire/version.ts';
 import type { ContainerStore } from './containers/store.ts';
 import type { Events } from './events.ts';
+import { registryConfig } from './registry-config.ts';
 
 /** What the daemon knows about itself and the machine when it starts. */
 export interface SystemFacts {
@@ -25,6 +26,8 @@ export interface SystemFacts {
   readonly logDriver: string;
   readonly seccomp: boolean;
   readonly firewall: boolean;
+  /** As they are configured here, with user and password taken out. */
+  readonly proxies: { readonly http: string; readonly https: string; readonly no: string };
   /** What is known to be missing or unsafe here, in one line each. */
   readonly warnings: readonly string[];
 }
@@ -33,6 +36,8 @@ export interface SystemFacts {
 export interface SystemSettings {
   readonly labels: readonly string[];
   readonly debug: boolean;
+  readonly registryMirrors: readonly string[];
+  readonly insecureRegistries: readonly string[];
 }
 
 /** `docker info` and `docker version`. */
@@ -141,18 +146,14 @@ export class System {
       OSType: 'linux',
       Architecture: unameArch(),
       IndexServerAddress: 'https://index.docker.io/v1/',
-      RegistryConfig: {
-        IndexConfigs: { 'docker.io': { Mirrors: [], Name: 'docker.io', Official: true, Secure: true } },
-        InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-        Mirrors: null,
-      },
+      RegistryConfig: registryConfig(settings),
       NCPU: cpus().length,
       MemTotal: totalmem(),
       GenericResources: null,
       DockerRootDir: facts.dataRoot,
-      HttpProxy: withoutPassword(process.env['HTTP_PROXY']),
-      HttpsProxy: withoutPassword(process.env['HTTPS_PROXY']),
-      NoProxy: process.env['NO_PROXY'] ?? '',
+      HttpProxy: facts.proxies.http,
+      HttpsProxy: facts.proxies.https,
+      NoProxy: facts.proxies.no,
       Name: hostname(),
       Labels: settings.labels,
       ExperimentalBuild: false,
@@ -201,9 +202,4 @@ function osRelease(key: string): string {
     .split('\n')
     .find((text) => text.startsWith(`${key}=`));
   return line?.slice(key.length + 1).replace(/^"(.*)"$/, '$1') ?? '';
-}
-
-/** Proxies' addresses can carry credentials, which are nobody's business here. */
-function withoutPassword(url: string | undefined): string {
-  return (url ?? '').replace(/\/\/[^/@]*@/, '//xxxxx:xxxxx@');
 }
