@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { isSystemError } from '#/base/errors.ts';
+import { type ConfigDocument, isObject, readConfigFile, writeConfigFile } from './config-file.ts';
 
 /** Addresses of proxies for containers, by daemon address or "default". */
 export type ProxySettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** What we use of `~/.docker/config.json`. It is only ever read. */
+/** What we use of `~/.docker/config.json`. */
 export interface CliConfigValues {
   readonly psFormat: string;
   readonly imagesFormat: string;
@@ -14,37 +13,40 @@ export interface CliConfigValues {
   readonly detachKeys: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly proxies: ProxySettings;
+  /** What is stored of logins, by registry. */
+  readonly auths: Readonly<Record<string, ConfigDocument>>;
+  /** The program that stores credentials: what follows `docker-credential-` in its name. */
+  readonly credsStore: string;
+  /** The same for certain registries. */
+  readonly credHelpers: Readonly<Record<string, string>>;
 }
 
 /** The user's configuration file; a missing one is empty. */
 export class CliConfig {
-  readonly #path: string;
+  readonly path: string;
   #values: CliConfigValues | undefined;
 
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
   }
 
   /** Throws an Error that names the file if it is not what it should be. */
   get values(): CliConfigValues {
-    this.#values ??= readConfig(this.#path);
+    this.#values ??= valuesOf(readConfigFile(this.path));
     return this.#values;
+  }
+
+  /** Changes what is stored of logins, and nothing else of the file. */
+  async updateAuths(change: (auths: CliConfigValues['auths']) => CliConfigValues['auths']): Promise<void> {
+    // As it is now: another command may have changed it.
+    const before = readConfigFile(this.path);
+    const auths = change(valuesOf(before).auths);
+    await writeConfigFile(this.path, 'auths' in before ? { ...before, auths } : { auths, ...before });
+    this.#values = undefined;
   }
 }
 
-function readConfig(path: string): CliConfigValues {
-  let parsed: unknown = {};
-  try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const missing = isSystemError(error, 'ENOENT', 'ENOTDIR');
-    if (!missing)
-      throw new Error(`cannot read the configuration file ${path}: ${(error as Error).message}`, {
-        cause: error,
-      });
-  }
-  const file =
-    typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
+function valuesOf(file: ConfigDocument): CliConfigValues {
   const text = (name: string): string => (typeof file[name] === 'string' ? file[name] : '');
   return {
     psFormat: text('psFormat'),
@@ -54,17 +56,16 @@ function readConfig(path: string): CliConfigValues {
     statsFormat: text('statsFormat'),
     detachKeys: text('detachKeys'),
     headers: strings(file['HttpHeaders']),
-    proxies: Object.fromEntries(
-      Object.entries(isObject(file['proxies']) ? file['proxies'] : {}).map(([name, value]) => [
-        name,
-        strings(value),
-      ]),
-    ),
+    proxies: Object.fromEntries(objects(file['proxies']).map(([name, value]) => [name, strings(value)])),
+    auths: Object.fromEntries(objects(file['auths'])),
+    credsStore: text('credsStore'),
+    credHelpers: strings(file['credHelpers']),
   };
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function objects(value: unknown): [string, ConfigDocument][] {
+  if (!isObject(value)) return [];
+  return Object.entries(value).filter((entry): entry is [string, ConfigDocument] => isObject(entry[1]));
 }
 
 function strings(value: unknown): Readonly<Record<string, string>> {

@@ -4,21 +4,22 @@ import { isSystemError } from '#/base/errors.ts';
 import { createContainer } from '#/client/containers.ts';
 import { endpointName } from '#/client/endpoint.ts';
 import { isNotFound } from '#/client/errors.ts';
-import { pullImage } from '#/client/images.ts';
 import { familiarString, parseReference, withDefaultTag } from '#/oci/reference.ts';
 import type { ContainerCreateResponse } from '#/wire/containers.ts';
 import type { Context, Input } from './command.ts';
 import type { ContainerFlags } from './container-options/flags.ts';
 import { createRequest, type FullCreateRequest } from './container-options/request.ts';
-import { showProgress } from './progress.ts';
+import { checkContentTrust } from './content-trust.ts';
+import { pullReference } from './pull.ts';
 import { goMessage } from './system-errors.ts';
 import { terminalSize } from './terminal/resize.ts';
 
 /** The request for what a command line says. Throws an Error in docker's words. */
 export function requestFromFlags(
-  { client, config }: Context,
+  { client, config, env }: Context,
   { flags, given, args }: Pick<Input, 'given' | 'args'> & { flags: ContainerFlags },
 ): FullCreateRequest {
+  checkContentTrust(flags, { env, given });
   const [image = '', ...command] = args;
   if (!['always', 'missing', 'never', ''].includes(flags.pull)) {
     throw new Error(`invalid pull option: '${flags.pull}': must be one of "always", "missing" or "never"`);
@@ -66,15 +67,12 @@ async function createOrPull(
   return createContainer(ctx.client, request, options);
 }
 
-async function pull(
-  { client, stderr }: Context,
-  image: string,
-  { platform, quiet }: ContainerFlags,
-): Promise<void> {
-  const { tag, digest, ...repository } = withDefaultTag(parseReference(image));
-  const name = familiarString({ ...repository, tag: undefined, digest: undefined });
-  const body = await pullImage(client, { repository: name, tag: digest ?? tag, platform });
-  await showProgress(body, quiet ? undefined : stderr);
+function pull(ctx: Context, image: string, { platform, quiet }: ContainerFlags): Promise<void> {
+  return pullReference(ctx, withDefaultTag(parseReference(image)), {
+    platform,
+    output: quiet ? undefined : ctx.stderr,
+    credentials: 'needed',
+  });
 }
 
 function loopbackWarning(servers: readonly string[]): string[] {

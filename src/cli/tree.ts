@@ -151,6 +151,7 @@ const load = leaf(
 const listImages = leaf('ls list', 'List images', () => import('./commands/image/ls.ts'));
 const removeImage = leaf('rm remove', 'Remove images', () => import('./commands/image/rm.ts'));
 const pull = leaf('pull', 'Download an image from a registry', () => import('./commands/image/pull.ts'));
+const push = leaf('push', 'Upload an image to a registry', () => import('./commands/image/push.ts'));
 const save = leaf(
   'save',
   'Write images to a tar archive, by default to standard output',
@@ -170,6 +171,7 @@ const image: Group = {
     listImages,
     leaf('prune', 'Remove images that nothing uses', () => import('./commands/image/prune.ts')),
     pull,
+    push,
     removeImage,
     save,
     tag,
@@ -241,7 +243,14 @@ export const root: Group = {
     { ...top(exec), common: true },
     { ...top(listContainers, ['ps']), common: true },
     { ...top(pull), common: true },
+    { ...top(push), common: true },
     { ...top(listImages, ['images']), common: true },
+    { ...leaf('login', 'Log in to a registry', () => import('./commands/login.ts')), common: true },
+    {
+      ...leaf('logout', 'Forget the credentials of a registry', () => import('./commands/logout.ts')),
+      common: true,
+    },
+    { ...leaf('search', 'Search a registry for images', () => import('./commands/search.ts')), common: true },
     {
       ...leaf(
         'version',

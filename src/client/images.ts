@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { ImageDeleteItem, ImageHistoryItem, ImageSummary, ImagesPruneResponse } from '#/wire/images.ts';
+import type { SearchResult } from '#/wire/registry.ts';
 import { type Client, segment } from './client.ts';
 import { type FilterValues, filterQuery } from './containers.ts';
 
@@ -10,16 +11,16 @@ const at = (name: string, action = ''): string =>
 
 export function listImages(
   client: Client,
-  { all, filters = {} }: { all?: boolean; filters?: FilterValues } = {},
+  { all, manifests, filters = {} }: { all?: boolean; manifests?: boolean; filters?: FilterValues } = {},
 ): Promise<ImageSummary[]> {
-  return client.json('GET', '/images/json', { query: { all, ...filterQuery(filters) } });
+  return client.json('GET', '/images/json', { query: { all, manifests, ...filterQuery(filters) } });
 }
 
 /** The JSON of an inspect, word for word. */
 export function inspectImage(
   client: Client,
   name: string,
-  { platform }: { platform?: string } = {},
+  { platform }: { platform?: string | undefined } = {},
 ): Promise<string> {
   return client.text('GET', at(name, '/json'), { query: { platform } });
 }
@@ -27,7 +28,7 @@ export function inspectImage(
 export function imageHistory(
   client: Client,
   name: string,
-  { platform }: { platform?: string } = {},
+  { platform }: { platform?: string | undefined } = {},
 ): Promise<ImageHistoryItem[]> {
   return client.json('GET', at(name, '/history'), { query: { platform } });
 }
@@ -43,9 +44,13 @@ export function tagImage(
 export function removeImage(
   client: Client,
   name: string,
-  { force, keepParents }: { force?: boolean; keepParents?: boolean } = {},
+  {
+    force,
+    keepParents,
+    platforms = [],
+  }: { force?: boolean; keepParents?: boolean; platforms?: readonly string[] } = {},
 ): Promise<ImageDeleteItem[]> {
-  return client.json('DELETE', at(name), { query: { force, noprune: keepParents } });
+  return client.json('DELETE', at(name), { query: { force, noprune: keepParents, platforms } });
 }
 
 export function pruneImages(client: Client, filters: FilterValues): Promise<ImagesPruneResponse> {
@@ -105,16 +110,57 @@ export function importImage(
   });
 }
 
+/** The credentials that go with a request, encoded as the header wants them. */
+const withAuth = (registryAuth: string) => ({ headers: { 'X-Registry-Auth': registryAuth } });
+
+/** What to pull. */
+export interface PullOptions {
+  /** Without tag and digest. */
+  readonly repository: string;
+  /** A tag or a digest; all tags if there is none. */
+  readonly tag?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly registryAuth: string;
+}
+
 /** Pulls an image from a registry; answers with progress as a JSON stream. */
-export function pullImage(
-  client: Client,
-  {
-    repository,
-    tag,
-    platform,
-  }: { repository: string; tag?: string | undefined; platform?: string | undefined },
-): Promise<IncomingMessage> {
+export function pullImage(client: Client, options: PullOptions): Promise<IncomingMessage> {
+  const { repository, tag, platform, registryAuth } = options;
   return client.send('POST', '/images/create', {
     query: { fromImage: repository, tag, platform: platform || undefined },
+    ...withAuth(registryAuth),
+  });
+}
+
+/** What to push. */
+export interface PushOptions {
+  /** All tags if there is none. */
+  readonly tag?: string | undefined;
+  /** An OCI platform as JSON: only its manifest. */
+  readonly platform?: string | undefined;
+  readonly registryAuth: string;
+}
+
+/** Pushes a repository to its registry; answers with progress as a JSON stream. */
+export function pushImage(
+  client: Client,
+  repository: string,
+  { tag, platform, registryAuth }: PushOptions,
+): Promise<IncomingMessage> {
+  return client.send('POST', at(repository, '/push'), {
+    query: { tag, platform },
+    ...withAuth(registryAuth),
+  });
+}
+
+/** Searches a registry, Docker Hub if `term` names none. */
+export function searchImages(
+  client: Client,
+  term: string,
+  { limit, filters, registryAuth }: { limit: number; filters: FilterValues; registryAuth: string },
+): Promise<SearchResult[]> {
+  return client.json('GET', '/images/search', {
+    query: { term, limit: limit > 0 ? limit : undefined, ...filterQuery(filters) },
+    ...withAuth(registryAuth),
   });
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { AuthConfig, AuthResponse } from '#/wire/registry.ts';
 import type { DiskUsage } from '#/wire/system.ts';
 import type { Client } from './client.ts';
 import { type FilterValues, filterQuery } from './containers.ts';
@@ -27,4 +28,9 @@ export function systemEvents(
   }: { since?: string | undefined; until?: string | undefined; filters: FilterValues },
 ): Promise<IncomingMessage> {
   return client.send('GET', '/events', { query: { since, until, ...filterQuery(filters) } });
+}
+
+/** Tries credentials at their registry, by way of the daemon. */
+export function tryLogin(client: Client, auth: AuthConfig): Promise<AuthResponse> {
+  return client.json('POST', '/auth', { json: auth });
 }

@@ -1,5 +1,6 @@
 import type { ThrottleDevice, Ulimit, WeightDevice } from '#/wire/containers.ts';
 import type { Mount } from '#/wire/mounts.ts';
+import { contentTrustFlag } from '../content-trust.ts';
 import {
   aliasOf,
   boolFlag,
@@ -52,6 +53,7 @@ export interface ContainerFlags {
   readonly 'device-read-iops': readonly ThrottleDevice[];
   readonly 'device-write-bps': readonly ThrottleDevice[];
   readonly 'device-write-iops': readonly ThrottleDevice[];
+  readonly 'disable-content-trust': boolean;
   readonly dns: readonly string[];
   readonly 'dns-opt': undefined;
   readonly 'dns-option': readonly string[];
@@ -167,6 +169,7 @@ export const containerFlags: FlagsFor<ContainerFlags> = {
   'device-write-iops': itemsFlag('Limit writes per second to a device (path:rate)', {
     parse: parseThrottle('operations'),
   }),
+  'disable-content-trust': contentTrustFlag,
   dns: listFlag('Set a DNS server', { check: checkIp }),
   'dns-opt': aliasOf('dns-option'),
   'dns-option': listFlag('Set a DNS option'),

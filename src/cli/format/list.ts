@@ -7,6 +7,8 @@ import { Template } from './template.ts';
 interface Column<T> {
   readonly header: string;
   readonly value: (row: T) => GoValue;
+  /** Instead of the value in JSON. */
+  readonly json?: (row: T) => GoValue;
 }
 
 /** The columns of a kind of listing, by the names that templates use. */
@@ -98,8 +100,12 @@ function headerLine<T>(template: Template, { type, columns }: ListKind<T>): stri
 
 /** A row as templates see it. */
 export function rowStruct<T>({ type, columns, methods }: ListKind<T>, row: T): GoStruct {
-  const fields = new Map(
-    Object.entries(columns).map(([name, { value }]) => [name, () => value(row)] as const),
-  );
-  return new GoStruct(type, fields, methods === undefined ? {} : { methods: methods(row) });
+  const entries = Object.entries(columns);
+  const fields = new Map(entries.map(([name, { value }]) => [name, () => value(row)] as const));
+  const json = (): GoValue =>
+    Object.fromEntries(entries.map(([name, column]) => [name, (column.json ?? column.value)(row)] as const));
+  return new GoStruct(type, fields, {
+    ...(methods !== undefined && { methods: methods(row) }),
+    ...(entries.some(([, column]) => column.json !== undefined) && { json: json() }),
+  });
 }

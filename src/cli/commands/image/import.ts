@@ -3,7 +3,7 @@ import { parseReference } from '#/oci/reference.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { listFlag, stringFlag } from '../../flags/flag.ts';
 import { openFile } from '../../open-file.ts';
-import { showProgress } from '../../progress.ts';
+import { showProgress } from '../../progress/show.ts';
 
 export const command: Command = defineCommand({
   usage: '[OPTIONS] file|URL|- [REPOSITORY[:TAG]]',
@@ -29,6 +29,6 @@ export const command: Command = defineCommand({
       },
       body,
     );
-    await showProgress(answer, ctx.stdout);
+    await showProgress(answer, { output: ctx.stdout, env: ctx.env });
   },
 });

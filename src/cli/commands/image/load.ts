@@ -3,7 +3,7 @@ import { loadImages } from '#/client/images.ts';
 import { type Command, type Context, defineCommand } from '../../command.ts';
 import { boolFlag, stringFlag } from '../../flags/flag.ts';
 import { openFile } from '../../open-file.ts';
-import { showProgress } from '../../progress.ts';
+import { showProgress } from '../../progress/show.ts';
 
 export const command: Command = defineCommand({
   usage: '[OPTIONS]',
@@ -17,7 +17,7 @@ export const command: Command = defineCommand({
     const archive = await openArchive(ctx, flags.input);
     const quiet = flags.quiet || !ctx.stdout.isTTY;
     const body = await loadImages(ctx.client, archive, { quiet, platform: flags.platform || undefined });
-    await showProgress(body, ctx.stdout);
+    await showProgress(body, { output: ctx.stdout, env: ctx.env });
   },
 });
 
