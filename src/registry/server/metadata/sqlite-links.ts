@@ -1,0 +1,90 @@
+import type { Digest } from '#/oci/digest.ts';
+import type { Database, Statement } from '#/state/db.ts';
+import type { BlobLinks } from './metadata.ts';
+
+/** The row of a repository, made if it is new; for use inside a transaction. */
+export function repositoryRows(db: Database): (name: string) => number {
+  const add = db.prepare('INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING');
+  const find = db.prepare('SELECT id FROM repositories WHERE name = ?');
+  return (name) => {
+    const known = find.get(name)?.['id'];
+    if (known !== undefined) return Number(known);
+    return Number(add.run(name).lastInsertRowid);
+  };
+}
+
+/** `BlobLinks` in SQLite. */
+export class SqliteLinks implements BlobLinks {
+  readonly #db: Database;
+  readonly #now: () => number;
+  readonly #repository: (name: string) => number;
+  readonly #size: Statement;
+  readonly #holders: Statement;
+  readonly #addBlob: Statement;
+  readonly #link: Statement;
+  readonly #unlink: Statement;
+  readonly #touch: Statement;
+
+  constructor(db: Database, now: () => number) {
+    this.#db = db;
+    this.#now = now;
+    this.#repository = repositoryRows(db);
+    this.#size = db.prepare(`
+      SELECT b.size FROM repositories r
+      JOIN repository_blobs l ON l.repository = r.id AND l.digest = ?2
+      JOIN blobs b ON b.digest = l.digest
+      WHERE r.name = ?1`);
+    this.#holders = db.prepare(`
+      SELECT r.name FROM repository_blobs l JOIN repositories r ON r.id = l.repository
+      WHERE l.digest = ? ORDER BY r.name LIMIT ?`);
+    this.#addBlob = db.prepare('INSERT INTO blobs (digest, size) VALUES (?, ?) ON CONFLICT DO NOTHING');
+    this.#link = db.prepare(`
+      INSERT INTO repository_blobs (repository, digest, touched) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET touched = excluded.touched`);
+    this.#unlink = db.prepare(`
+      DELETE FROM repository_blobs
+      WHERE digest = ?2 AND repository = (SELECT id FROM repositories WHERE name = ?1)`);
+    this.#touch = db.prepare(`
+      UPDATE repository_blobs SET touched = ?3
+      WHERE digest = ?2 AND repository = (SELECT id FROM repositories WHERE name = ?1) AND touched < ?3`);
+  }
+
+  async size(repository: string, digest: Digest): Promise<number | undefined> {
+    return this.#sizeOf(repository, digest);
+  }
+
+  async holders(digest: Digest, limit: number): Promise<string[]> {
+    return this.#holders.all(digest, limit).map((row) => String(row['name']));
+  }
+
+  async link(
+    repository: string,
+    { digest, size }: { readonly digest: Digest; readonly size: number },
+  ): Promise<void> {
+    this.#db.transaction(() => {
+      this.#addBlob.run(digest, size);
+      this.#link.run(this.#repository(repository), digest, this.#now());
+    });
+  }
+
+  async mount(repository: string, digest: Digest, from: string): Promise<number | undefined> {
+    return this.#db.transaction(() => {
+      const size = this.#sizeOf(from, digest);
+      if (size !== undefined) this.#link.run(this.#repository(repository), digest, this.#now());
+      return size;
+    });
+  }
+
+  async unlink(repository: string, digest: Digest): Promise<boolean> {
+    return Number(this.#unlink.run(repository, digest).changes) > 0;
+  }
+
+  async touch(repository: string, digest: Digest): Promise<void> {
+    this.#touch.run(repository, digest, this.#now());
+  }
+
+  #sizeOf(repository: string, digest: Digest): number | undefined {
+    const size = this.#size.get(repository, digest)?.['size'];
+    return size === undefined ? undefined : Number(size);
+  }
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { digestOf } from '#/oci/digest.ts';
+import { mediaTypes } from '#/oci/media-types.ts';
+import { startRegistry } from '#tests/registry-server.ts';
+
+const octets = { 'Content-Type': 'application/octet-stream' };
+
+async function pushBlob(url: string, repository: string, content: Buffer): Promise<Response> {
+  return fetch(`${url}/v2/${repository}/blobs/uploads/?digest=${digestOf(content)}`, {
+    method: 'POST',
+    headers: octets,
+    body: content,
+  });
+}
+
+test('RegistryServer: stores an image and gives it back, and tells of it', async () => {
+  await using registry = await startRegistry();
+  const { url } = registry;
+  const [config, layer] = [Buffer.from('{}'), randomBytes(300_000)];
+  for (const content of [config, layer]) assert.equal((await pushBlob(url, 'team/app', content)).status, 201);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.manifest,
+      config: { mediaType: mediaTypes.config, digest: digestOf(config), size: config.length },
+      layers: [{ mediaType: mediaTypes.layer, digest: digestOf(layer), size: layer.length }],
+    }),
+  );
+  const put = await fetch(`${url}/v2/team/app/manifests/v1`, {
+    method: 'PUT',
+    headers: { 'Content-Type': mediaTypes.manifest },
+    body: manifest,
+  });
+  assert.equal(put.status, 201);
+  assert.equal(put.headers.get('docker-content-digest'), digestOf(manifest));
+  const got = await fetch(`${url}/v2/team/app/manifests/v1`);
+  assert.deepEqual(Buffer.from(await got.arrayBuffer()), manifest);
+  const blob = await fetch(`${url}/v2/team/app/blobs/${digestOf(layer)}`);
+  assert.ok(Buffer.from(await blob.arrayBuffer()).equals(layer));
+  assert.deepEqual(await (await fetch(`${url}/v2/_catalog`)).json(), { repositories: ['team/app'] });
+  assert.deepEqual(await (await fetch(`${url}/v2/team/app/tags/list`)).json(), {
+    name: 'team/app',
+    tags: ['v1'],
+  });
+  const kinds = registry.facts.map(({ kind }) => kind).filter((kind) => kind !== 'request');
+  assert.deepEqual(kinds, ['blobPushed', 'blobPushed', 'manifestPushed', 'manifestPulled', 'blobPulled']);
+});
+
+test('RegistryServer: answers with the specified bodies of errors', async () => {
+  await using registry = await startRegistry();
+  const response = await fetch(`${registry.url}/v2/none/blobs/${digestOf('none')}`);
+  assert.equal(response.status, 404);
+  const { errors } = (await response.json()) as {
+    errors: { code: string; message: string; detail: unknown }[];
+  };
+  assert.equal(errors[0]?.code, 'BLOB_UNKNOWN');
+  assert.equal(response.headers.get('docker-distribution-api-version'), 'registry/2.0');
+});

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { silentLogger } from '#/base/log.ts';
+import { type Access, openAccess } from '#/registry/server/access.ts';
+import { type Content, openLocalContent } from '#/registry/server/content.ts';
+import type { Fact } from '#/registry/server/observer.ts';
+import { RegistryServer, type RegistryServerOptions } from '#/registry/server/server.ts';
+import { buildServices, type Limits, type Services } from '#/registry/server/services.ts';
+import { scratchDir } from './scratch-dir.ts';
+
+/** What a test may change of a registry. */
+export interface TestRegistryOptions
+  extends Partial<Pick<RegistryServerOptions, 'access' | 'routes' | 'admit'>> {
+  /** Where the content is; a directory that goes with the server if none is given. */
+  readonly root?: string;
+  readonly limits?: Limits;
+  readonly log?: RegistryServerOptions['log'];
+}
+
+/** A registry server in this process. */
+export interface TestRegistry extends AsyncDisposable {
+  /** `127.0.0.1:port`. */
+  readonly host: string;
+  /** `http://127.0.0.1:port`. */
+  readonly url: string;
+  readonly services: Services;
+  readonly content: Content;
+  /** What was observed, in order. */
+  readonly facts: readonly Fact[];
+}
+
+/** Starts a registry on a free port of the loopback interface, with its content on disk. */
+export async function startRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
+  await using stack = new AsyncDisposableStack();
+  const root = options.root ?? stack.use(scratchDir()).path;
+  const content = stack.use(await openLocalContent({ root }));
+  const facts: Fact[] = [];
+  const { limits } = options;
+  const services = buildServices({
+    ...content,
+    observer: { observe: (fact) => facts.push(fact) },
+    ...(limits === undefined ? {} : { limits }),
+  });
+  const access: Access = options.access ?? openAccess;
+  const { routes, admit } = options;
+  const server = new RegistryServer({
+    services,
+    access,
+    log: options.log ?? silentLogger(),
+    ...(routes === undefined ? {} : { routes }),
+    ...(admit === undefined ? {} : { admit }),
+  });
+  stack.adopt(server, (running) => running.close(0));
+  const door = server.door().listen(0, '127.0.0.1');
+  await once(door, 'listening');
+  const host = `127.0.0.1:${(door.address() as AddressInfo).port}`;
+  const owned = stack.move();
+  return {
+    host,
+    url: `http://${host}`,
+    services,
+    content,
+    facts,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
