@@ -79,6 +79,29 @@ export interface ImageSummary {
   readonly Size: number;
   /** Only before API 1.44. */
   readonly VirtualSize?: number;
+  /** With `manifests=1`, for what is known under an index. */
+  readonly Manifests?: readonly ImageManifest[] | null;
+}
+
+/** One manifest of a multi-platform image. Sizes are bytes of what is here. */
+export interface ImageManifest {
+  /** Digest of the manifest. */
+  readonly ID: string;
+  readonly Descriptor: OciDescriptor;
+  /** All its content is here. */
+  readonly Available: boolean;
+  /** Of the blobs, and with what was unpacked. */
+  readonly Size: { readonly Content: number; readonly Total: number };
+  readonly Kind: 'image' | 'attestation' | 'unknown';
+  /** Only of images. */
+  readonly ImageData?: {
+    readonly Platform: OciPlatform;
+    /** Identifiers of the containers that use it. */
+    readonly Containers: readonly string[] | null;
+    readonly Size: { readonly Unpacked: number };
+  };
+  /** Only of attestations. */
+  readonly AttestationData?: { readonly For: string };
 }
 
 /** One step of `GET /images/{name}/history`, newest first. */

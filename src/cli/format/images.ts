@@ -41,6 +41,13 @@ export function imageKind({ truncate }: { truncate: boolean }): ListKind<ImageRo
   };
 }
 
+/** Tells whether an image has no name at all. */
+export function isDangling({ RepoTags, RepoDigests }: ImageSummary): boolean {
+  const isEmpty = (names: readonly string[] | null, placeholder: string): boolean =>
+    names === null || names.every((name) => name === placeholder);
+  return isEmpty(RepoTags, `${none}:${none}`) && isEmpty(RepoDigests, `${none}@${none}`);
+}
+
 /** The rows of an image: one for each tag (and digest, with `digests`), one for each repository known by digest only. */
 export function imageRows(image: ImageSummary, { digests }: { digests: boolean }): ImageRow[] {
   const tags = (image.RepoTags ?? []).filter((tag) => tag !== `${none}:${none}`);

@@ -100,7 +100,7 @@ function headerLine<T>(template: Template, { type, columns }: ListKind<T>): stri
 
 /** A row as templates see it. */
 export function rowStruct<T>({ type, columns, methods }: ListKind<T>, row: T): GoStruct {
-  const entries = Object.entries(columns);
+  const entries = Object.entries(columns).sort(([a], [b]) => (a < b ? -1 : 1));
   const fields = new Map(entries.map(([name, { value }]) => [name, () => value(row)] as const));
   const json = (): GoValue =>
     Object.fromEntries(entries.map(([name, column]) => [name, (column.json ?? column.value)(row)] as const));

@@ -33,7 +33,7 @@ const layouts: readonly (readonly Column[])[] = [
 ];
 const widths: Readonly<Record<Column, number>> = {
   label: 12,
-  status: 14,
+  status: 18,
   bar: 10,
   amount: 15,
   rate: 10,
@@ -109,7 +109,7 @@ function totalLine(tasks: TaskList, now: number): Line {
     label: 'Total',
     status: `${done}/${tasks.all.length} done`,
     bar: moved.total > 0 ? moved : undefined,
-    ...numbers(moved, complete ? undefined : tasks.rate(now), tasks.totalIsKnown),
+    ...numbers(moved, moved.total === 0 || complete ? undefined : tasks.rate(now), tasks.totalIsKnown),
   };
 }
 

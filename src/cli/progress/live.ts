@@ -66,7 +66,7 @@ export class LiveProgress implements ProgressView {
   /** Puts the summary in the place of the lines. */
   #close(text: string): void {
     const isEmpty = this.#tasks.all.length === 0;
-    const line = isEmpty ? '' : `${summary(this.#tasks, this.#screen(), this.#now())}${eraseLine}\n`;
+    const line = isEmpty ? '' : `${summary(this.#tasks, this.#screen(), this.#now())}\n`;
     this.#write(line + text, []);
     this.#tasks = new TaskList();
   }

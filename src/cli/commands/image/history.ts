@@ -7,6 +7,7 @@ import { idFormatter } from '../../format/ids.ts';
 import { type ListKind, parseListFormat, renderList } from '../../format/list.ts';
 import { ellipsis } from '../../format/tabwriter.ts';
 import { ago, localRfc3339 } from '../../format/times.ts';
+import { platformQuery } from '../../platforms.ts';
 import { listFormatUsage } from '../../usage-texts.ts';
 
 export const command: Command = defineCommand({
@@ -16,6 +17,7 @@ export const command: Command = defineCommand({
     format: stringFlag(listFormatUsage),
     human: boolFlag('Show sizes and times for people', { short: 'H', initial: true }),
     'no-trunc': boolFlag('Show all of long values'),
+    platform: stringFlag('Of this variant of the image (os[/arch[/variant]])'),
     quiet: boolFlag('Only print identifiers', { short: 'q' }),
   },
   async run({ client, stdout }, { flags, args: [name = ''] }) {
@@ -24,7 +26,9 @@ export const command: Command = defineCommand({
       quiet: flags.quiet ? '{{.ID}}' : undefined,
     });
     const kind = historyKind({ truncate: !flags['no-trunc'], human: flags.human });
-    stdout.write(renderList(kind, await imageHistory(client, name), format));
+    stdout.write(
+      renderList(kind, await imageHistory(client, name, { platform: platformQuery(flags.platform) }), format),
+    );
   },
 });
 

@@ -3,6 +3,7 @@ import { loadImages } from '#/client/images.ts';
 import { type Command, type Context, defineCommand } from '../../command.ts';
 import { boolFlag, stringFlag } from '../../flags/flag.ts';
 import { openFile } from '../../open-file.ts';
+import { platformQuery } from '../../platforms.ts';
 import { showProgress } from '../../progress/show.ts';
 
 export const command: Command = defineCommand({
@@ -16,7 +17,7 @@ export const command: Command = defineCommand({
   async run(ctx, { flags }) {
     const archive = await openArchive(ctx, flags.input);
     const quiet = flags.quiet || !ctx.stdout.isTTY;
-    const body = await loadImages(ctx.client, archive, { quiet, platform: flags.platform || undefined });
+    const body = await loadImages(ctx.client, archive, { quiet, platform: platformQuery(flags.platform) });
     await showProgress(body, { output: ctx.stdout, env: ctx.env });
   },
 });

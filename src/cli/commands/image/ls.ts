@@ -1,7 +1,8 @@
 import { listImages } from '#/client/images.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { boolFlag, filterFlag, stringFlag } from '../../flags/flag.ts';
-import { imageKind, imageRows } from '../../format/images.ts';
+import { imageTree } from '../../format/image-tree.ts';
+import { imageKind, imageRows, isDangling } from '../../format/images.ts';
 import { parseListFormat, renderList } from '../../format/list.ts';
 import { listFormatUsage } from '../../usage-texts.ts';
 
@@ -18,8 +19,19 @@ export const command: Command = defineCommand({
     format: stringFlag(listFormatUsage),
     'no-trunc': boolFlag('Show all of long values'),
     quiet: boolFlag('Only print identifiers', { short: 'q' }),
+    tree: boolFlag('Show the variants of images for several platforms below them'),
   },
   async run({ client, config, stdout, stderr }, { flags, args: [name], path }) {
+    const filters =
+      name === undefined
+        ? flags.filter
+        : { ...flags.filter, reference: [...(flags.filter['reference'] ?? []), name] };
+    if (flags.tree) {
+      checkTreeFlags(flags);
+      const images = await listImages(client, { all: flags.all, manifests: true, filters });
+      stdout.write(imageTree(flags.all ? images : images.filter((image) => !isDangling(image)), stdout));
+      return;
+    }
     const source = flags.format || (flags.quiet ? '' : config.values.imagesFormat);
     const wantsDigests = flags.digests || source.includes('{{.Digest}}');
     const extra =
@@ -29,10 +41,6 @@ export const command: Command = defineCommand({
       quiet: flags.quiet ? '{{.ID}}' : undefined,
       raw: rawFormat(flags),
     });
-    const filters =
-      name === undefined
-        ? flags.filter
-        : { ...flags.filter, reference: [...(flags.filter['reference'] ?? []), name] };
     const images = await listImages(client, { all: flags.all, filters });
     const rows = images.flatMap((image) => imageRows(image, { digests: wantsDigests }));
     stdout.write(renderList(imageKind({ truncate: !flags['no-trunc'] }), rows, format));
@@ -48,4 +56,15 @@ function rawFormat({ quiet, digests }: { quiet: boolean; digests: boolean }): st
   if (quiet) return 'image_id: {{.ID}}';
   const digest = digests ? 'digest: {{.Digest}}\n' : '';
   return `repository: {{.Repository}}\ntag: {{.Tag}}\n${digest}image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n`;
+}
+
+function checkTreeFlags(flags: {
+  readonly quiet: boolean;
+  readonly 'no-trunc': boolean;
+  readonly digests: boolean;
+  readonly format: string;
+}): void {
+  const refused = (['quiet', 'no-trunc', 'digests', 'format'] as const).find((name) => Boolean(flags[name]));
+  if (refused === undefined) return;
+  throw new Error(`--${refused === 'digests' ? 'show-digest' : refused} is not yet supported with --tree`);
 }

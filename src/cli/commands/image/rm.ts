@@ -2,7 +2,8 @@ import { messageOf } from '#/base/errors.ts';
 import { isNotFound } from '#/client/errors.ts';
 import { removeImage } from '#/client/images.ts';
 import { type Command, defineCommand, ExitError } from '../../command.ts';
-import { boolFlag } from '../../flags/flag.ts';
+import { boolFlag, listFlag } from '../../flags/flag.ts';
+import { platformQuery } from '../../platforms.ts';
 
 export const command: Command = defineCommand({
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -10,12 +11,18 @@ export const command: Command = defineCommand({
   flags: {
     force: boolFlag('Remove it although it has several names or containers', { short: 'f' }),
     'no-prune': boolFlag('Keep parents without a name'),
+    platform: listFlag('Remove only this variant of the image (os[/arch[/variant]])'),
   },
   async run({ client, stdout, stderr }, { flags, args }) {
+    const platforms = [...new Set(flags.platform.flatMap((text) => platformQuery(text) ?? []))];
     const failures: unknown[] = [];
     for (const name of args) {
       try {
-        const items = await removeImage(client, name, { force: flags.force, keepParents: flags['no-prune'] });
+        const items = await removeImage(client, name, {
+          force: flags.force,
+          keepParents: flags['no-prune'],
+          platforms,
+        });
         for (const { Deleted, Untagged } of items) {
           stdout.write(Deleted ? `Deleted: ${Deleted}\n` : `Untagged: ${Untagged ?? ''}\n`);
         }

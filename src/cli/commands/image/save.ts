@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { saveImages } from '#/client/images.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { stringFlag } from '../../flags/flag.ts';
+import { platformQuery } from '../../platforms.ts';
 import { copyBytes } from '../../streams.ts';
 import { goMessage } from '../../system-errors.ts';
 
@@ -20,7 +21,7 @@ export const command: Command = defineCommand({
       throw new Error('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
     if (flags.output !== '') await checkOutput(flags.output);
-    const body = await saveImages(client, args, { platform: flags.platform || undefined });
+    const body = await saveImages(client, args, { platform: platformQuery(flags.platform) });
     if (flags.output === '') {
       await copyBytes(body, stdout.stream);
       return;
