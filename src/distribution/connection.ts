@@ -1,0 +1,218 @@
+import type { IncomingMessage } from 'node:http';
+import { forbidden, internal, unavailable } from '#/base/errors.ts';
+import { drain } from './body.ts';
+import type { TlsSettings } from './certificates.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { basicAuthorization, type Credentials } from './credentials.ts';
+import { RegistryError, registryError } from './failures.ts';
+import type { RegistryHost } from './hosts.ts';
+import { shownUrl } from './shown-url.ts';
+import { Tokens } from './tokens.ts';
+import type { HttpRequest, Transport } from './transport.ts';
+
+/** A request to a registry, or to where the registry sends us. */
+export interface RegistryRequest {
+  readonly method: HttpRequest['method'];
+  /** Relative to the host's base, or complete. */
+  readonly path: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  /** A body that can be sent only once, begun when the request is; then nothing is repeated. */
+  readonly stream?: (() => AsyncIterable<Uint8Array>) | undefined;
+  /** `repository:PATH:pull`. */
+  readonly scopes: readonly string[];
+  /** Statuses besides 2xx that are answers and not errors. */
+  readonly accept?: readonly number[];
+  readonly signal: AbortSignal;
+}
+
+/** What connections are made of. */
+export interface ConnectionParts {
+  readonly transport: Transport;
+  readonly tlsFor: (host: string, insecure: boolean) => Promise<TlsSettings>;
+  readonly userAgent: string;
+}
+
+const maxRedirects = 5;
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** Requests to one host of a registry as one person. Remembers how the host wants to be convinced. */
+export class Connection {
+  readonly host: RegistryHost;
+  readonly #parts: ConnectionParts;
+  readonly #credentials: Credentials;
+  readonly #tokens: Tokens;
+  #challenges: readonly Challenge[] = [];
+
+  constructor(host: RegistryHost, credentials: Credentials, parts: ConnectionParts) {
+    this.host = host;
+    this.#parts = parts;
+    this.#credentials = credentials;
+    const tlsFor = (name: string): Promise<TlsSettings> => parts.tlsFor(name, host.insecure);
+    const { transport, userAgent } = parts;
+    this.#tokens = new Tokens({ transport, host, tlsFor, userAgent }, credentials);
+  }
+
+  /**
+   * The answer: 2xx or one that is accepted. Redirects of GET and HEAD are followed, without credentials to other hosts. Throws
+   * RegistryError, `unavailable` when there is no answer, `unauthorized` and `forbidden`.
+   */
+  async send(request: RegistryRequest): Promise<IncomingMessage> {
+    const url = new URL(request.path, this.host.base);
+    let response = await this.#try(request, url);
+    if (response.statusCode === 401 && this.#isOwn(url) && this.#adopt(response)) {
+      this.#tokens.forget();
+      if (request.stream === undefined) {
+        await drain(response);
+        response = await this.#try(request, url);
+      }
+    }
+    const status = response.statusCode ?? 0;
+    if (redirects.has(status) && (request.method === 'GET' || request.method === 'HEAD')) {
+      response = await this.#follow(request, url, response);
+    }
+    return this.#checked(request, response);
+  }
+
+  /** The challenges that the host has answered with. */
+  get challenges(): readonly Challenge[] {
+    return this.#challenges;
+  }
+
+  async #try(request: RegistryRequest, url: URL): Promise<IncomingMessage> {
+    const authorization = this.#isOwn(url) ? await this.#authorization(request) : undefined;
+    return this.#transmit(request, url, authorization);
+  }
+
+  async #transmit(
+    request: RegistryRequest,
+    url: URL,
+    authorization: string | undefined,
+  ): Promise<IncomingMessage> {
+    const { method, headers, body, stream, signal } = request;
+    return this.#parts.transport.send({
+      method,
+      url,
+      headers: {
+        'user-agent': this.#parts.userAgent,
+        ...headers,
+        ...(authorization !== undefined && { authorization }),
+      },
+      body: stream === undefined ? body : stream(),
+      tls: await this.#parts.tlsFor(url.host, this.host.insecure),
+      signal,
+    });
+  }
+
+  async #follow(request: RegistryRequest, from: URL, first: IncomingMessage): Promise<IncomingMessage> {
+    let response = first;
+    let at = from;
+    for (let hop = 0; redirects.has(response.statusCode ?? 0); hop += 1) {
+      if (hop >= maxRedirects)
+        throw unavailable(`${request.method} "${shownUrl(from)}": more than ${maxRedirects} redirects`);
+      const location = response.headers.location ?? '';
+      if (location === '' || !URL.canParse(location, at)) {
+        throw unavailable(`${request.method} "${shownUrl(at)}": redirected to nowhere`);
+      }
+      await drain(response);
+      const next = new URL(location, at);
+      if (
+        next.protocol !== 'https:' &&
+        (next.protocol !== 'http:' || (at.protocol === 'https:' && !this.host.insecure))
+      ) {
+        throw forbidden(
+          `${request.method} "${shownUrl(at)}": redirected to "${shownUrl(next)}", which does without TLS`,
+        );
+      }
+      at = next;
+      // Only what never left the registry's own host may carry what proves who we are.
+      response = this.#isOwn(at)
+        ? await this.#try(request, at)
+        : await this.#transmit(request, at, undefined);
+    }
+    return response;
+  }
+
+  async #checked(request: RegistryRequest, response: IncomingMessage): Promise<IncomingMessage> {
+    const status = response.statusCode ?? 0;
+    if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return response;
+    const url = new URL(request.path, this.host.base);
+    const what = `${request.method} "${shownUrl(url)}"`;
+    if (
+      status === 401 &&
+      this.#credentials.kind === 'anonymous' &&
+      this.#offers('basic') &&
+      !this.#offers('bearer')
+    ) {
+      await drain(response);
+      throw new RegistryError('unauthorized', `${what}: no basic auth credentials`, { status });
+    }
+    const error = await registryError(response, what);
+    if (status === 401 && this.#isInsufficient(response)) {
+      const denied = 'denied: requested access to the resource is denied';
+      return Promise.reject(
+        new RegistryError('unauthorized', denied, { status, codes: ['DENIED', ...error.codes] }),
+      );
+    }
+    throw error;
+  }
+
+  /** Takes note of what an answer of 401 asks for. False: it is nothing that could be done, or has been done in vain. */
+  #adopt({ headers }: IncomingMessage): boolean {
+    const offered = parseChallenges(headers['www-authenticate'] ?? '');
+    const before = this.#challenges;
+    this.#challenges = offered;
+    const { kind } = this.#credentials;
+    const bearer = offered.some(({ scheme }) => scheme === 'bearer');
+    if (bearer) return kind !== 'registryToken' || before.length === 0;
+    return this.#offers('basic') && kind === 'basic' && before.length === 0;
+  }
+
+  async #authorization({ scopes, signal }: RegistryRequest): Promise<string | undefined> {
+    const credentials = this.#credentials;
+    if (credentials.kind === 'registryToken') return `Bearer ${headerText(credentials.token)}`;
+    const bearer = this.#challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer !== undefined) {
+      const asked = bearer.parameters.get('scope')?.split(' ') ?? [];
+      const all = [...new Set([...scopes, ...asked.filter((scope) => scope !== '')])];
+      return `Bearer ${await this.#tokens.get(bearer, mergeScopes(all), signal)}`;
+    }
+    if (this.#offers('basic') && credentials.kind === 'basic') {
+      return basicAuthorization(credentials.username, credentials.password);
+    }
+    return undefined;
+  }
+
+  #offers(scheme: string): boolean {
+    return this.#challenges.some((challenge) => challenge.scheme === scheme);
+  }
+
+  #isInsufficient({ headers }: IncomingMessage): boolean {
+    return parseChallenges(headers['www-authenticate'] ?? '').some(
+      ({ parameters }) => parameters.get('error') === 'insufficient_scope',
+    );
+  }
+
+  #isOwn(url: URL): boolean {
+    return url.origin === this.host.base.origin;
+  }
+}
+
+/** One scope for each thing, with all actions that are wanted on it. */
+export function mergeScopes(scopes: readonly string[]): string[] {
+  const actions = new Map<string, Set<string>>();
+  for (const scope of scopes) {
+    const at = scope.lastIndexOf(':');
+    const thing = scope.slice(0, at);
+    const known = actions.get(thing) ?? new Set<string>();
+    for (const action of scope.slice(at + 1).split(',')) known.add(action);
+    actions.set(thing, known);
+  }
+  return [...actions].map(([thing, wanted]) => `${thing}:${[...wanted].toSorted().join(',')}`).toSorted();
+}
+
+function headerText(token: string): string {
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw internal('the registry token has characters that a header cannot have');
+  return token;
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import { invalid, isKind, messageOf, unavailable } from '#/base/errors.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { canPass, pause } from './retry.ts';
+import type { Route, Send } from './route.ts';
+
+/** An answer with a blob, or with its end. */
+export interface OpenedBlob {
+  /** The first byte that comes. */
+  readonly start: number;
+  /** Bytes of the whole blob, if the registry says so. */
+  readonly total: number | undefined;
+  readonly body: IncomingMessage;
+}
+
+/** Asks for a blob from byte `start`. A registry without ranges sends all of it. */
+export async function openBlob(send: Send, digest: Digest, start: number): Promise<OpenedBlob> {
+  const headers = { 'accept-encoding': 'identity', ...(start > 0 && { range: `bytes=${start}-` }) };
+  const body = await send({ method: 'GET', path: `blobs/${digest}`, headers });
+  const length = body.headers['content-length'] ?? '';
+  const size = /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+  if (body.statusCode !== 206) return { start: 0, total: size, body };
+  const range = parseContentRange(body.headers['content-range'] ?? '');
+  if (range === undefined || range.start !== start) {
+    body.destroy();
+    throw unavailable(`blob ${digest}: asked for bytes from ${start} on, the registry answered with others`);
+  }
+  return { start, total: range.total, body };
+}
+
+/** `bytes 5-9/10` (RFC 9110, section 14.4). */
+export function parseContentRange(
+  text: string,
+): { start: number; end: number; total: number | undefined } | undefined {
+  const match = /^bytes (\d{1,15})-(\d{1,15})\/(?:(\d{1,15})|\*)$/.exec(text.trim());
+  if (match === null) return undefined;
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  const total = match[3] === undefined ? undefined : Number(match[3]);
+  if (end < start || (total !== undefined && end >= total)) return undefined;
+  return { start, end, total };
+}
+
+/** See `Repository.download`. */
+export async function* downloadBlob(
+  route: Route,
+  { digest, size }: Descriptor,
+  options: { start?: number; signal: AbortSignal; onRetry?: (error: unknown, delay: number) => void },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { signal, onRetry } = options;
+  let at = options.start ?? 0;
+  for (let failures = 0; at < size; ) {
+    const before = at;
+    try {
+      const opened = await route.get(signal, (send) => openBlob(send, digest, at));
+      if (opened.total !== undefined && opened.total !== size) {
+        opened.body.destroy();
+        throw invalid(
+          `blob ${digest} has ${opened.total} bytes at the registry, its descriptor says ${size}`,
+        );
+      }
+      for await (const chunk of bytesFrom(opened, at)) {
+        if (at + chunk.length > size)
+          throw invalid(`blob ${digest} is longer than the ${size} bytes of its descriptor`);
+        at += chunk.length;
+        yield chunk;
+      }
+      if (at < size) throw unavailable(`blob ${digest}: the registry sent ${at} of ${size} bytes`);
+    } catch (error) {
+      signal.throwIfAborted();
+      // What has brought a part of the blob is not counted as a failure: large blobs over bad lines arrive in the end.
+      failures = at > before ? 1 : failures + 1;
+      if (!canPass(error) || failures >= route.attempts) throw error;
+      await pause(error, failures, { attempts: route.attempts, delay: route.delay, signal, onRetry });
+    }
+  }
+}
+
+/** What comes, without what is known already. */
+async function* bytesFrom(
+  { body, start }: OpenedBlob,
+  at: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let skip = at - start;
+  try {
+    for await (const piece of body) {
+      const chunk = piece as Buffer;
+      if (skip >= chunk.length) skip -= chunk.length;
+      else {
+        yield skip === 0 ? chunk : chunk.subarray(skip);
+        skip = 0;
+      }
+    }
+  } catch (error) {
+    if (isKind(error, 'invalid')) throw error;
+    throw unavailable(`the download broke off: ${messageOf(error)}`, error);
+  } finally {
+    body.destroy();
+  }
+}

@@ -1,0 +1,130 @@
+import type { IncomingMessage } from 'node:http';
+import { EngineError, type ErrorKind, isKind, notFound } from '#/base/errors.ts';
+import { parseJson } from '#/oci/json.ts';
+import { familiarName, familiarString, type Reference } from '#/oci/reference.ts';
+import { readBody } from './body.ts';
+
+/** What a registry says to be wrong (distribution-spec, "Error Codes"). */
+interface RegistryProblem {
+  /** Such as `MANIFEST_UNKNOWN`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A registry refused or failed. The message has its words, in Docker's form. */
+export class RegistryError extends EngineError {
+  /** Of the answer. */
+  readonly status: number;
+  readonly codes: readonly string[];
+  /** When it may be asked again, in milliseconds, if it said so. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    details: { status: number; codes?: readonly string[]; retryAfter?: number | undefined },
+  ) {
+    super(kind, message);
+    this.status = details.status;
+    this.codes = details.codes ?? [];
+    this.retryAfter = details.retryAfter;
+  }
+
+  /** Asking again later can help. */
+  get isPassing(): boolean {
+    return this.status === 429 || this.status === 408 || (this.status >= 500 && this.status !== 501);
+  }
+}
+
+const maxErrorBytes = 64 * 1024;
+const maxProblems = 20;
+const maxMessage = 1000;
+
+/** The error that an answer with a status of 400 or more is. `what` names the request: `GET https://…`. */
+export async function registryError(response: IncomingMessage, what: string): Promise<RegistryError> {
+  const status = response.statusCode ?? 0;
+  const body = await readBody(response, { maxBytes: maxErrorBytes, truncate: true });
+  const problems = problemsIn(body);
+  const kind = kindOf(status);
+  const details = { status, codes: problems.map(({ code }) => code), retryAfter: retryAfterOf(response) };
+  if (problems.length > 0) {
+    const words = problems.map(
+      ({ code, message }) => `${code.toLowerCase().replaceAll('_', ' ')}: ${message}`,
+    );
+    return new RegistryError(
+      kind,
+      words.length === 1 ? (words[0] ?? '') : `errors:\n${words.join('\n')}`,
+      details,
+    );
+  }
+  if (status === 401) return new RegistryError(kind, 'unauthorized: authentication required', details);
+  if (status === 429)
+    return new RegistryError(kind, 'toomanyrequests: too many requests to registry', details);
+  const reason = response.statusMessage ?? '';
+  return new RegistryError(
+    kind,
+    `${what}: unexpected status from the registry: ${status} ${reason}`.trim(),
+    details,
+  );
+}
+
+/** Docker's words for a pull that a registry refused. Other errors stay what they are. */
+export function pullFailure(error: unknown, reference: Reference): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  const codes = new Set(error.codes);
+  if (codes.has('DENIED')) {
+    const name = familiarName(reference);
+    return notFound(
+      `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
+      error,
+    );
+  }
+  if (codes.has('MANIFEST_UNKNOWN')) {
+    return notFound(`manifest for ${familiarString(reference)} not found: ${error.message}`, error);
+  }
+  if (codes.has('NAME_UNKNOWN')) {
+    return notFound(`repository ${familiarName(reference)} not found: ${error.message}`, error);
+  }
+  return error;
+}
+
+/** Tells whether a registry said that there is no such thing. */
+export function isAbsent(error: unknown): boolean {
+  return isKind(error, 'notFound');
+}
+
+function kindOf(status: number): ErrorKind {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  if (status === 404) return 'notFound';
+  if (status === 429 || status >= 500) return 'unavailable';
+  return 'invalid';
+}
+
+function problemsIn(body: Buffer): RegistryProblem[] {
+  try {
+    const document = parseJson(body, { what: 'error of the registry', maxBytes: maxErrorBytes });
+    return document.get('errors').list(maxProblems, (problem) => {
+      const code = problem.get('code').string().slice(0, 100);
+      const message = problem.get('message').optional((field) => field.string()) ?? '';
+      return { code, message: printable(message === '' ? code.toLowerCase() : message) };
+    });
+  } catch {
+    // Something between us and the registry answered, in words of its own.
+    return [];
+  }
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3). */
+function retryAfterOf({ headers }: IncomingMessage): number | undefined {
+  const text = headers['retry-after'];
+  if (text === undefined) return undefined;
+  if (/^\d{1,6}$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+/** Without what could do something to a terminal. */
+function printable(text: string): string {
+  return text.slice(0, maxMessage).replace(/\p{Cc}/gu, ' ');
+}

@@ -1,0 +1,178 @@
+import { drain } from './body.ts';
+import { loadCertificates, type TlsSettings } from './certificates.ts';
+import { Connection, type ConnectionParts } from './connection.ts';
+import type { Credentials } from './credentials.ts';
+import { RegistryError } from './failures.ts';
+import { type HostSettings, hostsFor, type RegistryHost, rewrittenPath } from './hosts.ts';
+import { listPages } from './pages.ts';
+import { Repository } from './repository.ts';
+import { Route } from './route.ts';
+import { type SearchResult, searchRegistry } from './search.ts';
+import { issueIdentityToken } from './tokens.ts';
+import { type Proxies, Transport } from './transport.ts';
+
+/** How registries are reached. */
+export interface RegistryClientOptions {
+  readonly hosts: HostSettings;
+  /** `name/version`. */
+  readonly userAgent: string;
+  readonly proxies?: Proxies;
+  /** How often a request is tried; default 5. */
+  readonly maxAttempts?: number;
+  /** Before the second try, in milliseconds; default 500. */
+  readonly retryDelay?: number;
+}
+
+/** What may be done with a repository. */
+export type RepositoryActions = 'pull' | 'pull,push' | 'pull,push,delete';
+
+/** A login that succeeded. */
+export interface LoginResult {
+  readonly status: 'Login Succeeded';
+  /** To be kept instead of the password; empty if the registry gives none. */
+  readonly identityToken: string;
+}
+
+interface Asker {
+  readonly credentials: Credentials;
+  readonly signal: AbortSignal;
+}
+
+/** Speaks to registries (OCI distribution-spec 1.1, Docker's registry API 2). Connections are kept and shared. */
+export class RegistryClient implements Disposable {
+  readonly #options: RegistryClientOptions;
+  readonly #transport: Transport;
+  readonly #tls = new Map<string, Promise<TlsSettings>>();
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+    this.#transport = new Transport(options.proxies ?? { http: '', https: '', no: '' });
+  }
+
+  /** One repository, for what `actions` allow. Pulls go to mirrors first. */
+  repository(
+    { domain, path }: { readonly domain: string; readonly path: string },
+    { credentials, actions }: { credentials: Credentials; actions: RepositoryActions },
+  ): Repository {
+    const real = rewrittenPath(domain, path, this.#options.hosts);
+    const scopes = [`repository:${real}:${actions}`];
+    const prefix = `v2/${real}/`;
+    return new Repository(this.#route(domain, { credentials, prefix, scopes, mirrors: actions === 'pull' }));
+  }
+
+  /** Tells whether the registry accepts the credentials; throws `unauthorized`. */
+  async login(domain: string, { credentials, signal }: Asker): Promise<LoginResult> {
+    const hosts = await hostsFor(domain, this.#options.hosts, { mirrors: false });
+    const connections = hosts.map((host) => new Connection(host, credentials, this.#connectionParts));
+    const route = new Route({
+      connect: () => Promise.resolve({ own: connections, mirrors: [] }),
+      prefix: 'v2/',
+      scopes: [],
+      attempts: 1,
+      delay: 0,
+    });
+    await route.once(signal, async (send) => drain(await send({ method: 'GET', path: '' })));
+    for (const connection of connections) {
+      const bearer = connection.challenges.find(({ scheme }) => scheme === 'bearer');
+      if (bearer === undefined || credentials.kind !== 'basic') continue;
+      const parts = {
+        ...this.#connectionParts,
+        host: connection.host,
+        tlsFor: (host: string) => this.#tlsFor(host, connection.host.insecure),
+      };
+      const { identityToken } = await issueIdentityToken(parts, { credentials, challenge: bearer, signal });
+      return { status: 'Login Succeeded', identityToken };
+    }
+    return { status: 'Login Succeeded', identityToken: '' };
+  }
+
+  /** What a registry finds for a term. Throws if it cannot search. */
+  async search(
+    domain: string,
+    term: string,
+    { limit, credentials, signal }: Asker & { limit: number },
+  ): Promise<SearchResult[]> {
+    return searchRegistry({
+      domain,
+      term,
+      limit,
+      signal,
+      routeTo: (hosts) => this.#routeTo(hosts, { credentials, prefix: '', scopes: [] }),
+      settings: this.#options.hosts,
+    });
+  }
+
+  /** The names of all repositories that the registry shows. */
+  async *catalog(domain: string, { credentials, signal }: Asker): AsyncGenerator<string, void, undefined> {
+    const route = this.#route(domain, {
+      credentials,
+      prefix: 'v2/',
+      scopes: ['registry:catalog:*'],
+      mirrors: false,
+    });
+    yield* listPages(route, { path: '_catalog?n=1000', member: 'repositories', signal });
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  #route(
+    domain: string,
+    { mirrors, ...rest }: { credentials: Credentials; prefix: string; scopes: string[]; mirrors: boolean },
+  ): Route {
+    return this.#routeTo(() => hostsFor(domain, this.#options.hosts, { mirrors }), rest);
+  }
+
+  #routeTo(
+    resolve: () => Promise<readonly RegistryHost[]>,
+    { credentials, prefix, scopes }: { credentials: Credentials; prefix: string; scopes: string[] },
+  ): Route {
+    const { maxAttempts = 5, retryDelay = 500 } = this.#options;
+    const connect = (host: RegistryHost): Connection =>
+      // The credentials are for the registry: a mirror belongs to somebody else.
+      new Connection(host, host.isMirror ? { kind: 'anonymous' } : credentials, this.#connectionParts);
+    return new Route({
+      connect: async () => {
+        const hosts = await resolve();
+        return {
+          own: hosts.filter(({ isMirror }) => !isMirror).map(connect),
+          mirrors: hosts.filter(({ isMirror }) => isMirror).map(connect),
+        };
+      },
+      prefix,
+      scopes,
+      attempts: maxAttempts,
+      delay: retryDelay,
+    });
+  }
+
+  get #connectionParts(): ConnectionParts {
+    const { userAgent } = this.#options;
+    return {
+      transport: this.#transport,
+      userAgent,
+      tlsFor: (host, insecure) => this.#tlsFor(host, insecure),
+    };
+  }
+
+  /** Certificates are read once for each host; what cannot be read is tried again. */
+  #tlsFor(host: string, insecure: boolean): Promise<TlsSettings> {
+    const key = `${insecure} ${host}`;
+    let loading = this.#tls.get(key);
+    if (loading === undefined) {
+      loading = loadCertificates(host, this.#options.hosts.certificateDirectories).then((loaded) => ({
+        ...loaded,
+        verify: !insecure,
+      }));
+      this.#tls.set(key, loading);
+      loading.catch(() => this.#tls.delete(key));
+    }
+    return loading;
+  }
+}
+
+/** Tells whether the registry itself refused, with a status. */
+export function isRefusal(error: unknown, status: number): boolean {
+  return error instanceof RegistryError && error.status === status;
+}

@@ -1,0 +1,240 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { invalid, isKind, unavailable } from '#/base/errors.ts';
+import { type Descriptor, readDescriptor } from '#/oci/descriptor.ts';
+import { algorithmOf, type Digest, isDigest, parseDigest } from '#/oci/digest.ts';
+import { parseJson } from '#/oci/json.ts';
+import { maxManifestBytes } from '#/oci/manifest.ts';
+import { mediaTypes } from '#/oci/media-types.ts';
+import { BlobUpload } from './blob-upload.ts';
+import { drain, readBody } from './body.ts';
+import { downloadBlob, type OpenedBlob, openBlob } from './download.ts';
+import { listPages } from './pages.ts';
+import type { Route } from './route.ts';
+
+/** A manifest or index as it came, checked against its digest. */
+export interface FetchedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+}
+
+/** How to push a blob. */
+export interface PushBlobOptions {
+  /** Paths of repositories of the same registry that may have it. */
+  readonly mountFrom?: readonly string[] | undefined;
+  /** Called with how many bytes are there. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What a request for a manifest accepts unless it says otherwise. */
+const manifestTypes: readonly string[] = [
+  mediaTypes.index,
+  mediaTypes.manifest,
+  mediaTypes.dockerIndex,
+  mediaTypes.dockerManifest,
+];
+const maxReferrers = 10_000;
+
+interface Cancel {
+  readonly signal: AbortSignal;
+}
+
+/** One repository of a registry as one person (distribution-spec 1.1). Every method throws RegistryError or `unavailable`. */
+export class Repository {
+  readonly #route: Route;
+
+  constructor(route: Route) {
+    this.#route = route;
+  }
+
+  /**
+   * The manifest or index that a tag or digest names. Its bytes have the digest of the descriptor, which is the one asked for
+   * if that was one. Throws `notFound`, `invalid` for other bytes than announced, `tooLarge`.
+   */
+  async manifest(
+    ref: string,
+    { accept = manifestTypes, signal }: Cancel & { accept?: readonly string[] },
+  ): Promise<FetchedManifest> {
+    return this.#route.get(signal, async (send) => {
+      const response = await send({
+        method: 'GET',
+        path: `manifests/${ref}`,
+        headers: { accept: accept.join(', ') },
+      });
+      const bytes = await readBody(response, { maxBytes: maxManifestBytes });
+      const announced = digestHeader(response);
+      const wanted = isDigest(ref) ? parseDigest(ref) : announced;
+      const digest = hashOf(bytes, wanted);
+      if (wanted !== undefined && digest !== wanted) {
+        throw invalid(
+          `manifest verification failed for digest ${wanted}: the registry sent content with digest ${digest}`,
+        );
+      }
+      return { descriptor: { mediaType: mediaTypeOf(response, bytes), digest, size: bytes.length }, bytes };
+    });
+  }
+
+  /** What a tag or digest names, without its content; undefined if there is no such thing. */
+  async head(ref: string, { signal }: Cancel): Promise<Descriptor | undefined> {
+    return this.#route.get(signal, async (send) => {
+      const response = await send({
+        method: 'HEAD',
+        path: `manifests/${ref}`,
+        headers: { accept: manifestTypes.join(', ') },
+        accept: [404],
+      });
+      await drain(response);
+      if (response.statusCode === 404) return undefined;
+      const size = lengthHeader(response);
+      const digest = digestHeader(response) ?? (isDigest(ref) ? parseDigest(ref) : undefined);
+      // A registry may leave these out; then only the content itself tells.
+      if (digest === undefined || size === undefined)
+        return (await this.manifest(ref, { signal })).descriptor;
+      return { mediaType: mediaTypeOf(response, Buffer.alloc(0)), digest, size };
+    });
+  }
+
+  /** A blob from byte `start`, in one try and unchecked. `start` in the answer is where it really begins. */
+  blob(digest: Digest, { start = 0, signal }: Cancel & { start?: number }): Promise<OpenedBlob> {
+    return this.#route.get(signal, (send) => openBlob(send, digest, start));
+  }
+
+  /**
+   * The bytes of a blob from `start` on. When the connection breaks it goes on where it was, as often as something came or as
+   * the registry's number of attempts allows. The number of bytes is checked; the digest is for the caller to check.
+   */
+  download(
+    descriptor: Descriptor,
+    options: Cancel & { start?: number; onRetry?: (error: unknown, delay: number) => void },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return downloadBlob(this.#route, descriptor, options);
+  }
+
+  /** Bytes of a blob, if the repository has it. */
+  async hasBlob(digest: Digest, { signal }: Cancel): Promise<number | undefined> {
+    return this.#route.own(signal, async (send) => {
+      const response = await send({ method: 'HEAD', path: `blobs/${digest}`, accept: [404] });
+      await drain(response);
+      return response.statusCode === 404 ? undefined : (lengthHeader(response) ?? 0);
+    });
+  }
+
+  /**
+   * Brings a blob into the repository: it is there, or is taken from another repository, or is uploaded. `open` gives its bytes
+   * from an offset on; it is called again when an upload is resumed.
+   */
+  async pushBlob(
+    descriptor: Descriptor,
+    open: (start: number) => AsyncIterable<Uint8Array>,
+    options: PushBlobOptions,
+  ): Promise<'exists' | 'mounted' | 'uploaded'> {
+    if ((await this.hasBlob(descriptor.digest, options)) !== undefined) return 'exists';
+    const upload = new BlobUpload(this.#route, { descriptor, open, ...options });
+    for (const path of options.mountFrom ?? []) if (await upload.mount(path)) return 'mounted';
+    await upload.run();
+    return 'uploaded';
+  }
+
+  /** Stores a manifest under a tag or its digest. */
+  async putManifest(
+    ref: string,
+    { mediaType, bytes }: { mediaType: string; bytes: Uint8Array },
+    { signal }: Cancel,
+  ): Promise<Digest> {
+    return this.#route.own(signal, async (send) => {
+      const headers = { 'content-type': mediaType, 'content-length': String(bytes.length) };
+      const response = await send({ method: 'PUT', path: `manifests/${ref}`, headers, body: bytes });
+      await drain(response);
+      const digest = hashOf(bytes, isDigest(ref) ? parseDigest(ref) : undefined);
+      const stored = digestHeader(response);
+      if (stored !== undefined && algorithmOf(stored) === algorithmOf(digest) && stored !== digest) {
+        throw invalid(`the registry stored the manifest as ${stored} instead of ${digest}`);
+      }
+      return digest;
+    });
+  }
+
+  /** All tags, in the registry's order. */
+  async *tags({ signal }: Cancel): AsyncGenerator<string, void, undefined> {
+    yield* listPages(this.#route, { path: 'tags/list?n=1000', member: 'tags', signal });
+  }
+
+  /** What refers to a manifest as its subject. Registries without that API keep an index under a tag made of the digest. */
+  async referrers(
+    digest: Digest,
+    { artifactType, signal }: Cancel & { artifactType?: string },
+  ): Promise<Descriptor[]> {
+    const query = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
+    const bytes = await this.#route.get(signal, async (send) => {
+      const response = await send({
+        method: 'GET',
+        path: `referrers/${digest}${query}`,
+        headers: { accept: mediaTypes.index },
+        accept: [404],
+      });
+      if (response.statusCode !== 404) return readBody(response, { maxBytes: maxManifestBytes });
+      await drain(response);
+      return undefined;
+    });
+    const index = bytes ?? (await this.#taggedReferrers(digest, signal));
+    if (index === undefined) return [];
+    const document = parseJson(index, { what: 'list of referrers', maxBytes: maxManifestBytes });
+    const all = document.get('manifests').list(maxReferrers, (field) => ({
+      descriptor: readDescriptor(field),
+      type: field.get('artifactType').optional((member) => member.string()),
+    }));
+    return all
+      .filter(({ type }) => artifactType === undefined || type === artifactType)
+      .map(({ descriptor }) => descriptor);
+  }
+
+  /** Removes a tag or, by digest, a manifest with all its tags. */
+  async deleteManifest(ref: string, { signal }: Cancel): Promise<void> {
+    await this.#delete(`manifests/${ref}`, signal);
+  }
+
+  async deleteBlob(digest: Digest, { signal }: Cancel): Promise<void> {
+    await this.#delete(`blobs/${digest}`, signal);
+  }
+
+  async #delete(path: string, signal: AbortSignal): Promise<void> {
+    await this.#route.own(signal, async (send) => drain(await send({ method: 'DELETE', path })));
+  }
+
+  async #taggedReferrers(digest: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
+    try {
+      return (await this.manifest(digest.replace(':', '-'), { accept: [mediaTypes.index], signal })).bytes;
+    } catch (error) {
+      if (isKind(error, 'notFound')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function hashOf(bytes: Uint8Array, like: Digest | undefined): Digest {
+  const algorithm = like === undefined ? 'sha256' : algorithmOf(like);
+  return parseDigest(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`);
+}
+
+function digestHeader({ headers }: IncomingMessage): Digest | undefined {
+  const text = headers['docker-content-digest'];
+  return typeof text === 'string' && isDigest(text) ? text : undefined;
+}
+
+function lengthHeader({ headers }: IncomingMessage): number | undefined {
+  const text = headers['content-length'] ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** What the registry announces; where it says nothing, or nothing of use, what the document says of itself. */
+function mediaTypeOf({ headers }: IncomingMessage, bytes: Buffer): string {
+  const announced = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const isVague = ['', 'application/json', 'text/plain', 'application/octet-stream'].includes(announced);
+  if (!isVague || bytes.length === 0) return announced;
+  const stated = parseJson(bytes, { what: 'manifest', maxBytes: maxManifestBytes })
+    .get('mediaType')
+    .optional((field) => field.string());
+  if (stated === undefined) throw unavailable('the registry does not say what kind of manifest it sends');
+  return stated;
+}

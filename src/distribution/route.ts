@@ -1,0 +1,108 @@
+import type { IncomingMessage } from 'node:http';
+import { isKind } from '#/base/errors.ts';
+import type { Connection, RegistryRequest } from './connection.ts';
+import { RegistryError } from './failures.ts';
+import { canPass, withRetries } from './retry.ts';
+
+/** Sends a request about the repository; paths are relative to it, or complete for where the registry sends us. */
+export type Send = (
+  request: Omit<RegistryRequest, 'scopes' | 'signal'> & { readonly scopes?: readonly string[] },
+) => Promise<IncomingMessage>;
+
+/** Whom to ask. */
+export interface Connections {
+  /** The registry's own addresses: with TLS and perhaps without. */
+  readonly own: readonly Connection[];
+  /** Those of mirrors, asked first for what is only read. */
+  readonly mirrors: readonly Connection[];
+}
+
+/** What a route is made of. */
+export interface RouteParts {
+  /** Called once, when the first request is made. */
+  readonly connect: () => Promise<Connections>;
+  /** `v2/PATH/`, or `v2/` for what is about the whole registry. */
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly attempts: number;
+  /** Milliseconds; see RetryOptions. */
+  readonly delay: number;
+}
+
+/** The ways to a repository: mirrors and the registry itself, each tried as patiently as configured. */
+export class Route {
+  readonly attempts: number;
+  readonly delay: number;
+  readonly #parts: RouteParts;
+  #connections: Promise<Connections> | undefined;
+  /** Of the registry's addresses, the one that has answered. */
+  #working: Connection | undefined;
+
+  constructor(parts: RouteParts) {
+    this.#parts = parts;
+    this.attempts = parts.attempts;
+    this.delay = parts.delay;
+  }
+
+  /** Reads something: from the first mirror that has it, or else from the registry itself. */
+  async get<T>(signal: AbortSignal, read: (send: Send) => Promise<T>): Promise<T> {
+    for (const mirror of (await this.#connect()).mirrors) {
+      try {
+        return await read(this.#sender(mirror, signal));
+      } catch (error) {
+        // Whatever is wrong with a mirror, the registry itself decides. A caller that leaves is no fault of it.
+        signal.throwIfAborted();
+        if (!(error instanceof Error)) throw error;
+      }
+    }
+    return this.own(signal, read);
+  }
+
+  /** Asks the registry itself, again if that can help. */
+  own<T>(signal: AbortSignal, ask: (send: Send) => Promise<T>): Promise<T> {
+    return withRetries(() => this.once(signal, ask), { attempts: this.attempts, delay: this.delay, signal });
+  }
+
+  /** Asks the registry itself once. */
+  async once<T>(signal: AbortSignal, ask: (send: Send) => Promise<T>): Promise<T> {
+    if (this.#working !== undefined) return ask(this.#sender(this.#working, signal));
+    const { own } = await this.#connect();
+    let last: unknown;
+    for (const connection of own) {
+      try {
+        const result = await ask(this.#sender(connection, signal));
+        this.#working = connection;
+        return result;
+      } catch (error) {
+        if (!isSilence(error)) {
+          this.#working = connection;
+          throw error;
+        }
+        // Perhaps it does without TLS. That failure, the last, says more than one of TLS.
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  #connect(): Promise<Connections> {
+    this.#connections ??= this.#parts.connect();
+    return this.#connections;
+  }
+
+  #sender(connection: Connection, signal: AbortSignal): Send {
+    const { prefix, scopes } = this.#parts;
+    return (request) => {
+      const path =
+        typeof request.path === 'string' && !request.path.startsWith('/')
+          ? `${prefix}${request.path}`
+          : request.path;
+      return connection.send({ ...request, path, scopes: [...scopes, ...(request.scopes ?? [])], signal });
+    };
+  }
+}
+
+/** Nobody has answered: perhaps the address is the wrong one. */
+function isSilence(error: unknown): boolean {
+  return isKind(error, 'unavailable') && !(error instanceof RegistryError) && canPass(error);
+}

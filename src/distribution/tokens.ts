@@ -1,0 +1,221 @@
+import { forbidden, unavailable } from '#/base/errors.ts';
+import { type Field, parseJson } from '#/oci/json.ts';
+import { hostnameOf, isInternal, isLoopback } from './addresses.ts';
+import { readBody } from './body.ts';
+import type { TlsSettings } from './certificates.ts';
+import type { Challenge } from './challenge.ts';
+import { basicAuthorization, type Credentials } from './credentials.ts';
+import { registryError } from './failures.ts';
+import type { RegistryHost } from './hosts.ts';
+import { shownUrl } from './shown-url.ts';
+import type { Transport } from './transport.ts';
+
+/** A token and until when it is good. */
+interface Token {
+  readonly text: string;
+  /** Milliseconds, as `Date.now`. */
+  readonly expires: number;
+}
+
+/** What a token service gave. */
+export interface IssuedToken {
+  readonly token: string;
+  /** Empty if the service gives none. */
+  readonly identityToken: string;
+}
+
+/** Whom a token is asked for, and by what means. */
+export interface TokenParts {
+  readonly transport: Transport;
+  readonly host: RegistryHost;
+  /** For the service; its own certificates are those of its own host. */
+  readonly tlsFor: (host: string) => Promise<TlsSettings>;
+  readonly userAgent: string;
+}
+
+const clientId = 'skiff';
+const maxTokenBytes = 1024 * 1024;
+/** What a token is good for where the service does not say, in seconds (distribution: "Token Authentication"). */
+const defaultLife = 60;
+/** It is not used in its last seconds: the registry's clock may be ahead. */
+const margin = 10;
+
+/** Tokens of one registry's service, by what they are good for. */
+export class Tokens {
+  readonly #parts: TokenParts;
+  readonly #credentials: Credentials;
+  readonly #kept = new Map<string, Promise<Token>>();
+
+  constructor(parts: TokenParts, credentials: Credentials) {
+    this.#parts = parts;
+    this.#credentials = credentials;
+  }
+
+  /** A token for the scopes, kept as long as it is good. Requests at the same time share one. */
+  async get(challenge: Challenge, scopes: readonly string[], signal: AbortSignal): Promise<string> {
+    const key = JSON.stringify([
+      challenge.parameters.get('realm'),
+      challenge.parameters.get('service'),
+      scopes,
+    ]);
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) {
+      const token = await kept.catch(() => undefined);
+      if (token !== undefined && token.expires > Date.now()) return token.text;
+    }
+    const asked = this.#ask(challenge, scopes, signal);
+    this.#kept.set(key, asked);
+    asked.catch(() => {
+      if (this.#kept.get(key) === asked) this.#kept.delete(key);
+    });
+    return (await asked).text;
+  }
+
+  /** Forgets all tokens: a registry has refused one. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  async #ask(challenge: Challenge, scopes: readonly string[], signal: AbortSignal): Promise<Token> {
+    const { document, url } = await requestToken(this.#parts, {
+      credentials: this.#credentials,
+      challenge,
+      scopes,
+      offline: false,
+      signal,
+    });
+    const life = document.get('expires_in').optional((field) => field.count()) ?? defaultLife;
+    const seconds = Math.max(life, defaultLife) - margin;
+    return { text: tokenIn(document, url), expires: Date.now() + seconds * 1000 };
+  }
+}
+
+/** Logs in at a token service; the identity token that it gives can be kept instead of the password. */
+export async function issueIdentityToken(
+  parts: TokenParts,
+  request: { credentials: Credentials; challenge: Challenge; signal: AbortSignal },
+): Promise<IssuedToken> {
+  const { document, url } = await requestToken(parts, { ...request, scopes: [], offline: true });
+  const identityToken = document.get('refresh_token').optional((field) => field.string()) ?? '';
+  return { token: tokenIn(document, url), identityToken };
+}
+
+interface TokenRequest {
+  readonly credentials: Credentials;
+  readonly challenge: Challenge;
+  readonly scopes: readonly string[];
+  /** Also ask for a token that outlives this session. */
+  readonly offline: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Asks as distribution's "Token Authentication" (GET) or "OAuth2 Token Authentication" (POST, for identity tokens) say. */
+async function requestToken(
+  parts: TokenParts,
+  request: TokenRequest,
+): Promise<{ document: Field; url: URL }> {
+  const { transport, host, tlsFor, userAgent } = parts;
+  const { credentials, challenge, scopes, offline, signal } = request;
+  const url = realmOf(challenge, host, credentials);
+  const service = challenge.parameters.get('service');
+  const common = { 'user-agent': userAgent, accept: 'application/json' };
+  const tls = await tlsFor(url.host);
+  let response: Awaited<ReturnType<Transport['send']>>;
+  if (credentials.kind === 'identityToken') {
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: credentials.token,
+      client_id: clientId,
+      ...(service !== undefined && { service }),
+      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    });
+    const body = Buffer.from(form.toString());
+    const headers = {
+      ...common,
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': String(body.length),
+    };
+    response = await transport.send({ method: 'POST', url, headers, body, tls, signal });
+  } else {
+    if (service !== undefined) url.searchParams.set('service', service);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
+    if (offline) {
+      url.searchParams.set('offline_token', 'true');
+      url.searchParams.set('client_id', clientId);
+    }
+    const isBasic = credentials.kind === 'basic';
+    if (isBasic) url.searchParams.set('account', credentials.username);
+    const headers = {
+      ...common,
+      ...(isBasic && { authorization: basicAuthorization(credentials.username, credentials.password) }),
+    };
+    response = await transport.send({ method: 'GET', url, headers, tls, signal });
+  }
+  // A redirect would take credentials to a host that nobody has vouched for: it counts as a failure.
+  if (response.statusCode !== 200)
+    throw await registryError(response, `asking for a token at ${originOf(url)}`);
+  const body = await readBody(response, { maxBytes: maxTokenBytes });
+  return { document: parseJson(body, { what: `answer of ${originOf(url)}`, maxBytes: maxTokenBytes }), url };
+}
+
+/**
+ * Where tokens come from, if that may be believed. A registry names the place itself, so whoever can answer in its stead could
+ * have passwords sent to him (CVE-2026-33540): a realm must be the registry's own host or one of the same organisation's
+ * (its name ends in the same domain), or be configured. It must use TLS unless the registry does without, and a registry outside
+ * cannot name an address of an inner network. Without credentials any outside realm will do.
+ */
+export function realmOf(challenge: Challenge, host: RegistryHost, credentials: Credentials): URL {
+  const text = challenge.parameters.get('realm') ?? '';
+  if (!URL.canParse(text)) throw unavailable(`the registry ${host.name} names no valid realm for its tokens`);
+  const realm = new URL(text);
+  realm.username = '';
+  realm.password = '';
+  const refuse = (reason: string): Error =>
+    forbidden(`the registry ${host.name} asks to get tokens at "${shownUrl(realm)}": ${reason}`);
+  if (realm.protocol !== 'https:' && realm.protocol !== 'http:') throw refuse('it is not a URL of HTTP');
+  if (realm.protocol === 'http:' && host.base.protocol === 'https:' && !host.insecure) {
+    throw refuse('it does without TLS, unlike the registry; nothing was sent there');
+  }
+  const own = hostnameOf(host.base.host);
+  const other = hostnameOf(realm.host);
+  const isListed = host.realms.some((name) => name === realm.host || name === other);
+  const isOwn = own === other || (isLoopback(own) && isLoopback(other)) || isListed;
+  if (!isOwn && isInternal(other) && !isInternal(own)) {
+    throw refuse('it is an address of an inner network, the registry is not; nothing was sent there');
+  }
+  if (credentials.kind !== 'anonymous' && !isOwn && organisation(own) !== organisation(other)) {
+    throw refuse(
+      `that is another host, so the credentials were not sent. If it belongs to the registry, add "${other}" to "realms" of "${host.name}" in "registries" of daemon.json`,
+    );
+  }
+  return realm;
+}
+
+/** Second-level names under which countries give out domains: `co.uk`, `com.au`. */
+const sharedSuffix = /^(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}$/;
+/** Domains below which each name belongs to somebody else. */
+const hostingSuffix =
+  /^(?:amazonaws\.com|azurewebsites\.net|cloudapp\.net|cloudfront\.net|github\.io|herokuapp\.com|pages\.dev|run\.app|web\.app|windows\.net|workers\.dev)$/;
+
+/** The part of a name that was bought: `docker.io` of `auth.docker.io`. Addresses and single words are only themselves. */
+function organisation(hostname: string): string {
+  if (isInternal(hostname) || /^[\d.]+$|:/.test(hostname)) return hostname;
+  const labels = hostname.split('.');
+  const two = labels.slice(-2).join('.');
+  if (hostingSuffix.test(two)) return hostname;
+  return sharedSuffix.test(two) ? labels.slice(-3).join('.') : two;
+}
+
+function tokenIn(document: Field, url: URL): string {
+  const token =
+    document.get('token').optional((field) => field.string()) ??
+    document.get('access_token').optional((field) => field.string()) ??
+    '';
+  // What is not printable ASCII without spaces cannot stand in a header.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw unavailable(`${originOf(url)} answered without a token`);
+  return token;
+}
+
+function originOf(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
