@@ -12,14 +12,14 @@ export interface User {
 }
 
 /** One thing that is asked for. */
-interface Wanted {
+export interface Wanted {
   readonly verb: Verb;
   /** Undefined: no repository (ping, admin), or a look over all of them (list). */
   readonly repository: string | undefined;
 }
 
 /** Denied with a challenge is answered by 401 and that value of WWW-Authenticate, without one by 403. */
-type Decision = { readonly allowed: true } | { readonly allowed: false; readonly challenge?: string };
+export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly challenge?: string };
 
 /**
  * Decides who may do what. Each request is identified once, then everything that it does is asked for by repository and

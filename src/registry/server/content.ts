@@ -1,9 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RegistryConfig } from './config/config.ts';
+import type { S3Config } from './config/storage.ts';
+import { BucketMetadata } from './metadata/bucket/bucket-metadata.ts';
 import type { Metadata } from './metadata/metadata.ts';
 import { SqliteMetadata } from './metadata/sqlite-metadata.ts';
 import type { BlobStorage } from './storage/blob-storage.ts';
 import { FsBlobStorage } from './storage/fs-storage.ts';
+import { Bucket } from './storage/s3/bucket.ts';
+import { S3Credentials } from './storage/s3/credentials.ts';
+import { S3Requests } from './storage/s3/s3-request.ts';
+import { S3BlobStorage } from './storage/s3/s3-storage.ts';
 
 /** Storage and metadata that belong together. */
 export interface Content extends AsyncDisposable {
@@ -19,4 +26,35 @@ export async function openLocalContent({ root }: { readonly root: string }): Pro
   const storage = stack.use(await FsBlobStorage.open({ root }));
   const owned = stack.move();
   return { storage, metadata, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Opens the content that a configuration names. */
+export async function openContent({
+  data,
+  storage,
+}: Pick<RegistryConfig, 'data' | 'storage'>): Promise<Content> {
+  switch (storage.kind) {
+    case 'filesystem':
+      return await openLocalContent({ root: data });
+    case 's3':
+      return await openBucketContent({ root: data, config: storage.s3 });
+  }
+}
+
+/** Opens the content of a registry that any number of processes share, in a bucket. Throws if the bucket cannot be had. */
+export async function openBucketContent({
+  root,
+  config,
+}: {
+  root: string;
+  config: S3Config;
+}): Promise<Content> {
+  // For what is this process's own: keys and queues.
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const bucket = new Bucket(new S3Requests(config, new S3Credentials(config.credentials)), config.prefix);
+  const storage = new S3BlobStorage(bucket, config);
+  const metadata = new BucketMetadata(bucket, storage);
+  // A wrong name, address or key should be heard of now.
+  await metadata.repositories({ limit: 1 });
+  return { storage, metadata, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() };
 }

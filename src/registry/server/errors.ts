@@ -150,6 +150,17 @@ export function unsupported(message: string): RegistryError {
   return one(400, { code: 'UNSUPPORTED', message });
 }
 
+/** A limit on requests; `retryAfter` is in seconds. */
+export function tooManyRequests(message: string, retryAfter: number): RegistryError {
+  const headers = { 'Retry-After': String(Math.max(1, Math.ceil(retryAfter))) };
+  return new RegistryError(429, [{ code: 'TOOMANYREQUESTS', message }], headers);
+}
+
+/** The registry does not serve this now (503): it is being stopped, or something that it needs is away. */
+export function unavailable(message: string): RegistryError {
+  return new RegistryError(503, [{ code: 'UNKNOWN', message }], { 'Retry-After': '5' });
+}
+
 /** What is answered to a request that failed with `error`. */
 export interface Failure {
   readonly error: RegistryError;

@@ -56,7 +56,7 @@ export type Fact =
   | RequestFact;
 
 /** A request has been answered, or its client has gone. */
-interface RequestFact {
+export interface RequestFact {
   readonly kind: 'request';
   readonly method: string;
   /** Path without query, as it was sent. */
@@ -78,4 +78,13 @@ interface RequestFact {
 /** Is told every fact. It must not throw and must not take long: what waits goes into a queue of its own. */
 export interface Observer {
   observe(fact: Fact): void;
+}
+
+/** Tells each of `observers`. */
+export function observers(...all: readonly Observer[]): Observer {
+  return {
+    observe: (fact) => {
+      for (const observer of all) observer.observe(fact);
+    },
+  };
 }

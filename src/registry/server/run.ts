@@ -1,48 +1,35 @@
-import { once } from 'node:events';
-import { parseArgs } from 'node:util';
-import { invalid, messageOf } from '#/base/errors.ts';
-import { Logger } from '#/base/log.ts';
+import { messageOf } from '#/base/errors.ts';
+import { Logger, type LogSettings } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
-import { openAccess } from './access.ts';
-import { openLocalContent } from './content.ts';
-import { RegistryServer } from './server.ts';
-import { buildServices } from './services.ts';
+import { loadConfig } from './config/config.ts';
+import { type Flags, helpText, parseFlags } from './config/flags.ts';
+import { Registry } from './registry.ts';
 
-/** Where words for people go. */
+/** Where words for people go; lines of the access log go where other output goes. */
 export interface Output {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
 }
 
-/** Milliseconds that requests under way have after a signal to stop. */
-const stopGrace = 30_000;
-
-const helpText = `Usage: skiff-registry [OPTIONS]
-
-Serves images to Docker, podman and everything else that speaks the OCI distribution protocol.
-
-Options:
-      --listen HOST:PORT   Where to listen (default 127.0.0.1:5000)
-      --root DIRECTORY     Where content is kept (default /var/lib/skiff-registry)
-      --help               Print this
-      --version            Print the version
-`;
-
 /** Runs skiff-registry until a signal ends it; resolves with the exit code. */
 export async function run(argv: readonly string[], output: Output): Promise<number> {
   try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        listen: { type: 'string', default: '127.0.0.1:5000' },
-        root: { type: 'string', default: '/var/lib/skiff-registry' },
-        help: { type: 'boolean', default: false },
-        version: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) output.out(helpText);
-    else if (values.version) output.out(`Skiff Registry version ${skiffVersion}\n`);
-    else await serve(values, output);
+    const flags = parseFlags(argv);
+    switch (flags.action) {
+      case 'help':
+        output.out(helpText);
+        break;
+      case 'version':
+        output.out(`Skiff Registry version ${skiffVersion}\n`);
+        break;
+      case 'validate':
+        loadConfig(flags);
+        output.out('configuration OK\n');
+        break;
+      case 'serve':
+        await serve(flags, output);
+        break;
+    }
     return 0;
   } catch (error) {
     output.err(`skiff-registry: ${messageOf(error).replaceAll('\n', ' ')}\n`);
@@ -50,32 +37,43 @@ export async function run(argv: readonly string[], output: Output): Promise<numb
   }
 }
 
-async function serve({ listen, root }: { listen: string; root: string }, { err }: Output): Promise<void> {
-  const { host, port } = parseAddress(listen);
-  const log = new Logger({ level: 'info', format: 'text', write: err });
-  await using content = await openLocalContent({ root });
-  const services = buildServices({ ...content, observer: { observe: () => undefined } });
-  const registry = new RegistryServer({ services, access: openAccess, log });
-  const door = registry.door();
-  door.listen({ host, port });
-  await once(door, 'listening');
-  log.info('skiff-registry is ready', { version: skiffVersion, address: listen, root });
-  const signal = await stopSignal();
-  log.info('skiff-registry stops', { signal });
-  await registry.close(stopGrace);
+async function serve(flags: Flags, { out, err }: Output): Promise<void> {
+  const config = loadConfig(flags);
+  const settings: LogSettings = { level: config.log.level, format: config.log.format, write: err };
+  const log = new Logger(settings);
+  await using signals = new AsyncDisposableStack();
+  const stopped = stopSignal(signals);
+  await using registry = await Registry.open({ config, log, writeRequest: out });
+  const reload = (): void => {
+    try {
+      const changed = loadConfig(flags);
+      registry.reload(changed);
+      settings.level = changed.log.level;
+      log.info('the configuration was read again');
+    } catch (error) {
+      log.error('the configuration stays as it was', { problem: messageOf(error) });
+    }
+  };
+  process.on('SIGHUP', reload);
+  signals.defer(() => {
+    process.off('SIGHUP', reload);
+  });
+  log.info('skiff-registry is ready', { version: skiffVersion, pid: process.pid, ports: registry.ports });
+  log.info('skiff-registry stops', { signal: await stopped });
 }
 
-/** Takes `host:port` apart, or `[host]:port`; no host means all addresses. Throws `invalid`. */
-function parseAddress(text: string): { host: string | undefined; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3] ?? Number.NaN);
-  if (match === null || port > 65_535) throw invalid(`--listen "${text}" is not of the form HOST:PORT`);
-  const host = match[1] ?? match[2] ?? '';
-  return { host: host === '' ? undefined : host, port };
-}
-
-function stopSignal(): Promise<NodeJS.Signals> {
+/** The first TERM or INT; a second one does not wait for what is under way. */
+function stopSignal(stack: AsyncDisposableStack): Promise<NodeJS.Signals> {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  process.once('SIGTERM', resolve).once('SIGINT', resolve);
+  let asked = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (asked) process.exit(1);
+    asked = true;
+    resolve(signal);
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  stack.defer(() => {
+    process.off('SIGTERM', stop).off('SIGINT', stop);
+  });
   return promise;
 }
