@@ -21,6 +21,9 @@ export interface CliConfigValues {
   readonly credHelpers: Readonly<Record<string, string>>;
 }
 
+/** Makes of what is stored of logins what is to be stored. */
+export type AuthsChange = (auths: CliConfigValues['auths']) => CliConfigValues['auths'];
+
 /** The user's configuration file; a missing one is empty. */
 export class CliConfig {
   readonly path: string;
@@ -36,12 +39,16 @@ export class CliConfig {
     return this.#values;
   }
 
-  /** Changes what is stored of logins, and nothing else of the file. */
-  async updateAuths(change: (auths: CliConfigValues['auths']) => CliConfigValues['auths']): Promise<void> {
+  /** Changes what is stored of logins and, if it is to, names their store; nothing else of the file. */
+  async updateAuths(change: AuthsChange, store: { readonly credsStore?: string }): Promise<void> {
     // As it is now: another command may have changed it.
     const before = readConfigFile(this.path);
     const auths = change(valuesOf(before).auths);
-    await writeConfigFile(this.path, 'auths' in before ? { ...before, auths } : { auths, ...before });
+    await writeConfigFile(this.path, {
+      ...('auths' in before ? before : { auths, ...before }),
+      auths,
+      ...store,
+    });
     this.#values = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuthConfig } from '#/wire/registry.ts';
-import type { CliConfig } from '../config.ts';
+import type { AuthsChange, CliConfig } from '../config.ts';
 import type { CredentialContext, CredentialStore } from './store.ts';
 import { readStoredAuth, storedAuth } from './stored-auth.ts';
 
@@ -8,10 +8,16 @@ import { readStoredAuth, storedAuth } from './stored-auth.ts';
 export class FileStore implements CredentialStore {
   readonly #config: CliConfig;
   readonly #stderr: CredentialContext['stderr'];
+  readonly #credsStore: string;
 
-  constructor({ config, stderr }: Pick<CredentialContext, 'config' | 'stderr'>) {
+  /** `credsStore` is the helper that is used for all registries; the file is to say so. */
+  constructor(
+    { config, stderr }: Pick<CredentialContext, 'config' | 'stderr'>,
+    { credsStore }: { credsStore: string },
+  ) {
     this.#config = config;
     this.#stderr = stderr;
+    this.#credsStore = credsStore;
   }
 
   async get(server: string): Promise<AuthConfig> {
@@ -28,13 +34,18 @@ export class FileStore implements CredentialStore {
     const server = auth.serveraddress ?? '';
     const entry = storedAuth(auth);
     if (isDeepStrictEqual(this.#config.values.auths[server], entry)) return;
-    await this.#config.updateAuths((auths) => ({ ...auths, [server]: entry }));
+    await this.#update((auths) => ({ ...auths, [server]: entry }));
     if (auth.password) this.#stderr.write(unencryptedWarning(this.#config.path));
   }
 
   async erase(server: string): Promise<void> {
     if (!Object.hasOwn(this.#config.values.auths, server)) return;
-    await this.#config.updateAuths(({ [server]: _erased, ...others }) => others);
+    await this.#update(({ [server]: _erased, ...others }) => others);
+  }
+
+  #update(change: AuthsChange): Promise<void> {
+    const credsStore = this.#credsStore;
+    return this.#config.updateAuths(change, credsStore === '' ? {} : { credsStore });
   }
 }
 

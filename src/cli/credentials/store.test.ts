@@ -171,6 +171,27 @@ test('credentialStore: a helper keeps passwords and identity tokens, the file on
   ]);
 });
 
+test('credentialStore: the helper of the system, if nothing else was decided', async () => {
+  makeHelper('secretservice');
+  const store = credentialStore(context(), 'reg');
+  await store.store({ username: 'u', password: 'p', serveraddress: 'reg' });
+  assert.equal(
+    readFileSync(path(), 'utf8'),
+    '{\n\t"auths": {\n\t\t"reg": {}\n\t},\n\t"credsStore": "secretservice"\n}',
+  );
+  assert.deepEqual(await credentialsFor(context(), 'reg'), {
+    username: 'u',
+    password: 'p',
+    serveraddress: 'reg',
+  });
+  // Credentials in the file decide for the file, the other password manager for its own helper.
+  writeFileSync(path(), JSON.stringify({ auths: { other: { auth: base64('a:b') } } }));
+  assert.deepEqual(await credentialsFor(context(), 'reg'), {});
+  rmSync(path());
+  writeFileSync(join(folder, 'pass'), '', { mode: 0o755 });
+  assert.deepEqual(await credentialsFor(context(), 'reg'), {});
+});
+
 test('credentialStore: a helper that fails or is not there', async () => {
   writeFileSync(path(), JSON.stringify({ credsStore: 'nope', credHelpers: { bad: 'bad' } }));
   writeFileSync(join(folder, 'docker-credential-bad'), '#!/bin/sh\necho locked\nexit 3\n', { mode: 0o755 });

@@ -1,5 +1,6 @@
 import type { AuthConfig } from '#/wire/registry.ts';
 import type { Context } from '../command.ts';
+import { defaultHelper } from './default-helper.ts';
 import { environmentAuths } from './environment.ts';
 import { FileStore } from './file-store.ts';
 import { HelperStore } from './helper-store.ts';
@@ -21,13 +22,14 @@ export interface CredentialStore {
 export type CredentialContext = Pick<Context, 'config' | 'env' | 'stderr'>;
 
 /**
- * The store of one registry: `credHelpers` name a program for it, `credsStore` one for all; else it is the file. What
- * DOCKER_AUTH_CONFIG holds goes before either.
+ * The store of one registry: `credHelpers` name a program for it, `credsStore` one for all; else it is the system's or
+ * the file. What DOCKER_AUTH_CONFIG holds goes before all of them.
  */
 export function credentialStore(ctx: CredentialContext, server: string): CredentialStore {
-  const { credHelpers, credsStore } = ctx.config.values;
-  const helper = Object.hasOwn(credHelpers, server) ? credHelpers[server] : credsStore;
-  const file = new FileStore(ctx);
+  const { values } = ctx.config;
+  const general = defaultHelper(values, ctx.env);
+  const helper = Object.hasOwn(values.credHelpers, server) ? values.credHelpers[server] : general;
+  const file = new FileStore(ctx, { credsStore: general });
   const kept = helper ? new HelperStore(helper, { env: ctx.env, file }) : file;
   const given = environmentAuths(ctx);
   return {
