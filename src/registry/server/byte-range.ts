@@ -3,7 +3,8 @@ import type { ByteRange } from './storage/blob-storage.ts';
 
 /**
  * The part of `size` bytes that a Range header asks for (RFC 9110, section 14.2); undefined for all of it: there is no header, it is
- * malformed, of another unit, or asks for several parts, which a server may ignore. Throws 416 for one that lies outside.
+ * malformed, of another unit, or asks for several parts, which a server may ignore. Throws 416 for one that lies outside, or ends
+ * before it begins.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.replaceAll(' ', '') ?? '');
@@ -12,9 +13,8 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  // A last byte before the first makes the header malformed.
-  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
-  if (start >= size || (first === '' && Number(last) === 0)) throw rangeUnsatisfiable(header, size);
+  if (start >= size || end < start || (first === '' && Number(last) === 0))
+    throw rangeUnsatisfiable(header, size);
   return { start, end };
 }
 

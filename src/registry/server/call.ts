@@ -38,8 +38,15 @@ export class Call {
     this.#access = access;
     this.signal = this.#abort.signal;
     this.#waits = /^100-continue$/i.test(request.headers.expect ?? '');
-    response.once('close', () => {
+    const onGone = (): void => {
       if (!response.writableFinished) this.#abort.abort(new Error('the client has gone'));
+    };
+    // A response that waits for the one before it does not hear of the end of the connection.
+    const { socket } = request;
+    socket.once('close', onGone);
+    response.once('close', () => {
+      socket.off('close', onGone);
+      onGone();
     });
   }
 

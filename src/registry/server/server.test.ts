@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
@@ -57,4 +58,19 @@ test('RegistryServer: answers with the specified bodies of errors', async () => 
   };
   assert.equal(errors[0]?.code, 'BLOB_UNKNOWN');
   assert.equal(response.headers.get('docker-distribution-api-version'), 'registry/2.0');
+});
+
+test('RegistryServer: answers a refused request that came before the answer to the one before it was sent', async () => {
+  await using registry = await startRegistry();
+  const [host = '', port = ''] = registry.host.split(':');
+  using socket = connect(Number(port), host);
+  const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${registry.host}\r\n\r\n`;
+  // In one piece, so that the second is there before the first is answered.
+  socket.write(request('/v2/') + request('/v2/none/manifests/none') + request('/v2/'));
+  let text = '';
+  for await (const chunk of socket.setEncoding('utf8') as AsyncIterable<string>) {
+    text += chunk;
+    if ((text.match(/^HTTP/gm) ?? []).length === 3 && text.endsWith('{}\n')) break;
+  }
+  assert.deepEqual(text.match(/^HTTP\/1\.1 \d+/gm), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200']);
 });

@@ -172,7 +172,8 @@ export class RegistryServer {
 
   #failed(call: Call, error: unknown): void {
     const { request, response } = call;
-    const hasGone = response.destroyed || response.socket === null || response.socket.destroyed;
+    // Not the socket of the response: it has none while the answer before it, on the same connection, is being sent.
+    const hasGone = call.signal.aborted || request.socket.destroyed;
     const failure = failureOf(error);
     const fields = { method: call.method, path: call.path };
     if (failure.isBug && !hasGone) this.#log.error('a request failed', { ...fields, error });
