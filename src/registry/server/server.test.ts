@@ -63,7 +63,7 @@ test('RegistryServer: answers with the specified bodies of errors', async () => 
 test('RegistryServer: answers a refused request that came before the answer to the one before it was sent', async () => {
   await using registry = await startRegistry();
   const [host = '', port = ''] = registry.host.split(':');
-  using socket = connect(Number(port), host);
+  const socket = connect(Number(port), host);
   const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${registry.host}\r\n\r\n`;
   // In one piece, so that the second is there before the first is answered.
   socket.write(request('/v2/') + request('/v2/none/manifests/none') + request('/v2/'));
