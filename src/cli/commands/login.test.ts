@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type ApiAnswer, type ApiCall, FakeApi } from '#tests/fake-api.ts';
@@ -114,6 +116,31 @@ test('login: a helper that cannot store fails the login', async () => {
     stderr,
     'Error saving credentials: error storing credentials - err: exit status 1, out: `sealed`\n',
   );
+});
+
+test('login: without a daemon the registry itself is asked', async () => {
+  await using api = new FakeApi(registry);
+  const server = createServer(({ headers }, response) => {
+    if (headers.authorization === `Basic ${base64('me:good')}`) response.end('{}');
+    else response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="test"' }).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const host = `127.0.0.1:${address.port}`;
+  const args = ['login', '-u', 'me', '--password-stdin', host];
+  const env = { SKIFF_HOST: 'unix:///nonexistent' };
+  try {
+    assert.equal((await api.skiff(args, { input: 'good', env })).stdout, 'Login Succeeded\n');
+    assert.deepEqual(auths(api), { [host]: { auth: base64('me:good') } });
+    const { code, stderr } = await api.skiff(args, { input: 'bad', env });
+    assert.deepEqual(
+      [code, stderr],
+      [1, `cannot log in to ${host}: unauthorized: authentication required\n`],
+    );
+  } finally {
+    server.close();
+  }
 });
 
 test('login, logout: DOCKER_AUTH_CONFIG is told of', async () => {

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { messageOf } from '#/base/errors.ts';
-import { ApiError } from '#/client/errors.ts';
+import { ApiError, ConnectionError } from '#/client/errors.ts';
 import { tryLogin } from '#/client/system.ts';
 import type { AuthConfig, AuthResponse } from '#/wire/registry.ts';
 import { type Command, type Context, defineCommand } from '../command.ts';
@@ -119,9 +119,12 @@ async function askName(
   return name;
 }
 
-/** Has the daemon try the credentials, keeps them, and gives what the daemon says. */
+/** Tries the credentials at the registry, keeps them, and gives what is to be said of it. */
 async function tryAndStore(ctx: Context, auth: AuthConfig): Promise<string> {
-  const { IdentityToken, Status }: AuthResponse = await tryLogin(ctx.client, auth);
+  const { IdentityToken, Status } = await tryLogin(ctx.client, auth).catch((error: unknown) => {
+    if (error instanceof ConnectionError) return tryWithoutDaemon(ctx, auth);
+    throw error;
+  });
   const kept = IdentityToken ? { ...auth, password: '', identitytoken: IdentityToken } : auth;
   const server = auth.serveraddress ?? '';
   try {
@@ -130,4 +133,20 @@ async function tryAndStore(ctx: Context, auth: AuthConfig): Promise<string> {
     throw new Error(`Error saving credentials: ${messageOf(error)}`, { cause: error });
   }
   return Status;
+}
+
+/** Credentials can be stored where there is no daemon, or none yet. */
+async function tryWithoutDaemon(ctx: Context, auth: AuthConfig): Promise<AuthResponse> {
+  const { openRegistryClient, registryCredentials } = await import('../registry-client.ts');
+  using registry = openRegistryClient(ctx);
+  const server = auth.serveraddress ?? '';
+  try {
+    const { status, identityToken } = await registry.login(server === hubServer ? 'docker.io' : server, {
+      credentials: registryCredentials(auth),
+      signal: new AbortController().signal,
+    });
+    return { Status: status, IdentityToken: identityToken };
+  } catch (error) {
+    throw new Error(`cannot log in to ${server}: ${messageOf(error)}`, { cause: error });
+  }
 }
