@@ -13,9 +13,10 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
+import { conflict, invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
 import { algorithmOf, type Digest, hexOf, isDigest, parseDigest } from '#/oci/digest.ts';
 import { type Hold, Holds } from '../holds.ts';
+import { type ExpectedBlob, PartialBlob } from './partial-blob.ts';
 
 /** How to take in a blob. */
 export interface IngestOptions {
@@ -37,6 +38,8 @@ export interface BlobInfo {
 /** Pieces are joined to writes of this size. */
 const writeSize = 1024 * 1024;
 const readSize = 256 * 1024;
+/** How long what an interrupted download left is kept, in milliseconds. */
+const partialAge = 7 * 24 * 3600 * 1000;
 
 /** As in the image-spec, image-layout.md. */
 const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
@@ -49,6 +52,7 @@ const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.in
 export class ContentStore {
   readonly #root: string;
   readonly #holds = new Holds<Digest>();
+  readonly #partials = new Set<Digest>();
 
   private constructor(root: string) {
     this.#root = root;
@@ -60,6 +64,8 @@ export class ContentStore {
     await mkdir(root, { recursive: true, mode: 0o700 });
     await rm(store.#ingestDir, { recursive: true, force: true });
     await mkdir(store.#ingestDir, { mode: 0o700 });
+    await mkdir(store.#partialDir, { recursive: true, mode: 0o700 });
+    await store.#sweepPartials();
     await mkdir(join(root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 });
     await writeIfMissing(join(root, 'oci-layout'), layoutFile);
     await writeIfMissing(join(root, 'index.json'), emptyIndex);
@@ -85,12 +91,30 @@ export class ContentStore {
         throw invalid(`Content has digest ${digest}, expected ${options.expected}`);
       }
       options.hold?.add(digest);
-      await mkdir(join(this.#root, 'blobs', algorithm), { recursive: true, mode: 0o700 });
-      await rename(temporary, this.path(digest));
-      await syncDirectory(join(this.#root, 'blobs', algorithm));
+      await this.#place(temporary, digest);
       return { digest, size };
     } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /**
+   * The blob that somebody is about to download, with what an earlier download left of it. Throws `conflict` while it is open
+   * already. The blob should be held before it is complete.
+   */
+  async partial(expected: ExpectedBlob): Promise<PartialBlob> {
+    const { digest } = expected;
+    if (this.#partials.has(digest)) throw conflict(`Content ${digest} is being downloaded already`);
+    this.#partials.add(digest);
+    const path = join(this.#partialDir, `${algorithmOf(digest)}-${hexOf(digest)}`);
+    try {
+      return await PartialBlob.open(path, expected, async (state) => {
+        this.#partials.delete(digest);
+        if (state === 'complete') await this.#place(path, digest);
+      });
+    } catch (error) {
+      this.#partials.delete(digest);
       throw error;
     }
   }
@@ -162,6 +186,27 @@ export class ContentStore {
     } catch (error) {
       throw explained(error, digest);
     }
+  }
+
+  /** Gives a complete file its name. */
+  async #place(file: string, digest: Digest): Promise<void> {
+    const directory = join(this.#root, 'blobs', algorithmOf(digest));
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await rename(file, this.path(digest));
+    await syncDirectory(directory);
+  }
+
+  /** Removes partial blobs that nobody has gone on with for long. */
+  async #sweepPartials(): Promise<void> {
+    for (const name of await readdir(this.#partialDir)) {
+      const path = join(this.#partialDir, name);
+      if ((await stat(path)).mtimeMs < Date.now() - partialAge)
+        await rm(path, { force: true, recursive: true });
+    }
+  }
+
+  get #partialDir(): string {
+    return join(this.#root, 'partial');
   }
 
   get #ingestDir(): string {
