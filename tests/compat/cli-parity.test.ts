@@ -4,6 +4,9 @@
  *
  *   SKIFF_PARITY_SOCKET=/path/docker.sock [SKIFF_PARITY_PEER=docker] [SKIFF_PARITY_SUBJECT=bin/skiff] \
  *     node --test tests/compat/cli-parity.test.ts
+ *
+ * Scenarios with registries also need two that the daemon reaches by plain HTTP: SKIFF_PARITY_REGISTRY=host:port, open to
+ * all, and SKIFF_PARITY_SECURED=host:port for the user "tester" with the password "secret".
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,6 +20,10 @@ import { readScenarios, type Scenario } from './cli-scenarios.ts';
 const socket = process.env['SKIFF_PARITY_SOCKET'] ?? '';
 const peer = process.env['SKIFF_PARITY_PEER'] ?? 'docker';
 const subject = process.env['SKIFF_PARITY_SUBJECT'] ?? join(import.meta.dirname, '../../bin/skiff');
+const registries = {
+  '%REGISTRY': process.env['SKIFF_PARITY_REGISTRY'] ?? '',
+  '%SECURED': process.env['SKIFF_PARITY_SECURED'] ?? '',
+};
 const skip = socket === '' ? 'no peer daemon: set SKIFF_PARITY_SOCKET' : false;
 
 /** Commands that take longer hang. Milliseconds. */
@@ -29,7 +36,17 @@ const env = {
   HOME: folder,
   TZ: 'UTC',
   PARITY_VARIABLE: 'from outside',
+  // The peer may know only an older one, in which lists say less.
+  DOCKER_API_VERSION: skip === false ? peerVersion() : undefined,
 };
+
+function peerVersion(): string {
+  const args = ['version', '--format', '{{.Client.DefaultAPIVersion}}'];
+  // It says so with or without a daemon.
+  const version = spawnSync(peer, args, { encoding: 'utf8' }).stdout.trim();
+  assert.match(version, /^1\.\d+$/);
+  return version;
+}
 
 interface Outcome {
   readonly command: string;
@@ -58,6 +75,9 @@ function run(program: string, args: readonly string[], input = ''): Outcome {
   return { command: args.join(' '), stdout: normal(stdout), stderr: normal(stderr), status };
 }
 
+/** Bold and coloured text. */
+const styles = new RegExp(`${'\u001b'}\\[[\\d;]*m`, 'g');
+
 /** Without what differs from run to run. */
 function normal(text: string): string {
   return (
@@ -65,6 +85,11 @@ function normal(text: string): string {
       .replaceAll('skiff', 'docker')
       .replaceAll('Skiff', 'Docker')
       .replaceAll(prefix, 'PREFIX')
+      // Who comes second finds there what the first one pushed.
+      .replaceAll(/\b(?:Pushed|Layer already exists|Mounted from \S+)$/gm, 'Pushed')
+      // What is an experiment of docker's is none here.
+      .replaceAll(/^WARNING: This is an experimental feature\..*\n/gm, '')
+      .replaceAll(styles, '')
       // How a terminal shows that there is no input.
       .replaceAll('^@', '')
       .replaceAll(/\b[0-9a-f]{64}\b/g, '<id>')
@@ -85,7 +110,12 @@ function play(program: string, { steps }: Scenario): Outcome[] {
   try {
     return steps.map(({ args, input }) => {
       const words = args.map((arg) =>
-        arg.replaceAll('@', prefix).replaceAll('%IMAGE', `${prefix}img`).replaceAll('%DIR', folder),
+        // Two of them are one, before a digest.
+        arg
+          .replaceAll(/@@|@/g, (at) => (at === '@' ? prefix : '@'))
+          .replaceAll('%IMAGE', `${prefix}img`)
+          .replaceAll('%DIR', folder)
+          .replaceAll(/%REGISTRY|%SECURED/g, (name) => registries[name as keyof typeof registries]),
       );
       return run(program, words, input);
     });
@@ -99,11 +129,12 @@ function tidy(): void {
   const list = (...args: string[]): string[] =>
     spawnSync(peer, args, { env, encoding: 'utf8' })
       .stdout.split('\n')
-      .filter((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}img:latest`));
+      .filter((name) => name.includes(prefix) && !name.startsWith(`${prefix}img:latest`));
   const remove = (command: string[], names: string[]): void => {
     if (names.length > 0) spawnSync(peer, [...command, ...names], { env });
   };
   rmSync(join(folder, `${prefix}.cid`), { force: true });
+  rmSync(join(folder, '.docker'), { recursive: true, force: true });
   remove(['rm', '-f', '-v'], list('ps', '-a', '--format', '{{.Names}}'));
   remove(['network', 'rm'], list('network', 'ls', '--format', '{{.Name}}'));
   remove(['volume', 'rm', '-f'], list('volume', 'ls', '--format', '{{.Name}}'));
@@ -138,7 +169,9 @@ suite('skiff beside docker', { skip }, () => {
     spawnSync(peer, ['rmi', '-f', `${prefix}img`], { env });
     rmSync(folder, { recursive: true });
   });
-  for (const scenario of readScenarios()) {
+  const reachable = Object.values(registries).every((host) => host !== '');
+  const scenarios = readScenarios().filter(({ needsRegistry }) => reachable || !needsRegistry);
+  for (const scenario of scenarios) {
     test(scenario.title, () => {
       const expected = play(peer, scenario);
       const actual = play(subject, scenario);

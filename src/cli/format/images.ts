@@ -30,7 +30,7 @@ export function imageKind({ truncate }: { truncate: boolean }): ListKind<ImageRo
       Containers: column('CONTAINERS', ({ image }) =>
         image.Containers === -1 ? 'N/A' : String(image.Containers),
       ),
-      VirtualSize: column('SIZE', ({ image }) => humanSize(image.Size, 3)),
+      VirtualSize: column('SIZE', ({ image }) => humanSize(image.Size)),
       SharedSize: column('SHARED SIZE', ({ image }) =>
         image.SharedSize === -1 ? 'N/A' : humanSize(image.SharedSize),
       ),

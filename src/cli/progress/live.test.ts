@@ -5,11 +5,12 @@ import type { ProgressMessage } from '#/wire/json-stream.ts';
 import { VirtualScreen } from '#tests/virtual-screen.ts';
 import { LiveProgress } from './live.ts';
 
-const layer = (id: string, status: string, current?: number, total?: number): ProgressMessage => ({
+const layer = (id: string, status: string, progressDetail: ProgressMessage['progressDetail'] = {}) => ({
   id,
   status,
-  progressDetail: { ...(current !== undefined && { current }), ...(total !== undefined && { total }) },
+  progressDetail,
 });
+const at = (current: number, total: number) => ({ current, total });
 
 afterEach(() => mock.timers.reset());
 
@@ -37,9 +38,9 @@ test('LiveProgress: a line for each layer and one for the sum, then the summary'
   view.show({ id: 'latest', status: 'Pulling from x' });
   for (const id of ['a1', 'b2', 'c3']) view.show(layer(id, 'Pulling fs layer'));
   view.show(layer('a1', 'Already exists'));
-  view.show(layer('b2', 'Downloading', 0, 2_000_000));
+  view.show(layer('b2', 'Downloading', at(0, 2_000_000)));
   wait(1000);
-  view.show(layer('b2', 'Downloading', 1_000_000, 2_000_000));
+  view.show(layer('b2', 'Downloading', at(1_000_000, 2_000_000)));
   wait(100);
   assert.deepEqual(screen.text.split('\n'), [
     'latest: Pulling from x',
@@ -49,8 +50,8 @@ test('LiveProgress: a line for each layer and one for the sum, then the summary'
     'Total        1/3 done           ================-----------------        1MB/2MB+    935kB/s',
   ]);
   view.show(layer('b2', 'Download complete'));
-  view.show(layer('b2', 'Extracting', 500_000, 2_000_000));
-  view.show(layer('c3', 'Downloading', 10, 10));
+  view.show(layer('b2', 'Extracting', at(500_000, 2_000_000)));
+  view.show(layer('c3', 'Downloading', at(10, 10)));
   wait(100);
   assert.match(screen.text, /\nb2 {11}Extracting {9}=+-+ +500kB\/2MB\nc3 .*\nTotal .* 2MB\/2MB$/);
   view.show(layer('b2', 'Pull complete'));
@@ -66,7 +67,7 @@ test('LiveProgress: a line for each layer and one for the sum, then the summary'
 
 test('LiveProgress: a line that stays goes above what moves', () => {
   const { screen, view, wait, stop } = start(60, 24);
-  view.show(layer('a', 'Pushing', 1, 2));
+  view.show(layer('a', 'Pushing', at(1, 2)));
   wait(100);
   view.show({ status: 'a word' });
   view.show({ stream: 'and\nmore\n' });
@@ -78,7 +79,7 @@ test('LiveProgress: a line that stays goes above what moves', () => {
 test('LiveProgress: one write for a frame, and few frames', () => {
   const { screen, view, wait, stop } = start(80, 24);
   for (let current = 1; current <= 1000; current += 1) {
-    view.show(layer(`l${current % 5}`, 'Downloading', current, 1000));
+    view.show(layer(`l${current % 5}`, 'Downloading', at(current, 1000)));
     if (current % 10 === 0) wait(10);
   }
   // One second.
@@ -89,9 +90,9 @@ test('LiveProgress: one write for a frame, and few frames', () => {
 
 test('LiveProgress: without news the rate goes down', () => {
   const { screen, view, wait, stop } = start(80, 24);
-  view.show(layer('a', 'Downloading', 0, 1000));
+  view.show(layer('a', 'Downloading', at(0, 1000)));
   wait(500);
-  view.show(layer('a', 'Downloading', 500, 1000));
+  view.show(layer('a', 'Downloading', at(500, 1000)));
   wait(500);
   assert.match(screen.text, /500B\/s {5}1s$|5\d\dB\/s/);
   wait(4000);
@@ -103,7 +104,7 @@ test('LiveProgress: more layers than lines', () => {
   const { screen, view, wait, stop } = start(80, 8);
   for (let index = 0; index < 20; index += 1) view.show(layer(`l${index}`, 'Waiting'));
   for (let index = 0; index < 9; index += 1) view.show(layer(`l${index}`, 'Pull complete'));
-  view.show(layer('l12', 'Downloading', 1, 4));
+  view.show(layer('l12', 'Downloading', at(1, 4)));
   wait(100);
   assert.deepEqual(
     screen.text.split('\n').map((line) => line.slice(0, 24).trimEnd()),
@@ -128,7 +129,7 @@ test('LiveProgress: whatever is shown and however the window changes, the lines 
     }),
     fc.record({
       kind: fc.constant('layer' as const),
-      id: fc.constantFrom(...'abcdefghijkl'),
+      id: fc.constantFrom(...'a b c d e f g h i j k l'.split(' ')),
       status: fc.constantFrom('Waiting', 'Downloading', 'Extracting', 'Pull complete'),
       current: fc.nat(100),
     }),
@@ -146,7 +147,7 @@ test('LiveProgress: whatever is shown and however the window changes, the lines 
           if (each.kind === 'line') {
             view.show({ status: each.text });
             lasting.push(...each.text.split('\n'));
-          } else if (each.kind === 'layer') view.show(layer(each.id, each.status, each.current, 100));
+          } else if (each.kind === 'layer') view.show(layer(each.id, each.status, at(each.current, 100)));
           else if (each.kind === 'wait') wait(each.time);
           else screen.columns = each.columns;
           // What has wrapped in a window that is too low for it cannot be drawn over.
