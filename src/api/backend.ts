@@ -4,6 +4,7 @@ import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
 import type { EngineEvent } from '#/engine/events.ts';
 import type { Images } from '#/engine/images.ts';
 import type { NetworkOperations } from '#/engine/networks.ts';
+import type { Registries } from '#/engine/registries.ts';
 import type { Volumes } from '#/engine/volumes.ts';
 import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
 
@@ -15,6 +16,7 @@ export interface Backend {
   readonly containers: ContainersBackend;
   readonly execs: ExecsBackend;
   readonly images: ImagesBackend;
+  readonly registries: RegistriesBackend;
   readonly volumes: VolumesBackend;
   readonly networks: NetworksBackend;
   readonly system: SystemBackend;
@@ -29,6 +31,9 @@ type ExecsBackend = Pick<Execs, keyof Execs>;
 
 /** `engine.images`. */
 type ImagesBackend = Pick<Images, keyof Images>;
+
+/** `engine.registries`. */
+type RegistriesBackend = Pick<Registries, keyof Registries>;
 
 /** `engine.volumes`. */
 type VolumesBackend = Pick<Volumes, keyof Volumes>;

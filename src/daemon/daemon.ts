@@ -4,19 +4,10 @@ import type { Logger, LogSettings } from '#/base/log.ts';
 import { effectiveLogLevel, loadConfig } from './config.ts';
 import type { CommandLine } from './flags.ts';
 import type { Config } from './options.ts';
+import { reloadable } from './reload.ts';
 
 /** How long requests may go on after the signal, so that the engine has time to close within the whole. */
 const requestShare = 0.5;
-
-type Reloadable =
-  | 'labels'
-  | 'debug'
-  | 'logLevel'
-  | 'registryMirrors'
-  | 'insecureRegistries'
-  | 'maxConcurrentDownloads'
-  | 'maxConcurrentUploads'
-  | 'maxDownloadAttempts';
 
 /** A daemon that runs: what its signals act on. */
 export interface DaemonParts {
@@ -93,20 +84,4 @@ export class Daemon {
       clearTimeout(timer);
     }
   }
-}
-
-/** The settings that are taken over while the daemon runs; dockerd reloads them, too. */
-function reloadable(config: Config): Pick<Config, Reloadable> {
-  const { labels, debug, logLevel, registryMirrors, insecureRegistries } = config;
-  const { maxConcurrentDownloads, maxConcurrentUploads, maxDownloadAttempts } = config;
-  return {
-    labels,
-    debug,
-    logLevel,
-    registryMirrors,
-    insecureRegistries,
-    maxConcurrentDownloads,
-    maxConcurrentUploads,
-    maxDownloadAttempts,
-  };
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Backend } from '#/api/backend.ts';
 import { KeyedLocks } from '#/base/locks.ts';
@@ -46,6 +47,8 @@ import {
   systemFacts,
 } from './foundation.ts';
 import type { Config } from './options.ts';
+import { openRegistries } from './registries.ts';
+import { reloadAttributes } from './reload.ts';
 
 /** What the daemon runs. Disposing of it leaves containers running. */
 export interface RunningEngine extends AsyncDisposable {
@@ -157,6 +160,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     events,
     driver: snapshots.driver,
   });
+  const registries = openRegistries({ images: imageStore, content, layers }, { db, events, settings });
   const volumes = new Volumes({ store: volumeStore, events });
   const close = async (): Promise<void> => {
     parts.restarts.close();
@@ -178,6 +182,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       containers,
       execs,
       images,
+      registries,
       volumes,
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
@@ -187,8 +192,10 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
         diskUsage: (kinds) => diskUsage({ images, layers, containers, volumes }, kinds),
       },
     },
-    reloaded: () =>
-      events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes: {} } }),
+    reloaded: () => {
+      const attributes = { ...reloadAttributes(settings()), name: hostname() };
+      events.publish({ type: 'daemon', action: 'reload', actor: { id: facts.id, attributes } });
+    },
     startAtBoot: () => startAtBoot(parts),
     tearDown: async () => {
       await close();

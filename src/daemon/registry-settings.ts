@@ -1,12 +1,8 @@
+import { skiffVersion } from '#/base/version.ts';
+import type { RegistryClientOptions } from '#/distribution/registry-client.ts';
+import type { Proxies } from '#/distribution/transport.ts';
 import type { RegistryConfig } from './registry-options.ts';
 import { maskedUrl } from './registry-values.ts';
-
-/** How the world outside is reached; an empty text means directly. */
-interface Proxies {
-  readonly http: string;
-  readonly https: string;
-  readonly no: string;
-}
 
 /** The proxies for requests to registries: configured ones, or else those of the environment in either case of letters. */
 function proxiesOf(config: RegistryConfig, env: NodeJS.ProcessEnv = process.env): Proxies {
@@ -23,4 +19,22 @@ function proxiesOf(config: RegistryConfig, env: NodeJS.ProcessEnv = process.env)
 export function shownProxies(config: RegistryConfig): Proxies {
   const { http, https, no } = proxiesOf(config);
   return { http: maskedUrl(http), https: maskedUrl(https), no };
+}
+
+/** Directories with one folder for each registry: its authorities and our certificates. The first that has one counts. */
+const certificateDirectories: readonly string[] = ['/etc/skiff/certs.d', '/etc/docker/certs.d'];
+
+/** How registries are spoken to. */
+export function clientOptions(config: RegistryConfig): RegistryClientOptions {
+  return {
+    hosts: {
+      mirrors: config.registryMirrors,
+      routes: config.registries,
+      insecure: config.insecureRegistries,
+      certificateDirectories,
+    },
+    userAgent: `skiff/${skiffVersion}`,
+    proxies: proxiesOf(config),
+    maxAttempts: Math.max(1, config.maxDownloadAttempts),
+  };
 }

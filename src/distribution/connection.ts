@@ -59,8 +59,9 @@ export class Connection {
    */
   async send(request: RegistryRequest): Promise<IncomingMessage> {
     const url = new URL(request.path, this.host.base);
-    let response = await this.#try(request, url);
-    if (response.statusCode === 401 && this.#isOwn(url) && this.#adopt(response)) {
+    const authorization = this.#isOwn(url) ? await this.#authorization(request) : undefined;
+    let response = await this.#transmit(request, url, authorization);
+    if (response.statusCode === 401 && this.#isOwn(url) && this.#adopt(response, authorization)) {
       this.#tokens.forget();
       if (request.stream === undefined) {
         await drain(response);
@@ -158,14 +159,13 @@ export class Connection {
   }
 
   /** Takes note of what an answer of 401 asks for. False: it is nothing that could be done, or has been done in vain. */
-  #adopt({ headers }: IncomingMessage): boolean {
+  #adopt({ headers }: IncomingMessage, sent: string | undefined): boolean {
     const offered = parseChallenges(headers['www-authenticate'] ?? '');
-    const before = this.#challenges;
     this.#challenges = offered;
     const { kind } = this.#credentials;
-    const bearer = offered.some(({ scheme }) => scheme === 'bearer');
-    if (bearer) return kind !== 'registryToken' || before.length === 0;
-    return this.#offers('basic') && kind === 'basic' && before.length === 0;
+    if (offered.some(({ scheme }) => scheme === 'bearer')) return kind !== 'registryToken';
+    // Several requests can be under way before the first answer tells that they need credentials.
+    return this.#offers('basic') && kind === 'basic' && sent === undefined;
   }
 
   async #authorization({ scopes, signal }: RegistryRequest): Promise<string | undefined> {

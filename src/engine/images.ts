@@ -1,4 +1,4 @@
-import { invalid, isKind, notFound, notImplemented } from '#/base/errors.ts';
+import { invalid, isKind, notFound } from '#/base/errors.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { familiarString, parseReference, type Reference, withDefaultTag, withTag } from '#/oci/reference.ts';
@@ -18,6 +18,7 @@ import type { Events } from './events.ts';
 import { applyChanges } from './images/changes.ts';
 import { findFor, historyOf, inspectImage, platformOf } from './images/inspect.ts';
 import { type ImageListOptions, listImages } from './images/list.ts';
+import { type ImageManifests, manifestsOf } from './images/manifests.ts';
 import { pruneImages } from './images/prune.ts';
 import { ImageRemoval, type ImageRemoveOptions } from './images/remove.ts';
 import type { ImageUsers } from './images/users.ts';
@@ -71,6 +72,11 @@ export class Images {
 
   inspect(text: string, platform?: Platform): ImageInspect {
     return inspectImage(this.#parts, findFor(this.#parts, text, platform), this.#driver);
+  }
+
+  /** The manifests that an image consists of or is listed with. */
+  manifests(text: string): Promise<ImageManifests> {
+    return manifestsOf(this.#parts, this.#users, this.#parts.images.find(text));
   }
 
   history(text: string, platform?: Platform): ImageHistoryItem[] {
@@ -152,11 +158,6 @@ export class Images {
     if (name !== undefined) this.#publish('tag', image.id, familiarString(name));
     this.#publish('import', image.id);
     return image.id;
-  }
-
-  /** There is no registry client yet. */
-  pull(): Promise<never> {
-    return Promise.reject(notImplemented('Pulling images is not implemented; use "load" or "import"'));
   }
 
   /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */

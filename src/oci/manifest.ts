@@ -89,13 +89,22 @@ function readManifest(document: Field, mediaType: string): Manifest {
   if (config.mediaType !== mediaTypes.config && config.mediaType !== mediaTypes.dockerConfig) {
     throw invalid(`manifest.config: "${config.mediaType}" is not the configuration of a container image`);
   }
-  const layers = document.get('layers').list(maxLayers, readDescriptor);
+  const layers = document.get('layers').list(maxLayers, readLayer);
   for (const [index, layer] of layers.entries()) {
     if (layerCompression(layer.mediaType) === undefined) {
       throw invalid(`manifest.layers[${index}]: layers of type "${layer.mediaType}" are not supported`);
     }
   }
   return { kind: 'manifest', mediaType, config, layers };
+}
+
+/** A layer that its registry holds. Those that only have an address elsewhere are not fetched, whatever that is. */
+function readLayer(field: Field): Descriptor {
+  const urls = field.get('urls').optional((f) => f.list(maxLayers, (url) => url.string())) ?? [];
+  if (urls.length > 0) {
+    throw field.error(`foreign layers, which are fetched from elsewhere (${urls[0]}), are not supported`);
+  }
+  return readDescriptor(field);
 }
 
 function refuseMembers(document: Field, names: readonly string[], kind: string): void {

@@ -2,6 +2,7 @@ import { migration as storage } from './migrations/0001-storage.ts';
 import { migration as containers } from './migrations/0002-containers.ts';
 import { migration as network } from './migrations/0003-network.ts';
 import { migration as images } from './migrations/0004-images.ts';
+import { migration as registries } from './migrations/0005-registries.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -10,4 +11,4 @@ export interface Migration {
 }
 
 /** All steps in order; the file's `user_version` is the number of steps applied. */
-export const migrations: readonly Migration[] = [storage, containers, network, images];
+export const migrations: readonly Migration[] = [storage, containers, network, images, registries];

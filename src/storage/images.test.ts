@@ -117,3 +117,28 @@ test('ImageStore: open sweeps blobs of no image', async () => {
   await s.reopen();
   assert.equal((await s.footprint()).blobs, blobs);
 });
+
+test('ImageStore: documents are kept with an image, also with one that was there, and go with it', async () => {
+  await using s = await openImages();
+  const image = await load(s, ['app:1']);
+  const { digest } = await s.content.ingest(streamOf(Buffer.from('{"manifests":[]}')));
+  const configBytes = await s.content.read(image.id, 1 << 20);
+  const listed = parseReference(`reg.example/app@${digest}`);
+  s.images.add([
+    { ...image, tagged: undefined, configBytes, blobs: [], documents: [digest], names: [listed] },
+  ]);
+  await s.images.dropBlob(digest);
+  assert.equal(await s.content.has(digest), true);
+  assert.deepEqual(names(s, image.id), ['app:1', `reg.example/app@${digest}`]);
+  await s.images.delete(image.id);
+  assert.equal(await s.content.has(digest), false);
+});
+
+test('ImageStore: name gives a name without the time of a tag', async () => {
+  await using s = await openImages();
+  const image = await load(s, ['app:1']);
+  s.images.name(image.id, parseReference(`reg.example/app@${image.manifest}`));
+  assert.equal(s.images.byName(parseReference(`reg.example/app@${image.manifest}`))?.tagged, undefined);
+  s.images.tag(image.id, parseReference('app:2'));
+  assert.notEqual(s.images.get(image.id)?.tagged, undefined);
+});

@@ -63,7 +63,8 @@ export class ImageStore {
     this.#delete = db.prepare('DELETE FROM images WHERE id = ?');
     this.#blobs = db.prepare('SELECT digest FROM image_blobs WHERE image = ?');
     this.#blobInUse = db.prepare(
-      'SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1 LIMIT 1',
+      `SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1
+       UNION ALL SELECT 1 FROM kept_blobs WHERE digest = ?1 LIMIT 1`,
     );
     for (const row of db.prepare('SELECT * FROM images').all()) {
       const record = recordFrom(row);
@@ -135,6 +136,8 @@ export class ImageStore {
     this.#db.transaction(() => {
       const fresh = images.filter((image) => this.#insertRows(image));
       for (const { id, parent } of fresh) if (parent !== undefined) this.#setParent.run(parent, id);
+      for (const { id, documents = [] } of images)
+        for (const digest of documents) this.#insertBlob.run(id, digest);
       for (const image of images) for (const name of image.names) this.#writeName(name, image);
     });
     for (const [index, image] of images.entries()) {
@@ -150,11 +153,12 @@ export class ImageStore {
 
   /** Gives an image a name, with a tag or a digest, taking it from the image that had it: that one is returned. */
   tag(id: Digest, reference: Reference): Digest | undefined {
-    if (!this.#byId.has(id)) throw noSuchImage(id);
-    refuseAmbiguous(reference);
-    const tagged = nowText();
-    this.#db.transaction(() => this.#writeName(reference, { id, tagged }));
-    return this.#rememberName(reference, { id, tagged });
+    return this.#give(id, reference, nowText());
+  }
+
+  /** As `tag`, for a name that nobody chose: what the image is called at a registry. */
+  name(id: Digest, reference: Reference): void {
+    this.#give(id, reference, undefined);
   }
 
   /** Takes a name away; the image stays. */
@@ -194,6 +198,13 @@ export class ImageStore {
   /** Removes a blob that no image and no layer has and nobody holds. */
   async dropBlob(digest: Digest): Promise<void> {
     if (this.#blobInUse.get(digest) === undefined) await this.#content.remove(digest);
+  }
+
+  #give(id: Digest, reference: Reference, tagged: string | undefined): Digest | undefined {
+    if (!this.#byId.has(id)) throw noSuchImage(id);
+    refuseAmbiguous(reference);
+    this.#db.transaction(() => this.#writeName(reference, { id, tagged }));
+    return this.#rememberName(reference, { id, tagged });
   }
 
   #byPrefix(text: string): ImageRecord | undefined {

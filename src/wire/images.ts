@@ -60,6 +60,8 @@ export interface ImageInspect {
   readonly RootFS: { readonly Type: string; readonly Layers?: readonly string[] };
   readonly Metadata: { readonly LastTagTime: string };
   readonly Descriptor?: OciDescriptor;
+  /** Only if they were asked for. */
+  readonly Manifests?: readonly ImageManifest[];
 }
 
 /** One image of `GET /images/json`. */

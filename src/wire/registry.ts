@@ -1,3 +1,5 @@
+import type { OciDescriptor, OciPlatform } from './images.ts';
+
 /** Who asks a registry: body of `POST /auth`, and as JSON in base64url the header `X-Registry-Auth`. */
 export interface AuthConfig {
   readonly username?: string;
@@ -25,4 +27,11 @@ export interface SearchResult {
   readonly name: string;
   readonly is_automated: boolean;
   readonly description: string;
+}
+
+/** Answer of `GET /distribution/{name}/json`. */
+export interface DistributionInspect {
+  readonly Descriptor: OciDescriptor;
+  /** null: what the name means is not an image. */
+  readonly Platforms: readonly OciPlatform[] | null;
 }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readMountInfo } from '#/kernel/mountinfo.ts';
 import { Nftables } from '#/kernel/nftables/nftables.ts';
+import type { SystemInfo } from '#/wire/system.ts';
 import { run, skiffd, TestDaemon } from '#tests/daemon.ts';
 import { holdingsOf } from '#tests/leak-check.ts';
 import { fetchText, freePort } from '#tests/ports.ts';
@@ -111,14 +113,37 @@ test('daemon: --teardown takes everything away, and the next daemon goes on from
   await containers.post(`${plain}/start`, 204);
 });
 
-test('daemon: a reload changes labels and debugging of the running engine', async () => {
+test('daemon: a reload changes labels, debugging and registries of the running engine', async () => {
   await using daemon = await TestDaemon.start();
-  writeFileSync(daemon.configFile, '{"labels":["site=harbour"],"debug":true}');
+  const settings = {
+    labels: ['site=harbour'],
+    debug: true,
+    'registry-mirrors': ['https://mirror.example'],
+    'insecure-registries': ['reg.example:5000', '10.0.0.0/8'],
+  };
+  writeFileSync(daemon.configFile, JSON.stringify(settings));
   process.kill(daemon.pid, 'SIGHUP');
-  const labels = async (): Promise<unknown> =>
-    (valueOf(await daemon.ask('GET', '/info'), 200) as { Labels: unknown }).Labels;
-  await until(async () => JSON.stringify(await labels()) === '["site=harbour"]', { what: 'the new labels' });
-  assert.equal((valueOf(await daemon.ask('GET', '/info'), 200) as { Debug: boolean }).Debug, true);
+  const info = async (): Promise<SystemInfo> => valueOf(await daemon.ask('GET', '/info'), 200) as SystemInfo;
+  await until(async () => (await info()).Labels[0] === 'site=harbour', { what: 'the new labels' });
+  const { Debug: debug, RegistryConfig: registries } = await info();
+  assert.equal(debug, true);
+  assert.deepEqual(registries.Mirrors, ['https://mirror.example/']);
+  assert.deepEqual(registries.InsecureRegistryCIDRs, ['10.0.0.0/8', '::1/128', '127.0.0.0/8']);
+  assert.equal(registries.IndexConfigs['reg.example:5000']?.Secure, false);
+  const events = await daemon.ask('GET', `/events?since=1&until=${Date.now() / 1000 + 1}`);
+  const [event] = String(events.body).trim().split('\n');
+  const { Action, Actor } = JSON.parse(event ?? '') as { Action: string; Actor: { Attributes: object } };
+  assert.equal(Action, 'reload');
+  assert.deepEqual(Actor.Attributes, {
+    debug: 'true',
+    labels: '["site=harbour"]',
+    'insecure-registries': '["reg.example:5000","10.0.0.0/8"]',
+    'max-concurrent-downloads': '3',
+    'max-concurrent-uploads': '5',
+    'max-download-attempts': '5',
+    'registry-mirrors': '["https://mirror.example/"]',
+    name: hostname(),
+  });
 });
 
 test('daemon: what it keeps is for root only, and its log has no environment, command or secret', async () => {

@@ -16,6 +16,7 @@ export function fakeBackend(parts: Parts): Backend {
     containers: service('containers') as Backend['containers'],
     execs: service('execs') as Backend['execs'],
     images: service('images') as Backend['images'],
+    registries: service('registries') as Backend['registries'],
     volumes: service('volumes') as Backend['volumes'],
     networks: service('networks') as Backend['networks'],
     system: service('system') as Backend['system'],

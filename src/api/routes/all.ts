@@ -5,6 +5,7 @@ import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
 import { imageRoutes } from './images.ts';
 import { networkRoutes } from './networks.ts';
+import { registryRoutes } from './registries.ts';
 import { systemRoutes } from './system.ts';
 import { unimplementedRoutes } from './unimplemented.ts';
 import { volumeRoutes } from './volumes.ts';
@@ -16,6 +17,7 @@ export const apiRoutes: readonly Route[] = [
   ...containerStreamRoutes,
   ...execRoutes,
   ...imageRoutes,
+  ...registryRoutes,
   ...volumeRoutes,
   ...networkRoutes,
   ...absentRoutes,

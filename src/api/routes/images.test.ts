@@ -113,11 +113,6 @@ test('POST /images/create: imports from the body and answers the id', async () =
     'invalid reference format: repository name (library/Bad) must be lowercase',
   );
   await refused(
-    s.post('/v1.51/images/create?fromImage=busybox'),
-    501,
-    'Pulling images is not implemented; use "load" or "import"',
-  );
-  await refused(
     s.post('/v1.51/images/create?fromSrc=http://x/y'),
     501,
     'Importing from a URL is not implemented; fetch it and import with "-"',

@@ -1,4 +1,4 @@
-import { invalid, notImplemented } from '#/base/errors.ts';
+import { invalid, isKind, notImplemented } from '#/base/errors.ts';
 import { parsePlatform } from '#/oci/platform.ts';
 import type { Filters } from '#/wire/filters.ts';
 import { encodeProgress } from '#/wire/json-stream.ts';
@@ -9,6 +9,7 @@ import { uploadOf } from '../input.ts';
 import { presentImageInspect, presentImageSummary } from '../present/images.ts';
 import { beginStream, empty, json, send } from '../respond.ts';
 import { loadImages } from './image-load.ts';
+import { pullImage } from './registries.ts';
 
 async function listImages(call: Call): Promise<void> {
   const { query, engine, version } = call;
@@ -17,10 +18,22 @@ async function listImages(call: Call): Promise<void> {
     filters: listFilters(call),
     sharedSize: compareVersions(version, '1.42') >= 0 && query.bool('shared-size'),
   });
-  json(
-    call,
-    images.map((image) => presentImageSummary(image, version)),
-  );
+  const withManifests = compareVersions(version, '1.47') >= 0 && query.bool('manifests');
+  const shown = images.map(async (image) => ({
+    ...presentImageSummary(image, version),
+    ...(withManifests ? await manifestsIfThere(call, image.Id) : {}),
+  }));
+  json(call, await Promise.all(shown));
+}
+
+/** An image that is removed while images are listed is listed without its manifests. */
+async function manifestsIfThere({ engine }: Call, id: string): Promise<object> {
+  try {
+    return await engine.images.manifests(id);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return {};
+    throw error;
+  }
 }
 
 /** Before API 1.41 a parameter `filter` was the filter `reference`. */
@@ -34,10 +47,12 @@ function listFilters({ query, version }: Call): Filters {
 async function inspectImage(call: Call): Promise<void> {
   const { engine, query, version } = call;
   const platform = compareVersions(version, '1.49') < 0 ? undefined : platformParam(call);
-  if (platform !== undefined && query.bool('manifests')) {
+  const withManifests = compareVersions(version, '1.48') >= 0 && query.bool('manifests');
+  if (platform !== undefined && withManifests) {
     throw invalid('conflicting options: manifests and platform options cannot both be set');
   }
-  json(call, presentImageInspect(engine.images.inspect(call.id, platform), version));
+  const image = presentImageInspect(engine.images.inspect(call.id, platform), version);
+  json(call, withManifests ? { ...image, ...(await engine.images.manifests(call.id)) } : image);
 }
 
 async function imageHistory(call: Call): Promise<void> {
@@ -93,7 +108,7 @@ async function save(call: Call, names: readonly string[]): Promise<void> {
 /** Pull with `fromImage`, import with `fromSrc`. */
 async function createImage(call: Call): Promise<void> {
   const { engine, query } = call;
-  if (query.text('fromImage') !== '') await engine.images.pull();
+  if (query.text('fromImage') !== '') return pullImage(call);
   const source = query.text('fromSrc');
   if (source === '') throw invalid('one of the parameters fromImage and fromSrc is required');
   if (source !== '-') {

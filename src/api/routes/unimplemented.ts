@@ -3,7 +3,6 @@ import type { Handler, Route } from '../call.ts';
 
 /** What API 1.51 has and Skiff does not: a feature's name and its requests. docs/SCOPE.md says what is planned. */
 const missing: readonly (readonly [feature: string, ...requests: string[]])[] = [
-  ['Registry login', 'POST /auth'],
   ['Building images', 'POST /build', 'POST /build/cancel', 'POST /session', 'POST /grpc'],
   ['Committing containers', 'POST /commit'],
   [
@@ -19,9 +18,6 @@ const missing: readonly (readonly [feature: string, ...requests: string[]])[] = 
     'POST /containers/:id/checkpoints',
     'DELETE /containers/:id/checkpoints',
   ],
-  ['Pushing images', 'POST /images/:name/push'],
-  ['Searching images', 'GET /images/search'],
-  ['Asking registries', 'GET /distribution/:name/json'],
   [
     'Plugins',
     'GET /plugins/privileges',

@@ -11,9 +11,12 @@ export function findFor({ images }: ImageParts, text: string, platform: Platform
   const record = images.find(text);
   const own = platformOf(record.config);
   if (platform === undefined || platformRank(platform, own) > 0) return record;
-  throw notFound(
-    `image with reference ${text} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(platform)})`,
-  );
+  throw notFound(platformMismatch(text, own, platform));
+}
+
+/** Docker's words for an image that is for another platform than the one that is wanted. */
+export function platformMismatch(text: string, own: Platform, wanted: Platform): string {
+  return `image with reference ${text} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`;
 }
 
 /** The platform that an image's configuration states. */

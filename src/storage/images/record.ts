@@ -28,6 +28,8 @@ export interface NewImage extends Omit<ImageRecord, 'config'> {
   readonly configBytes: Buffer;
   /** Every blob that saving the image needs. */
   readonly blobs: readonly Digest[];
+  /** Further blobs that are to be kept with the image, also if it is there already: indexes that it is listed in. */
+  readonly documents?: readonly Digest[];
   /** What it is to be called, complete. */
   readonly names: readonly Reference[];
 }

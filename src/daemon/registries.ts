@@ -1,0 +1,35 @@
+import { RegistryClient } from '#/distribution/registry-client.ts';
+import type { Events } from '#/engine/events.ts';
+import { Registries } from '#/engine/registries.ts';
+import { BlobSources } from '#/registry/client/blob-sources.ts';
+import { Downloads } from '#/registry/client/downloads.ts';
+import { Slots } from '#/registry/client/slots.ts';
+import type { Database } from '#/state/db.ts';
+import { KeptBlobs } from '#/storage/content/kept-blobs.ts';
+import type { ImageParts } from '#/storage/images/record.ts';
+import type { Config } from './options.ts';
+import { clientOptions } from './registry-settings.ts';
+
+/** What goes between the daemon and registries, by the settings that are in force at each request. */
+export function openRegistries(
+  { images, content, layers }: ImageParts,
+  { db, events, settings }: { db: Database; events: Events; settings: () => Config },
+): Registries {
+  let made: { readonly config: Config; readonly client: RegistryClient } | undefined;
+  return new Registries({
+    images,
+    content,
+    layers,
+    sources: new BlobSources(db),
+    kept: new KeptBlobs(db),
+    downloads: new Downloads({ content, slots: new Slots(() => settings().maxConcurrentDownloads) }),
+    uploads: new Slots(() => settings().maxConcurrentUploads),
+    events,
+    client: () => {
+      const config = settings();
+      // A reload replaces the configuration as a whole.
+      if (made?.config !== config) made = { config, client: new RegistryClient(clientOptions(config)) };
+      return made.client;
+    },
+  });
+}

@@ -1,0 +1,152 @@
+import { Readable } from 'node:stream';
+import { isKind } from '#/base/errors.ts';
+import type { Repository } from '#/distribution/repository.ts';
+import type { Digest } from '#/oci/digest.ts';
+import type { Platform } from '#/oci/platform.ts';
+import { canonicalString, type Reference } from '#/oci/reference.ts';
+import type { KeptBlobs } from '#/storage/content/kept-blobs.ts';
+import type { Hold } from '#/storage/holds.ts';
+import type { ImageParts, ImageRecord, NewImage } from '#/storage/images/record.ts';
+import type { ChainId } from '#/storage/layers.ts';
+import type { BlobSources } from './blob-sources.ts';
+import type { Downloads } from './downloads.ts';
+import type { OnProgress } from './progress.ts';
+import { chainIdsOf, manifestOfStored, pullLayers } from './pull-layers.ts';
+import { fetchTop, type RemoteImage, resolveImage } from './resolve.ts';
+
+/** What pulls work with. */
+export interface PullParts extends ImageParts {
+  readonly downloads: Downloads;
+  readonly sources: BlobSources;
+  readonly kept: KeptBlobs;
+}
+
+/** What a pull needs until its image is there. */
+export interface PullHolds {
+  readonly blobs: Hold<Digest>;
+  readonly chains: Hold<ChainId>;
+}
+
+/** One pull of one name. */
+export interface PullRequest {
+  readonly repository: Repository;
+  /** Complete, with a digest or a tag; a digest decides over a tag beside it. */
+  readonly reference: Reference;
+  /** Undefined: this machine's. */
+  readonly platform: Platform | undefined;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+}
+
+/** What a pull brought. */
+export interface PulledImage {
+  readonly image: ImageRecord;
+  /** False: the name meant this image before. */
+  readonly changed: boolean;
+}
+
+/**
+ * Pulls an image: finds the manifest for the platform, downloads the layers that are missing (several at once, each once
+ * for all pulls) and unpacks them meanwhile. The image and its names appear in one transaction when everything was
+ * verified. After a failure nothing is visible; what was downloaded is kept for the next attempt.
+ */
+export async function pullImage(parts: PullParts, request: PullRequest): Promise<PulledImage> {
+  const { repository, signal, onProgress } = request;
+  const wanted =
+    request.reference.digest === undefined ? request.reference : { ...request.reference, tag: undefined };
+  const { content } = parts;
+  const before = parts.images.byName(wanted)?.id;
+  const top = await fetchTop({ repository, content }, wanted.digest ?? wanted.tag ?? 'latest', {
+    signal,
+    expectKnown: before !== undefined,
+  });
+  const id = wanted.digest === undefined ? (wanted.tag ?? 'latest') : canonicalString(wanted);
+  onProgress({ kind: 'note', status: `Pulling from ${wanted.path}`, id });
+  const remote = await resolveImage({ repository, content }, top, request);
+  const image = await new Store(parts, request, remote).take(wanted);
+  const { config, layers } = remote.manifest.parsed;
+  for (const { digest } of [config, ...layers]) parts.sources.note(digest, wanted);
+  onProgress({ kind: 'note', status: `Digest: ${top.descriptor.digest}` });
+  return { image, changed: before !== image.id };
+}
+
+/** Makes the image of what the registry has, or gives the one that is there its names. */
+class Store {
+  readonly #parts: PullParts;
+  readonly #request: PullRequest;
+  readonly #remote: RemoteImage;
+  /** Blobs that this pull has stored and that are of no use without the image. */
+  readonly #documents: Digest[] = [];
+  /** Blobs that would serve the next attempt. */
+  readonly #downloads: Digest[];
+
+  constructor(parts: PullParts, request: PullRequest, remote: RemoteImage) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#remote = remote;
+    this.#downloads = remote.manifest.parsed.layers.map(({ digest }) => digest);
+  }
+
+  async take(wanted: Reference): Promise<ImageRecord> {
+    const { content, layers, kept } = this.#parts;
+    // The holds are let go first, then goes what did not become part of an image.
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => this.#cleanUp());
+    const holds = { blobs: stack.use(content.hold()), chains: stack.use(layers.hold()) };
+    try {
+      const image = await this.#add(wanted, holds);
+      kept.release(this.#downloads);
+      return image;
+    } catch (error) {
+      // What was found to be wrong is not kept.
+      if (isKind(error, 'invalid') || isKind(error, 'tooLarge')) kept.release(this.#downloads);
+      throw error;
+    }
+  }
+
+  async #add(wanted: Reference, holds: PullHolds): Promise<ImageRecord> {
+    const { images } = this.#parts;
+    const { top, manifest, config } = this.#remote;
+    const { digest } = top.descriptor;
+    await this.#keep(top.bytes, digest, holds.blobs);
+    const digested = { ...wanted, tag: undefined, digest };
+    const names = wanted.digest === undefined ? [wanted, digested] : [digested];
+    const image = images.get(manifest.parsed.config.digest) ?? (await this.#make(holds));
+    this.#request.signal.throwIfAborted();
+    const given = {
+      parent: undefined,
+      tagged: undefined,
+      configBytes: config.bytes,
+      names,
+      documents: [digest],
+    };
+    const [added] = images.add([{ blobs: [], ...image, ...given }]);
+    if (added === undefined) throw new Error('the store has taken no image');
+    return added.image;
+  }
+
+  async #make(holds: PullHolds): Promise<Pick<NewImage, 'id' | 'manifest' | 'chainId' | 'size' | 'blobs'>> {
+    const { manifest, config } = this.#remote;
+    const id = manifest.parsed.config.digest;
+    await this.#keep(manifest.bytes, manifest.descriptor.digest, holds.blobs);
+    await this.#keep(config.bytes, id, holds.blobs);
+    const { chainId, size } = await pullLayers(this.#parts, this.#request, { remote: this.#remote, holds });
+    const stored = await manifestOfStored(this.#parts, this.#remote, chainId);
+    await this.#keep(stored.bytes, stored.digest, holds.blobs);
+    return { id, manifest: stored.digest, chainId, size, blobs: [id, stored.digest, ...stored.layers] };
+  }
+
+  async #keep(bytes: Buffer, digest: Digest, hold: Hold<Digest>): Promise<void> {
+    this.#documents.push(digest);
+    hold.add(digest);
+    if (await this.#parts.content.has(digest)) return;
+    await this.#parts.content.ingest(Readable.from([bytes]), { expected: digest, hold });
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { layers, images } = this.#parts;
+    const chains = chainIdsOf(this.#remote.config.parsed.diffIds);
+    for (const chainId of chains.toReversed()) await layers.release(chainId);
+    for (const digest of [...this.#documents, ...this.#downloads]) await images.dropBlob(digest);
+  }
+}

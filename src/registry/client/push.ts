@@ -1,0 +1,118 @@
+import type { Repository } from '#/distribution/repository.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import type { ContentStore } from '#/storage/content/content-store.ts';
+import type { ImageRecord } from '#/storage/images/record.ts';
+import type { BlobSources, RepositoryName } from './blob-sources.ts';
+import { type OnProgress, shortDigest } from './progress.ts';
+import type { Slots } from './slots.ts';
+
+/** What pushes work with. */
+export interface PushParts {
+  readonly content: ContentStore;
+  readonly sources: BlobSources;
+  /** Bounds how many blobs are uploaded at once. */
+  readonly uploads: Slots;
+}
+
+/** One push of one tag. */
+export interface PushRequest {
+  readonly repository: Repository;
+  readonly name: RepositoryName;
+  readonly tag: string;
+  readonly image: ImageRecord;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+}
+
+/** A layer to push. Docker names them by their uncompressed content here. */
+interface Layer {
+  readonly descriptor: Descriptor;
+  readonly id: string;
+}
+
+/**
+ * Pushes an image: the blobs that the registry lacks, several at once, then the manifest as it is stored, so that its
+ * digest stays what it was. Returns that digest. The image is held; it may be removed meanwhile.
+ */
+export async function pushImage(parts: PushParts, request: PushRequest): Promise<Digest> {
+  const { content } = parts;
+  const { image, tag, repository, onProgress, signal } = request;
+  using hold = content.hold();
+  hold.add(image.manifest);
+  const bytes = await content.read(image.manifest, maxManifestBytes);
+  const manifest = parseStoredManifest(bytes);
+  for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
+  const layers = manifest.layers
+    .map(
+      (descriptor, index): Layer => ({
+        descriptor,
+        id: shortDigest(image.config.diffIds[index] ?? descriptor.digest),
+      }),
+    )
+    .toReversed();
+  for (const { id } of layers) onProgress({ kind: 'stage', id, status: 'Preparing' });
+  await new BlobPush(parts, request).all(layers, manifest.config);
+  const digest = await repository.putManifest(tag, { mediaType: manifest.mediaType, bytes }, { signal });
+  onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
+  onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: bytes.length } });
+  return digest;
+}
+
+/** The blobs of one push. */
+class BlobPush {
+  readonly #parts: PushParts;
+  readonly #request: PushRequest;
+
+  constructor(parts: PushParts, request: PushRequest) {
+    this.#parts = parts;
+    this.#request = request;
+  }
+
+  /** All of them, each once; the first failure ends the others. */
+  async all(layers: readonly Layer[], config: Descriptor): Promise<void> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#request.signal, stop.signal]);
+    const first = new Map(layers.map((layer) => [layer.descriptor.digest, layer]));
+    const tasks = [...first.values()].map((layer) => this.#layer(layer, signal));
+    tasks.push(this.#upload(config, { signal }).then(() => {}));
+    try {
+      await Promise.all(tasks);
+    } catch (error) {
+      stop.abort(error);
+      await Promise.allSettled(tasks);
+      throw error;
+    }
+  }
+
+  async #layer({ descriptor, id }: Layer, signal: AbortSignal): Promise<void> {
+    const { onProgress } = this.#request;
+    const stage = (status: string): void => onProgress({ kind: 'stage', id, status });
+    const { digest, size: total } = descriptor;
+    using _slot = await this.#parts.uploads.acquire({ signal, onWait: () => stage('Waiting') });
+    const candidates = this.#parts.sources.others(digest, this.#request.name);
+    const how = await this.#upload(descriptor, {
+      signal,
+      mountFrom: candidates,
+      onProgress: (current) => onProgress({ kind: 'bytes', id, status: 'Pushing', current, total }),
+    });
+    if (how === 'exists') stage('Layer already exists');
+    else stage(how === 'mounted' ? `Mounted from ${candidates[0]}` : 'Pushed');
+  }
+
+  async #upload(
+    descriptor: Descriptor,
+    options: { signal: AbortSignal; mountFrom?: readonly string[]; onProgress?: (bytes: number) => void },
+  ): Promise<'exists' | 'mounted' | 'uploaded'> {
+    const { content, sources } = this.#parts;
+    const { repository, name } = this.#request;
+    const { digest } = descriptor;
+    const how = await repository.pushBlob(descriptor, (start) => content.open(digest, { start }), options);
+    if (how === 'uploaded') {
+      for (const path of options.mountFrom ?? []) sources.forget(digest, { domain: name.domain, path });
+    }
+    sources.note(digest, name);
+    return how;
+  }
+}
