@@ -15,6 +15,8 @@ export interface TestRegistryOptions
   readonly root?: string;
   readonly limits?: Limits;
   readonly log?: RegistryServerOptions['log'];
+  /** Milliseconds; see `buildServices`. */
+  readonly leaseRenewal?: number;
 }
 
 /** A registry server in this process. */
@@ -35,11 +37,12 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
   const root = options.root ?? stack.use(scratchDir()).path;
   const content = stack.use(await openLocalContent({ root }));
   const facts: Fact[] = [];
-  const { limits } = options;
+  const { limits, leaseRenewal } = options;
   const services = buildServices({
     ...content,
     observer: { observe: (fact) => facts.push(fact) },
     ...(limits === undefined ? {} : { limits }),
+    ...(leaseRenewal === undefined ? {} : { leaseRenewal }),
   });
   const access: Access = options.access ?? openAccess;
   const { routes, admit } = options;

@@ -11,6 +11,10 @@ import { SwitchableAccess } from './access/switchable-access.ts';
 import type { ListenAddress } from './config/address.ts';
 import type { RegistryConfig } from './config/config.ts';
 import { type Content, openContent } from './content.ts';
+import { Collector } from './gc/collector.ts';
+import { collectionRoute } from './gc/route.ts';
+import { CollectionSchedule } from './gc/schedule.ts';
+import { sweepAfterCrash } from './gc/sweep.ts';
 import { UploadLimit } from './limits/upload-limit.ts';
 import { listenOn } from './listen.ts';
 import { EventQueue } from './notify/event-queue.ts';
@@ -23,7 +27,7 @@ import { healthRoutes, metricsRoute } from './routes/health.ts';
 import { searchRoutes } from './routes/search.ts';
 import { tokenRoute } from './routes/token.ts';
 import { RegistryServer } from './server.ts';
-import { buildServices } from './services.ts';
+import { buildServices, type Services } from './services.ts';
 import { tlsOptions } from './tls.ts';
 
 /** What a registry is opened with. */
@@ -38,6 +42,8 @@ export interface RegistryInput {
 export class Registry implements AsyncDisposable {
   readonly #log: Logger;
   readonly #server: RegistryServer;
+  readonly #collector: Collector;
+  readonly #services: Services;
   readonly #access: SwitchableAccess;
   readonly #bcrypt: BcryptThread;
   readonly #doors: Server[] = [];
@@ -70,6 +76,9 @@ export class Registry implements AsyncDisposable {
       observer: observers(...watchers),
       limits: { maxManifestBytes: manifest, ...(blob === undefined ? {} : { maxBlobBytes: blob }) },
     });
+    const { grace, uploads: uploadTimeout, policy } = config.gc;
+    this.#services = services;
+    this.#collector = new Collector({ services, policy, grace, uploadTimeout, log });
     this.#server = new RegistryServer({
       services,
       access: this.#access,
@@ -79,6 +88,7 @@ export class Registry implements AsyncDisposable {
         ...searchRoutes(metadata),
         tokenRoute(() => this.#built.issuer),
         metricsRoute(counts.metrics),
+        collectionRoute(this.#collector),
       ],
       admit: (call) => uploads.admit(call),
     });
@@ -92,6 +102,17 @@ export class Registry implements AsyncDisposable {
     const tls = config.tls === undefined ? undefined : tlsOptions(config.tls);
     const content = stack.use(await openContent(config));
     const registry = new Registry(input, content, stack);
+    // Of a bucket, other processes may be at work on what looks left over.
+    if (config.storage.kind === 'filesystem') await sweepAfterCrash(registry.#services, registry.#collector);
+    if (config.gc.interval !== undefined) {
+      stack.use(
+        new CollectionSchedule({
+          collector: registry.#collector,
+          interval: config.gc.interval,
+          log: input.log,
+        }),
+      );
+    }
     const addresses: ListenAddress[] = config.metrics === undefined ? [] : [config.metrics];
     for (const address of config.listen) {
       const door = registry.#server.door(tls === undefined ? {} : { tls });

@@ -1,5 +1,6 @@
 import { KeyedLocks } from '#/base/locks.ts';
 import { maxManifestBytes } from '#/oci/manifest.ts';
+import { Leases } from './leases.ts';
 import type { Metadata } from './metadata/metadata.ts';
 import type { Observer } from './observer.ts';
 import type { BlobStorage } from './storage/blob-storage.ts';
@@ -21,8 +22,12 @@ export interface Services {
   /** By digest: held while a blob appears in or goes from the storage. */
   readonly blobLocks: KeyedLocks;
   readonly observer: Observer;
+  readonly leases: Leases;
   readonly maxManifestBytes: number;
 }
+
+/** A lease is renewed at most so often; milliseconds, much less than any grace period. */
+const leaseInterval = 60_000;
 
 /** Puts the services together. */
 export function buildServices({
@@ -30,11 +35,14 @@ export function buildServices({
   metadata,
   observer,
   limits = {},
+  leaseRenewal = leaseInterval,
 }: {
   readonly storage: BlobStorage;
   readonly metadata: Metadata;
   readonly observer: Observer;
   readonly limits?: Limits;
+  /** See `Leases`; for tests with a short grace period. */
+  readonly leaseRenewal?: number;
 }): Services {
   const blobLocks = new KeyedLocks();
   const { maxBlobBytes } = limits;
@@ -50,6 +58,7 @@ export function buildServices({
     uploads,
     blobLocks,
     observer,
+    leases: new Leases(metadata, { interval: leaseRenewal }),
     maxManifestBytes: Math.min(limits.maxManifestBytes ?? maxManifestBytes, maxManifestBytes),
   };
 }

@@ -112,8 +112,8 @@ function matchesParts(parts: readonly string[], names: readonly string[]): boole
   return reached.has(names.length);
 }
 
-/** `*` for any characters; on a mismatch only the last star has to take one more. */
-function matchesPart(pattern: string, text: string): boolean {
+/** Whether `text` fits a pattern in which `*` stands for any characters; on a mismatch only the last star has to take one more. */
+export function matchesPart(pattern: string, text: string): boolean {
   let at = 0;
   let token = 0;
   let star: { token: number; at: number } | undefined;

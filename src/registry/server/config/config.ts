@@ -4,6 +4,7 @@ import { invalid, isSystemError, messageOf } from '#/base/errors.ts';
 import type { LogFormat, LogLevel } from '#/base/log.ts';
 import { addressComplaint, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { type AuthConfig, readAuth } from './auth.ts';
+import { type CollectionConfig, readCollection } from './collection.ts';
 import {
   type CacheConfig,
   type EndpointConfig,
@@ -31,6 +32,7 @@ export interface RegistryConfig {
   readonly limits: LimitsConfig;
   readonly cache: readonly CacheConfig[];
   readonly notifications: readonly EndpointConfig[];
+  readonly gc: CollectionConfig;
   /** Where /metrics is: beside the registry (only to whom it shows the catalog), at an address of its own, or nowhere. */
   readonly metrics: ListenAddress | undefined;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat; readonly requests: boolean };
@@ -78,6 +80,7 @@ function parseConfig(root: Section, flags: Flags): RegistryConfig {
     limits: readLimits(root),
     cache: readCaches(root),
     notifications: readNotifications(root),
+    gc: readCollection(root),
     metrics: readAddress(root, 'metrics'),
     log: readLog(root, flags),
     drain: root.duration('drain') ?? 30_000,

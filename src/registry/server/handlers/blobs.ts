@@ -50,7 +50,7 @@ async function serve(services: Services, call: Call, { repository, last }: Targe
   const range = ignoresRange ? undefined : parseRange(headers.range, size);
   if (call.method === 'HEAD') {
     // Who may push and looks whether the blob is there will refer to it.
-    if (call.may('push', repository)) await services.metadata.links.touch(repository, digest);
+    if (call.may('push', repository)) await services.leases.blob(repository, digest);
     call.response.writeHead(200, { ...common, 'Content-Length': size });
     call.response.end();
     return;

@@ -44,7 +44,7 @@ async function serve(services: Services, call: Call, { repository, last }: Targe
   const name = parseManifestReference(last);
   const manifest = await acceptable(services, call, { repository, name, last });
   const { digest, mediaType, content } = manifest;
-  if (call.may('push', repository)) await services.metadata.manifests.touch(repository, digest);
+  if (call.may('push', repository)) await services.leases.manifest(repository, digest);
   const etag = `"${digest}"`;
   const headers = { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: etag };
   const condition = call.request.headers['if-none-match'];

@@ -110,8 +110,10 @@ export function metadataContract(name: string, make: () => Promise<Content>): vo
     const other = manifestOf('{"other":1}');
     await manifests.put('app', other, ['v2']);
     assert.equal((await manifests.get('app', { tag: 'v2' }))?.digest, other.digest);
-    assert.equal(await manifests.deleteTag('app', 'v2', digest), false);
-    assert.equal(await manifests.deleteTag('app', 'v2', other.digest), true);
+    const pushed = (await manifests.tagRecords('app')).find(({ name }) => name === 'v2')?.pushed ?? 0;
+    assert.equal(await manifests.deleteTag('app', 'v2', { digest, pushed }), false);
+    assert.equal(await manifests.deleteTag('app', 'v2', { digest: other.digest, pushed: pushed - 1 }), false);
+    assert.equal(await manifests.deleteTag('app', 'v2', { digest: other.digest, pushed }), true);
     assert.equal(await manifests.deleteTag('app', 'v2'), false);
     assert.equal(await manifests.delete('app', digest), true);
     assert.equal(await manifests.delete('app', digest), false);

@@ -123,8 +123,8 @@ export interface BlobLinks {
 /** Manifests, indexes, and the tags that point to them. */
 export interface Manifests {
   /**
-   * Stores a manifest and points `tags` at it. Returns the digests of blobs that the repository does not have; then nothing
-   * was stored.
+   * Stores a manifest and points `tags` at it; renews the leases of the manifests that it refers to. Returns the digests of
+   * blobs that the repository does not have; then nothing was stored.
    */
   put(repository: string, manifest: ManifestRecord, tags: readonly string[]): Promise<Digest[]>;
   /** The manifest with this digest or tag. */
@@ -137,8 +137,8 @@ export interface Manifests {
   referrers(repository: string, subject: Digest, page: ReferrersPage): Promise<Referrer[]>;
   /** Names in byte order. */
   tags(repository: string, page: Page): Promise<string[]>;
-  /** Removes a tag, if it (still) points to `digest`; the manifest stays. */
-  deleteTag(repository: string, tag: string, digest?: Digest): Promise<boolean>;
+  /** Removes a tag; the manifest stays. False if there was none, or it is no longer as `unchanged` says. */
+  deleteTag(repository: string, tag: string, unchanged?: Omit<TagRecord, 'name'>): Promise<boolean>;
   /** All tags, for retention. */
   tagRecords(repository: string): Promise<TagRecord[]>;
   /** All manifests, for retention. */

@@ -55,6 +55,7 @@ export class SqliteManifests implements Manifests {
       );
       for (const reference of manifest.references) {
         this.#statements.refer.run(row, reference.digest, id, reference.kind);
+        if (reference.kind === 'manifest') this.#statements.touch.run(repository, reference.digest, now);
       }
       for (const tag of tags) {
         // Who has just resolved the tag still pulls what it pointed to.
@@ -105,10 +106,11 @@ export class SqliteManifests implements Manifests {
     return this.#statements.tags.all(repository, after, limit).map((row) => String(row['name']));
   }
 
-  async deleteTag(repository: string, tag: string, digest?: Digest): Promise<boolean> {
+  async deleteTag(repository: string, tag: string, unchanged?: Omit<TagRecord, 'name'>): Promise<boolean> {
     return this.#db.transaction(() => {
       this.#statements.touchTagged.run(repository, tag, this.#now());
-      return Number(this.#statements.deleteTag.run(repository, tag, digest ?? null).changes) > 0;
+      const { digest = null, pushed = null } = unchanged ?? {};
+      return Number(this.#statements.deleteTag.run(repository, tag, digest, pushed).changes) > 0;
     });
   }
 
@@ -193,7 +195,8 @@ function prepare(db: Database): Statements {
     tags: db.prepare(`SELECT name FROM tags WHERE ${ofRepository} AND name > ?2 ORDER BY name LIMIT ?3`),
     deleteTag: db.prepare(`
       DELETE FROM tags WHERE ${ofRepository} AND name = ?2
-        AND (?3 IS NULL OR manifest IN (SELECT id FROM manifests m WHERE m.digest = ?3))`),
+        AND (?3 IS NULL OR manifest IN (SELECT id FROM manifests m WHERE m.digest = ?3))
+        AND (?4 IS NULL OR pushed = ?4)`),
     tagRecords: db.prepare(`
       SELECT t.name, m.digest, t.pushed FROM tags t JOIN manifests m ON m.id = t.manifest
       WHERE t.repository = (SELECT id FROM repositories WHERE name = ?1) ORDER BY t.name`),

@@ -3,14 +3,14 @@ import { openLocalContent } from '../content.ts';
 import { metadataContract } from './metadata.contract.ts';
 
 metadataContract('SqliteMetadata', async () => {
-  const dir = scratchDir();
-  const content = await openLocalContent({ root: dir.path });
+  const scratch = scratchDir();
+  const content = await openLocalContent({ root: scratch.path });
   return {
     storage: content.storage,
     metadata: content.metadata,
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: async () => {
       await content[Symbol.asyncDispose]();
-      dir[Symbol.dispose]();
+      scratch[Symbol.dispose]();
     },
   };
 });

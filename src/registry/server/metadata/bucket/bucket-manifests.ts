@@ -131,9 +131,13 @@ export class BucketManifests implements Manifests {
     return found;
   }
 
-  async deleteTag(repository: string, tag: string, digest?: Digest): Promise<boolean> {
+  async deleteTag(repository: string, tag: string, unchanged?: Omit<TagRecord, 'name'>): Promise<boolean> {
     const found = await this.#tag(repository, tag);
-    if (found === undefined || (digest !== undefined && found.digest !== digest)) return false;
+    if (found === undefined) return false;
+    const isChanged =
+      unchanged !== undefined &&
+      (found.digest !== unchanged.digest || (found.pushed ?? unchanged.pushed) !== unchanged.pushed);
+    if (isChanged) return false;
     await this.#bucket.remove(tagKey(repository, tag), found.etag);
     return true;
   }
@@ -188,8 +192,10 @@ export class BucketManifests implements Manifests {
 
   /** Takes away what hangs on a manifest that is gone. */
   async #forget(repository: string, { digest, subject, references }: Kept): Promise<void> {
-    for (const { name } of (await this.tagRecords(repository)).filter((tag) => tag.digest === digest)) {
-      await this.deleteTag(repository, name, digest);
+    for (const { name, ...found } of (await this.tagRecords(repository)).filter(
+      (tag) => tag.digest === digest,
+    )) {
+      await this.deleteTag(repository, name, found);
     }
     if (subject !== undefined) await this.#bucket.remove(referrerKey(repository, subject, digest));
     await this.#bucket.remove(leaseKey(repository, digest));
