@@ -23,8 +23,9 @@ export class Prompt {
 
   /** The same for secrets: what is typed does not appear. Throws an ExitError if people give up with ctrl-c. */
   async hiddenLine(question: string): Promise<string> {
-    this.#stdout.write(question);
+    // First, so that nobody can type before it.
     using _raw = hideInput(this.#stdin);
+    this.#stdout.write(question);
     const answer = (await this.#read(new LineEditor({ raw: true }))).trim();
     this.#stdout.write('\n');
     return answer;
@@ -85,7 +86,8 @@ const keys = {
   delete: '\u007f',
 } as const;
 
-function nextChunk(stdin: TerminalInput): Promise<Buffer | undefined> {
+async function nextChunk(stdin: TerminalInput): Promise<Buffer | undefined> {
+  if (stdin.readableEnded) return undefined;
   return new Promise((resolve, reject) => {
     const settle = (chunk: Buffer | undefined): void => {
       stdin.off('data', settle).off('end', ended).off('error', reject).pause();
