@@ -8,6 +8,7 @@ import type { Logger } from '#/base/log.ts';
 import { BcryptThread } from './access/bcrypt.ts';
 import { type BuiltAccess, buildAccess } from './access/build-access.ts';
 import { SwitchableAccess } from './access/switchable-access.ts';
+import { PullThrough } from './cache/pull-through.ts';
 import type { ListenAddress } from './config/address.ts';
 import type { RegistryConfig } from './config/config.ts';
 import { type Content, openContent } from './content.ts';
@@ -48,6 +49,7 @@ export class Registry implements AsyncDisposable {
   readonly #bcrypt: BcryptThread;
   readonly #doors: Server[] = [];
   #rest: AsyncDisposableStack;
+  #cache: PullThrough | undefined;
   #built: BuiltAccess;
   #config: RegistryConfig;
   #isDraining = false;
@@ -91,7 +93,14 @@ export class Registry implements AsyncDisposable {
         collectionRoute(this.#collector),
       ],
       admit: (call) => uploads.admit(call),
+      prepare: async (call, place) =>
+        this.#cache === undefined ? place : await this.#cache.prepare(call, place),
     });
+    counts.metrics.gauge(
+      'skiff_registry_fetching',
+      'Blobs that are fetched from upstreams.',
+      () => this.#cache?.fetching ?? 0,
+    );
     if (config.metrics !== undefined) this.#doors.push(metricsDoor(counts.metrics));
   }
 
@@ -111,6 +120,12 @@ export class Registry implements AsyncDisposable {
           interval: config.gc.interval,
           log: input.log,
         }),
+      );
+    }
+    if (config.cache.length > 0) {
+      const { cache: caches, data } = config;
+      registry.#cache = stack.use(
+        await PullThrough.open({ caches, data, services: registry.#services, log: input.log }),
       );
     }
     const addresses: ListenAddress[] = config.metrics === undefined ? [] : [config.metrics];

@@ -42,6 +42,11 @@ export interface RegistryServerOptions {
   readonly routes?: readonly ExtraRoute[];
   /** Called with every call before it is looked at; throws to refuse it (rate limits, draining). */
   readonly admit?: (call: Call) => void;
+  /**
+   * Called before a place is served: makes sure that what is asked for is here. Returns the place to serve, undefined if the
+   * call was answered.
+   */
+  readonly prepare?: (call: Call, place: Place) => Promise<Place | undefined>;
 }
 
 /** Serves the OCI distribution API on any number of listeners. */
@@ -51,17 +56,26 @@ export class RegistryServer {
   readonly #log: Logger;
   readonly #routes: ReadonlyMap<string, ExtraRoute>;
   readonly #admit: (call: Call) => void;
+  readonly #prepare: ((call: Call, place: Place) => Promise<Place | undefined>) | undefined;
   readonly #servers = new Set<Server>();
   readonly #sockets = new Set<Socket>();
   readonly #calls = new Set<Call>();
   #isClosing = false;
 
-  constructor({ services, access, log, routes = [], admit = () => undefined }: RegistryServerOptions) {
+  constructor({
+    services,
+    access,
+    log,
+    routes = [],
+    admit = () => undefined,
+    prepare,
+  }: RegistryServerOptions) {
     this.#services = services;
     this.#access = access;
     this.#log = log;
     this.#routes = new Map(routes.map((route) => [route.path, route]));
     this.#admit = admit;
+    this.#prepare = prepare;
   }
 
   /** A server that the caller makes listen. */
@@ -130,7 +144,9 @@ export class RegistryServer {
     try {
       this.#admit(call);
       await call.identify();
-      await this.#dispatch(call, place);
+      if ('repository' in place) checkRepository(place.repository);
+      const prepared = this.#prepare === undefined ? place : await this.#prepare(call, place);
+      if (prepared !== undefined) await this.#dispatch(call, prepared);
     } catch (error) {
       this.#failed(call, error);
     } finally {
@@ -139,7 +155,6 @@ export class RegistryServer {
   }
 
   #dispatch(call: Call, place: Place): Promise<void> {
-    if ('repository' in place) checkRepository(place.repository);
     switch (place.kind) {
       case 'manifest':
         return handleManifest(this.#services, call, place);

@@ -36,8 +36,8 @@ export interface CacheConfig {
   readonly ttl: number;
   /** Bytes of blobs; beyond them what was least recently used goes. */
   readonly quota: number | undefined;
-  /** File with certificates of authorities. */
-  readonly ca: string | undefined;
+  /** Folder like Docker's `certs.d`. */
+  readonly certificates: string | undefined;
 }
 
 /** One member of the key `notifications`. */
@@ -112,7 +112,7 @@ export function readCaches(root: Section): readonly CacheConfig[] {
         username === undefined || password === undefined ? undefined : Object.freeze({ username, password }),
       ttl: section.duration('ttl') ?? 5 * 60_000,
       quota: section.bytes('quota'),
-      ca: section.path('ca'),
+      certificates: section.path('certificates'),
     });
   });
 }
