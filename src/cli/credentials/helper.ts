@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { isSystemError, messageOf } from '#/base/errors.ts';
 
 /** The environment of a helper program; it is found in this one's PATH. */
@@ -15,17 +14,19 @@ export async function runHelper(
   { input, env }: { input: string; env: HelperEnv },
 ): Promise<{ readonly output: string; readonly failure: string | undefined }> {
   const child = spawn(program, [action], { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = new Promise<string | undefined>((resolve) => {
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // A helper need not read what it does not use, and one that cannot be started has nothing to say.
+  child.stdin.on('error', () => undefined);
+  child.stdout.on('error', () => undefined);
+  child.stdin.end(input);
+  const failure = await new Promise<string | undefined>((resolve) => {
     child.once('error', (error) => resolve(reason(program, error)));
     child.once('close', (code, signal) => {
       resolve(code === 0 ? undefined : code === null ? `signal: ${signal}` : `exit status ${code}`);
     });
   });
-  // A helper need not read what it does not use.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const output = await text(child.stdout);
-  return { output, failure: await ended };
+  return { output: Buffer.concat(chunks).toString(), failure };
 }
 
 function reason(program: string, error: Error): string {
