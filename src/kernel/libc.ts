@@ -188,6 +188,11 @@ export function allocate(size: number): Address {
   return koffi.alloc('uint8_t', size) as Address;
 }
 
+/** The memory at `memory` as bytes that can be read and written. Not to be touched after its release. */
+export function memoryAt(memory: Address, size: number): Buffer {
+  return Buffer.from(koffi.view(memory, size));
+}
+
 /** Frees memory of `allocate`. */
 export function release(memory: Address): void {
   koffi.free(memory);

@@ -9,9 +9,19 @@ import { pieces } from './tar-samples.ts';
 
 const text = Buffer.concat([Buffer.alloc(300_000, 'a text that repeats. '), randomBytes(1000)]);
 
+/** Both ways to inflate must agree. */
 async function inflated(data: Uint8Array, size?: number): Promise<[Compression, Buffer]> {
-  const { compression, bytes } = await decompress(pieces(data, size));
-  return [compression, Buffer.concat(await Array.fromAsync(bytes))];
+  const [isal, zlib] = await Promise.allSettled(
+    (['isal', 'zlib'] as const).map(async (inflater): Promise<[Compression, Buffer]> => {
+      const { compression, bytes } = await decompress(pieces(data, size), inflater);
+      return [compression, Buffer.concat(await Array.fromAsync(bytes))];
+    }),
+  );
+  assert.equal(isal?.status, zlib?.status);
+  if (isal?.status === 'rejected') throw isal.reason;
+  assert.ok(isal?.status === 'fulfilled' && zlib?.status === 'fulfilled');
+  assert.deepEqual(isal.value, zlib.value);
+  return isal.value;
 }
 
 const packed: readonly (readonly [Compression, Buffer])[] = [
