@@ -12,9 +12,10 @@ import {
   withDefaultTag,
 } from '#/oci/reference.ts';
 import type { Database, Row, Statement } from '#/state/db.ts';
+import type { ChainId } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import type { AddedImage, ImageRecord, NewImage } from './images/record.ts';
-import type { ChainId, Layers } from './layers.ts';
+import type { Layers } from './layers.ts';
 
 /** Who gets a name, and when, if that is to be remembered. */
 type Naming = Pick<ImageRecord, 'id' | 'tagged'>;

@@ -10,7 +10,7 @@ import { mount, unmount } from '#/kernel/mount.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { file, link, pieces, tarOf } from './archive/tar-samples.ts';
-import { chainIdOf } from './layers.ts';
+import { chainIdOf } from './chain-id.ts';
 import { openStorage, type TestStorage } from './layers-storage.ts';
 
 const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';

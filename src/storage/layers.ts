@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { invalid, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
-import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
+import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { type Database, isForeignKeyError, type Row, type Statement } from '#/state/db.ts';
 import type { UnpackControl } from './archive/unpack-blob.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
+import { type ChainId, chainIdOf } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import { type Hold, Holds } from './holds.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
-
-/** Identifies a layer together with all those below it (image-spec, config.md, "Layer ChainID"). */
-export type ChainId = Digest;
+import { type ChainRequest, unpackChain, unpackKey, unpackPrefix } from './unpack-chain.ts';
 
 /** A layer that is unpacked. */
 export interface Layer {
@@ -36,13 +34,6 @@ export interface UnpackRequest extends UnpackControl {
   readonly diffId?: Digest;
   /** Keeps the layer, until a row refers to it. */
   readonly hold?: Hold<ChainId>;
-}
-
-const unpackPrefix = 'unpack:';
-
-/** The chain id of the layer `diffId` on top of `parent`. */
-export function chainIdOf(parent: ChainId | undefined, diffId: Digest): ChainId {
-  return parent === undefined ? diffId : digestOf(`${parent} ${diffId}`);
 }
 
 /**
@@ -126,6 +117,24 @@ export class Layers {
     return this.#complete(chainId) ?? this.#unpack(request);
   }
 
+  /**
+   * Makes all layers of an image, or finds that they exist, several at the same time, also while their blobs are still being
+   * downloaded. What is finished when one fails stays, held. Throws as `unpack`, and what a download fails with.
+   */
+  unpackChain(request: ChainRequest): Promise<{ chainId: ChainId | undefined; size: number }> {
+    const parts = {
+      snapshots: this.#snapshots,
+      threads: this.#threads,
+      locks: this.#locks,
+      content: this.#content,
+    };
+    return unpackChain(request, {
+      ...parts,
+      existing: (chainId) => this.#complete(chainId),
+      record: (layer) => this.#record(layer),
+    });
+  }
+
   /** Unpacks again what has no snapshot, of `top` and the layers below it: after a change of the storage driver. */
   async restore(top: ChainId): Promise<void> {
     using hold = this.hold();
@@ -166,7 +175,7 @@ export class Layers {
     const { parent, blob, diffId } = request;
     if (parent !== undefined && this.#complete(parent) === undefined)
       throw notFound(`Layer ${parent} not found`);
-    const key = unpackPrefix + randomUUID();
+    const key = unpackKey();
     await this.#snapshots.prepare(key, parent);
     try {
       const target = this.#snapshots.layerTarget(key);

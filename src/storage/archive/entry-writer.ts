@@ -19,6 +19,7 @@ import { removeTreeSync } from '../tree/remove-tree.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
 import type { ExtractOptions } from './extract.ts';
 import { ExtractRoot, joined, parseInnerPath } from './extract-root.ts';
+import { impliedRoot } from './implied-directories.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { type DataRun, storedSize, type TarEntry, type TarHeader } from './tar-entry.ts';
 import { DeletingWhiteouts, overlayWhiteouts, type WhiteoutPolicy } from './whiteout-policy.ts';
@@ -26,6 +27,11 @@ import { isReservedXattr, parseWhiteout } from './whiteouts.ts';
 
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const nodeTypes = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;
+
+/** An archive gives a further name to a file of a lower layer, and those are not there yet. */
+export class NeedsLowers extends Error {
+  override readonly name = 'NeedsLowers';
+}
 
 /** Puts the entries of one archive into a directory. */
 export class EntryWriter implements Disposable {
@@ -35,12 +41,17 @@ export class EntryWriter implements Disposable {
   readonly #maxBytes: number;
   /** Times of directories, set last: what is put into a directory changes them. */
   readonly #directoryTimes = new Map<ByteString, bigint>();
+  /** Directories that look like nothing in particular yet; undefined if the lower layers are there. */
+  readonly #implied: Set<ByteString> | undefined;
   #bytes = 0;
 
   constructor(options: ExtractOptions) {
-    this.#lowers = new LowerLayers(options.lowers ?? []);
+    const { lowers = [] } = options;
+    this.#lowers = new LowerLayers(lowers === 'later' ? [] : lowers);
+    this.#implied = lowers === 'later' ? new Set([impliedRoot]) : undefined;
     this.#root = new ExtractRoot(options.root, (parent, inner) => {
-      this.#lowers.dressDirectory(parent, inner);
+      if (this.#implied === undefined) this.#lowers.dressDirectory(parent, inner);
+      else this.#implied.add(joined(inner));
       this.#whiteouts?.made({ parent, name: inner.name });
     });
     this.#maxBytes = options.limits?.maxBytes ?? Number.POSITIVE_INFINITY;
@@ -53,6 +64,11 @@ export class EntryWriter implements Disposable {
     return this.#bytes;
   }
 
+  /** See `ExtractResult`. */
+  get implied(): ByteString[] {
+    return [...(this.#implied ?? [])];
+  }
+
   /** Makes what the entry describes. Throws EngineErrors and system errors. */
   async write(entry: TarEntry): Promise<void> {
     this.#root.tidy();
@@ -62,6 +78,7 @@ export class EntryWriter implements Disposable {
         throw invalid(`Cannot unpack ${quoted(entry.path)}: it is not a directory`);
       this.#dress({ parent: this.#root.top, name: '.' }, entry);
       this.#directoryTimes.set('', entry.mtime);
+      this.#implied?.delete(impliedRoot);
       return;
     }
     const whiteout = this.#whiteouts === undefined ? undefined : parseWhiteout(inner.name);
@@ -77,7 +94,10 @@ export class EntryWriter implements Disposable {
       const spot = { parent, name: inner.name };
       await this.#make(spot, entry);
       this.#whiteouts?.made(spot);
-      if (entry.kind === 'directory') this.#directoryTimes.set(joined(inner), entry.mtime);
+      if (entry.kind === 'directory') {
+        this.#directoryTimes.set(joined(inner), entry.mtime);
+        this.#implied?.delete(joined(inner));
+      }
     }
   }
 
@@ -172,6 +192,7 @@ export class EntryWriter implements Disposable {
       } catch (error) {
         if (attempt > 2 || !isSystemError(error, 'EEXIST', 'ENOENT')) throw error;
         if (error.code === 'ENOENT') {
+          if (this.#implied !== undefined) throw new NeedsLowers();
           if (await this.#lowers.copyUp(inner, target)) continue;
           throw invalid(`hard link to ${quoted(linkPath)}, which is not in the archive before it`, error);
         }

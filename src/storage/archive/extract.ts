@@ -1,7 +1,7 @@
 import { EngineError, internal, invalid, isSystemError } from '#/base/errors.ts';
-import { quoted } from '../byte-string.ts';
+import { type ByteString, quoted } from '../byte-string.ts';
 import { Pacer } from '../tree/pacer.ts';
-import { EntryWriter } from './entry-writer.ts';
+import { EntryWriter, NeedsLowers } from './entry-writer.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { readTar, type TarLimits } from './tar-reader.ts';
 
@@ -11,8 +11,11 @@ export interface ExtractOptions {
   readonly root: string;
   /** `overlay` and `apply`: see `LayerTarget`. `none`: names like ".wh.x" mean nothing special. */
   readonly whiteouts: 'overlay' | 'apply' | 'none';
-  /** Directories of the lower layers, nearest first, for what an archive takes for granted. */
-  readonly lowers?: readonly string[];
+  /**
+   * Directories of the lower layers, nearest first, for what an archive takes for granted. `later`: they are not there yet;
+   * the result tells what is to be done about them.
+   */
+  readonly lowers?: readonly string[] | 'later';
   readonly limits?: ExtractLimits;
   readonly signal?: AbortSignal;
 }
@@ -28,6 +31,10 @@ export interface ExtractResult {
   readonly entries: number;
   /** Bytes of file content. */
   readonly bytes: number;
+  /** With `lowers` later: directories that `dressImplied` has to see to. */
+  readonly implied: readonly ByteString[];
+  /** With `lowers` later: the archive cannot be unpacked without them; what was unpacked is of no use. */
+  readonly needsLowers: boolean;
 }
 
 /** What the kernel says about names and kinds that an archive should not have; anything else is the machine's trouble. */
@@ -61,14 +68,19 @@ export async function extractTar(
   using writer = new EntryWriter(options);
   const pacer = new Pacer();
   let entries = 0;
-  for await (const entry of readTar(source, options.limits)) {
-    options.signal?.throwIfAborted();
-    entries += 1;
-    await writing(entry, () => writer.write(entry));
-    if (pacer.due) await pacer.turn();
+  try {
+    for await (const entry of readTar(source, options.limits)) {
+      options.signal?.throwIfAborted();
+      entries += 1;
+      await writing(entry, () => writer.write(entry));
+      if (pacer.due) await pacer.turn();
+    }
+  } catch (error) {
+    if (error instanceof NeedsLowers) return { entries, bytes: writer.bytes, implied: [], needsLowers: true };
+    throw error;
   }
   writer.finish();
-  return { entries, bytes: writer.bytes };
+  return { entries, bytes: writer.bytes, implied: writer.implied, needsLowers: false };
 }
 
 async function writing(entry: TarEntry, write: () => Promise<void>): Promise<void> {

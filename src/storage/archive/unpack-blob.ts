@@ -3,13 +3,16 @@ import { createReadStream } from 'node:fs';
 import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
 import { decompress } from './compression.ts';
 import { type ExtractOptions, type ExtractResult, extractTar } from './extract.ts';
+import { type Growth, type GrowthGauge, readGrowing } from './growing-file.ts';
 
 /** A layer's blob to unpack; plain data that can go to another thread. */
 export interface UnpackJob {
-  /** The blob's file, which has been checked against its digest. */
+  /** The blob's file: checked against its digest, or still growing, to be checked before the result is used. */
   readonly path: string;
   readonly digest: Digest;
   readonly target: Omit<ExtractOptions, 'signal'>;
+  /** Absent for a file that is whole. */
+  readonly growing?: { readonly growth: Growth; readonly later: string };
 }
 
 /** What came out of a blob. */
@@ -27,9 +30,19 @@ export interface UnpackControl {
 
 const readSize = 256 * 1024;
 
-/** Unpacks a blob, whatever its compression, on this thread. Throws as `extractTar`. */
-export async function unpackBlob(job: UnpackJob, control: UnpackControl = {}): Promise<Unpacked> {
-  const file = createReadStream(job.path, { highWaterMark: readSize });
+/** Unpacks a blob, whatever its compression, on this thread. `gauge` is for one that grows. Throws as `extractTar`. */
+export async function unpackBlob(
+  job: UnpackJob,
+  control: UnpackControl = {},
+  gauge?: GrowthGauge,
+): Promise<Unpacked> {
+  const file =
+    gauge === undefined
+      ? createReadStream(job.path, { highWaterMark: readSize })
+      : readGrowing({ path: job.path, later: job.growing?.later ?? job.path }, gauge, {
+          chunkSize: readSize,
+          signal: control.signal,
+        });
   const hash = createHash('sha256');
   const { compression, bytes } = await decompress(watched(file, control));
   const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };

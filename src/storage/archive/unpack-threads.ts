@@ -2,10 +2,15 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
 import { siblingModule } from '#/base/sibling-module.ts';
+import type { GrowingFile } from '../content/partial-blob.ts';
+import { type Growth, GrowthGauge } from './growing-file.ts';
 import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
 
 /** What a worker is asked. */
-export type UnpackRequest = { readonly kind: 'start'; readonly job: UnpackJob } | { readonly kind: 'stop' };
+export type UnpackRequest =
+  | { readonly kind: 'start'; readonly job: UnpackJob }
+  | { readonly kind: 'grown'; readonly growth: Growth }
+  | { readonly kind: 'stop' };
 
 /** What a worker answers: progress any number of times, then one of the others. */
 export type UnpackReply =
@@ -42,14 +47,27 @@ export class UnpackThreads implements AsyncDisposable {
     this.#limit = limit;
   }
 
-  /** Unpacks `job`, whose blob has `size` bytes. Throws as `extractTar`, and the signal's reason. */
-  async unpack(job: UnpackJob, size: number, control: UnpackControl = {}): Promise<Unpacked> {
+  /**
+   * Unpacks `job`, whose blob has `size` bytes; `file` is the blob if it still grows: then it is read along. Throws as
+   * `extractTar`, and the signal's reason.
+   */
+  async unpack(
+    job: UnpackJob,
+    size: number,
+    control: UnpackControl & { readonly file?: GrowingFile | undefined } = {},
+  ): Promise<Unpacked> {
     control.signal?.throwIfAborted();
-    if (size <= inlineSize) return unpackBlob(job, control);
+    const { file } = control;
+    if (size <= inlineSize)
+      return file === undefined ? unpackBlob(job, control) : unpackAlong(job, file, control);
     const worker = await this.#acquire();
+    const unwatch = file?.watch(() => {
+      worker.postMessage({ kind: 'grown', growth: growthOf(file) } satisfies UnpackRequest);
+    });
     try {
-      return await runIn(worker, job, control);
+      return await runIn(worker, following(job, file), control);
     } finally {
+      unwatch?.();
       this.#release(worker);
     }
   }
@@ -93,6 +111,25 @@ export class UnpackThreads implements AsyncDisposable {
         if (this.#idle.includes(worker)) void worker.terminate();
       }, idleTime).unref();
     }
+  }
+}
+
+function growthOf({ available, ended }: GrowingFile): Growth {
+  return { available, ended };
+}
+
+/** The job with what has to be known of a file that grows. */
+function following(job: UnpackJob, file: GrowingFile | undefined): UnpackJob {
+  return file === undefined ? job : { ...job, growing: { growth: growthOf(file), later: file.later } };
+}
+
+async function unpackAlong(job: UnpackJob, file: GrowingFile, control: UnpackControl): Promise<Unpacked> {
+  const gauge = new GrowthGauge(growthOf(file));
+  const unwatch = file.watch(() => gauge.set(growthOf(file)));
+  try {
+    return await unpackBlob(following(job, file), control, gauge);
+  } finally {
+    unwatch();
   }
 }
 

@@ -109,7 +109,7 @@ export class ContentStore {
     this.#partials.add(digest);
     const path = join(this.#partialDir, `${algorithmOf(digest)}-${hexOf(digest)}`);
     try {
-      return await PartialBlob.open(path, expected, async (state) => {
+      return await PartialBlob.open({ path, later: this.path(digest) }, expected, async (state) => {
         this.#partials.delete(digest);
         if (state === 'complete') await this.#place(path, digest);
       });

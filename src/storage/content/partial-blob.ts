@@ -14,6 +14,8 @@ export interface ExpectedBlob {
 /** What somebody who reads along needs to know of a file that grows. */
 export interface GrowingFile {
   readonly path: string;
+  /** Where it is when it is complete. */
+  readonly later: string;
   /** Bytes that can be read now. */
   readonly available: number;
   /** No more bytes will come. */
@@ -33,6 +35,7 @@ const readSize = 1024 * 1024;
  */
 export class PartialBlob implements GrowingFile {
   readonly path: string;
+  readonly later: string;
   readonly #expected: ExpectedBlob;
   readonly #file: FileHandle;
   readonly #hash: Hash;
@@ -43,9 +46,11 @@ export class PartialBlob implements GrowingFile {
   #pendingSize = 0;
   #available: number;
   #ended = false;
+  #isComplete = false;
 
   private constructor(parts: {
     path: string;
+    later: string;
     expected: ExpectedBlob;
     file: FileHandle;
     hash: Hash;
@@ -53,6 +58,7 @@ export class PartialBlob implements GrowingFile {
     finish: (state: 'complete' | 'closed') => Promise<void>;
   }) {
     this.path = parts.path;
+    this.later = parts.later;
     this.#expected = parts.expected;
     this.#file = parts.file;
     this.#hash = parts.hash;
@@ -64,10 +70,10 @@ export class PartialBlob implements GrowingFile {
 
   /**
    * Opens the file at `path`, or makes it, and reads what is there. `finish` is called once: with `complete` when the content
-   * is verified and on disk, to give it its place; with `closed` when the writer leaves.
+   * is verified and on disk, to move it to `later`; with `closed` when the writer leaves.
    */
   static async open(
-    path: string,
+    { path, later }: { readonly path: string; readonly later: string },
     expected: ExpectedBlob,
     finish: (state: 'complete' | 'closed') => Promise<void>,
   ): Promise<PartialBlob> {
@@ -88,7 +94,7 @@ export class PartialBlob implements GrowingFile {
         hash.update(buffer.subarray(0, bytesRead));
         at += bytesRead;
       }
-      return new PartialBlob({ path, expected, file, hash, size, finish });
+      return new PartialBlob({ path, later, expected, file, hash, size, finish });
     } catch (error) {
       await file.close();
       throw error;
@@ -111,6 +117,11 @@ export class PartialBlob implements GrowingFile {
   /** Resolves when the whole blob is verified and in the content store; rejects when it will not be. */
   get completed(): Promise<BlobInfo> {
     return this.#completed.promise;
+  }
+
+  /** The content store has it. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   watch(listener: () => void): () => void {
@@ -150,6 +161,7 @@ export class PartialBlob implements GrowingFile {
       await this.#file.datasync();
       await this.#file.close();
       await this.#finish('complete');
+      this.#isComplete = true;
       this.#completed.resolve({ digest, size });
       return { digest, size };
     } catch (error) {

@@ -6,7 +6,7 @@ import { encodeManifest } from '#/oci/manifest.ts';
 import { layerMediaType, mediaTypes } from '#/oci/media-types.ts';
 import type { Platform } from '#/oci/platform.ts';
 import type { Reference } from '#/oci/reference.ts';
-import type { ChainId } from '../layers.ts';
+import type { ChainId } from '../chain-id.ts';
 import { compressionOf } from './archive-images.ts';
 import type { AddedImage, ImageParts } from './record.ts';
 

@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '#/oci/digest.ts';
 import type { Platform } from '#/oci/platform.ts';
+import { type ChainId, chainIdOf } from '../chain-id.ts';
 import type { Hold } from '../holds.ts';
 import type { ImageStore } from '../images.ts';
-import type { ChainId, Layers } from '../layers.ts';
+import type { Layers } from '../layers.ts';
+import type { ChainLayer } from '../unpack-chain.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { type ArchivedImage, archivedImages } from './archive-images.ts';
 import type { AddedImage, ImageParts, NewImage } from './record.ts';
@@ -62,30 +64,29 @@ export async function loadImages(
   return images.add(found);
 }
 
-/** Unpacks what is not unpacked yet, and checks each layer against its diff id. Each top is noted for the cleanup. */
+/** Unpacks what is not unpacked yet, and checks each layer against its diff id. The layers are noted for the cleanup. */
 async function unpackLayers(
   layers: Layers,
   { config, layers: descriptors }: ArchivedImage,
   { hold, tops, onProgress, signal }: LoadOptions & { hold: Hold<ChainId>; tops: ChainId[] },
 ): Promise<{ chainId: ChainId | undefined; size: number }> {
+  const chain = descriptors.map(({ digest: blob, mediaType, size }, index): ChainLayer => {
+    return { diffId: config.diffIds[index] as Digest, blob, mediaType, size };
+  });
   let parent: ChainId | undefined;
-  let size = 0;
-  for (const [index, { digest: blob, mediaType, size: total }] of descriptors.entries()) {
-    const diffId = config.diffIds[index] as Digest;
-    const layer = await layers.unpack({
-      parent,
-      blob,
-      mediaType,
-      diffId,
-      hold,
-      ...(onProgress && { onProgress: (current: number) => onProgress({ diffId, current, total }) }),
-      ...(signal && { signal }),
-    });
-    parent = layer.chainId;
+  for (const { diffId } of chain) {
+    parent = chainIdOf(parent, diffId);
     tops.push(parent);
-    size += layer.size;
   }
-  return { chainId: parent, size };
+  return layers.unpackChain({
+    layers: chain,
+    hold,
+    signal,
+    onProgress: (index, current) => {
+      const { diffId, size: total } = chain[index] as ChainLayer;
+      onProgress?.({ diffId, current, total });
+    },
+  });
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { Digest } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import type { Reference } from '#/oci/reference.ts';
+import type { ChainId } from '../chain-id.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ImageStore } from '../images.ts';
-import type { ChainId, Layers } from '../layers.ts';
+import type { Layers } from '../layers.ts';
 
 /** An image that can be run. Values are replaced, never changed in place. */
 export interface ImageRecord {

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { conflict } from '#/base/errors.ts';
 import type { Mount } from '#/kernel/mount.ts';
 import { isDiskFullError } from '#/state/db.ts';
 import { treeUsage } from '../tree/tree-usage.ts';
@@ -9,6 +10,7 @@ import type { DriverName, LayerTarget, SnapshotKind, Snapshotter, Usage } from '
 /** What a driver that keeps each snapshot in a directory of its own does in its own way. */
 export interface DirectoryDriver {
   readonly name: DriverName;
+  readonly canRebase: boolean;
   /** Fills the new, empty directory of a snapshot; `diff` in it is what the snapshot holds. */
   fill(row: SnapshotRow): void | Promise<void>;
   /** Takes away what only active snapshots need. */
@@ -20,12 +22,14 @@ export interface DirectoryDriver {
 /** A snapshotter over rows, directories and what a driver makes of them. */
 export class DirectorySnapshots implements Snapshotter {
   readonly driver: DriverName;
+  readonly canRebase: boolean;
   readonly #driver: DirectoryDriver;
   readonly #rows: SnapshotRows;
   readonly #directories: SnapshotDirectories;
 
   constructor(driver: DirectoryDriver, rows: SnapshotRows, directories: SnapshotDirectories) {
     this.driver = driver.name;
+    this.canRebase = driver.canRebase;
     this.#driver = driver;
     this.#rows = rows;
     this.#directories = directories;
@@ -41,6 +45,11 @@ export class DirectorySnapshots implements Snapshotter {
 
   mounts(key: string): Mount[] {
     return this.#driver.mounts(this.#rows.get(key));
+  }
+
+  rebase(key: string, parent: string): void {
+    if (!this.canRebase) throw conflict(`Snapshots of ${this.driver} hold copies of their parents`);
+    this.#rows.setParent(this.#rows.get(key), this.#rows.get(parent));
   }
 
   async commit(key: string, name: string): Promise<void> {

@@ -32,6 +32,7 @@ export async function openOverlay2({ root, db }: { root: string; db: Database })
 
 class Overlay2 implements DirectoryDriver {
   readonly name = 'overlay2';
+  readonly canRebase = true;
   readonly #rows: SnapshotRows;
   readonly #directories: SnapshotDirectories;
   readonly #options: readonly string[];

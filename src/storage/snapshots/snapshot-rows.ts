@@ -22,6 +22,7 @@ export class SnapshotRows {
   readonly #ancestors: Statement;
   readonly #children: Statement;
   readonly #commit: Statement;
+  readonly #setParent: Statement;
   readonly #setUsage: Statement;
   readonly #delete: Statement;
 
@@ -38,6 +39,7 @@ export class SnapshotRows {
       ) SELECT id FROM chain WHERE depth > 0 ORDER BY depth`);
     this.#children = db.prepare('SELECT 1 FROM snapshots WHERE parent = ? LIMIT 1');
     this.#commit = db.prepare(`UPDATE snapshots SET kind = 'committed', name = ? WHERE id = ?`);
+    this.#setParent = db.prepare('UPDATE snapshots SET parent = ? WHERE id = ?');
     this.#setUsage = db.prepare('UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ?');
     this.#delete = db.prepare('DELETE FROM snapshots WHERE id = ?');
   }
@@ -66,9 +68,23 @@ export class SnapshotRows {
     return row;
   }
 
-  /** In the order they were made: parents before children. */
+  /** Parents before children, otherwise in the order they were made. */
   all(): SnapshotRow[] {
-    return this.#all.all(this.#driver).map(parseRow);
+    const rows = this.#all.all(this.#driver).map(parseRow);
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    const depths = new Map<number, number>();
+    const depthOf = (row: SnapshotRow): number => {
+      const path: SnapshotRow[] = [];
+      let next: SnapshotRow | undefined = row;
+      while (next !== undefined && !depths.has(next.id)) {
+        path.push(next);
+        next = next.parent === undefined ? undefined : byId.get(next.parent);
+      }
+      let depth = next === undefined ? -1 : (depths.get(next.id) ?? -1);
+      for (const one of path.toReversed()) depths.set(one.id, (depth += 1));
+      return depths.get(row.id) ?? 0;
+    };
+    return rows.toSorted((a, b) => depthOf(a) - depthOf(b));
   }
 
   /** The ids of parent, grandparent and so on. */
@@ -87,6 +103,14 @@ export class SnapshotRows {
       if (this.find(name) !== undefined) throw conflict(`Snapshot "${name}" already exists`);
       this.#commit.run(name, row.id);
     });
+  }
+
+  /** Throws `conflict` when `row` is not active or has a parent, or `parent` is not committed. */
+  setParent(row: SnapshotRow, parent: SnapshotRow): void {
+    if (row.kind !== 'active' || row.parent !== undefined)
+      throw conflict(`Snapshot "${row.name}" is not an active one without parent`);
+    if (parent.kind !== 'committed') throw conflict(`Snapshot "${parent.name}" is not committed`);
+    this.#setParent.run(parent.id, row.id);
   }
 
   setUsage(row: SnapshotRow, usage: Usage): void {

@@ -201,6 +201,27 @@ export function snapshotterContract(name: string, open: Open): void {
     ]);
   });
 
+  test(`${name}: rebase puts what was made without a parent on top of one, or is refused`, async () => {
+    using where = place(open);
+    const snapshots = await where.open();
+    await addLayer(snapshots, 'base', { entries: [file('a', 'base'), file('b', 'base')] });
+    await snapshots.prepare('alone');
+    writeFileSync(`${snapshots.upperDir('alone')}/b`, 'upper');
+    if (!snapshots.canRebase) {
+      assert.throws(() => snapshots.rebase('alone', 'base'), { kind: 'conflict' });
+      return;
+    }
+    assert.throws(() => snapshots.rebase('alone', 'nobody'), { kind: 'notFound' });
+    assert.throws(() => snapshots.rebase('alone', 'alone'), { kind: 'conflict' });
+    snapshots.rebase('alone', 'base');
+    assert.throws(() => snapshots.rebase('alone', 'base'), { kind: 'conflict' });
+    await assert.rejects(snapshots.remove('base'), { kind: 'conflict' });
+    await snapshots.commit('alone', 'both');
+    mounted(where, await snapshots.prepare('c', 'both'), (path) => {
+      assert.deepEqual(shown(path), { a: 'base', b: 'upper' });
+    });
+  });
+
   test(`${name}: names are taken once, unknown ones are notFound`, async () => {
     using where = place(open);
     const snapshots = await where.open();

@@ -39,6 +39,9 @@ export type SnapshotKind = 'active' | 'view' | 'committed';
 export interface Snapshotter {
   readonly driver: DriverName;
 
+  /** What a snapshot holds does not depend on its parent, so that `rebase` works. */
+  readonly canRebase: boolean;
+
   /** Makes a writable snapshot on top of `parent` or empty. Throws `conflict` if `key` exists, `notFound` for the parent. */
   prepare(key: string, parent?: string): Promise<Mount[]>;
 
@@ -48,6 +51,12 @@ export interface Snapshotter {
   /** The mounts of an active snapshot or view, all for the same target, in their order. Throws `notFound`. */
   mounts(key: string): Mount[];
 
+  /**
+   * Puts the active snapshot `key`, which has no parent, on top of `parent`. So layers can be unpacked before those below
+   * them. Throws `conflict` if it has a parent or the driver cannot do it, `notFound`.
+   */
+  rebase(key: string, parent: string): void;
+
   /** Turns the active snapshot `key` into the committed one `name`. Throws `conflict` if `name` exists. */
   commit(key: string, name: string): Promise<void>;
 
@@ -56,7 +65,7 @@ export interface Snapshotter {
 
   exists(key: string): boolean;
 
-  /** Names and kinds of all snapshots. */
+  /** Names and kinds of all snapshots, parents before children. */
   list(): { readonly name: string; readonly kind: SnapshotKind }[];
 
   /** Tells whether another snapshot has `name` as parent. */

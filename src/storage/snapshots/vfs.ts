@@ -20,6 +20,7 @@ export async function openVfs({ root, db }: { root: string; db: Database }): Pro
 
 class Vfs implements DirectoryDriver {
   readonly name = 'vfs';
+  readonly canRebase = false;
   readonly #directories: SnapshotDirectories;
 
   constructor(directories: SnapshotDirectories) {
