@@ -1,6 +1,7 @@
 import { messageOf } from '#/base/errors.ts';
 import type { Client } from '#/client/client.ts';
 import { attachContainer, resizeContainer, startContainer, waitContainer } from '#/client/containers.ts';
+import { ApiError } from '#/client/errors.ts';
 import type { ContainerWaitResponse } from '#/wire/containers.ts';
 import { type Command, type Context, defineCommand, ExitError } from '../../command.ts';
 import { containerFlags } from '../../container-options/flags.ts';
@@ -149,7 +150,7 @@ function orExit<T>(work: () => T): T {
 const withHelp = (error: unknown): string =>
   `skiff: ${messageOf(error)}\n\nRun 'skiff run --help' for more information`;
 
-/** Why a container could not start decides the exit code, as with a shell: not found, not executable, anything else. */
+/** Why the daemon could not start a container decides the exit code, as with a shell: not found, not executable, anything else. */
 function runError(error: unknown): ExitError {
   const message = messageOf(error);
   const missing = [
@@ -158,10 +159,8 @@ function runError(error: unknown): ExitError {
     'system cannot find the file specified',
   ];
   const refused = ['permission denied', 'is a directory'];
-  const code = missing.some((text) => message.includes(text))
-    ? notFound
-    : refused.some((text) => message.includes(text))
-      ? notExecutable
-      : failed;
+  const says = (texts: readonly string[]): boolean =>
+    error instanceof ApiError && texts.some((text) => message.includes(text));
+  const code = says(missing) ? notFound : says(refused) ? notExecutable : failed;
   return new ExitError(code, withHelp(error), { cause: error });
 }
