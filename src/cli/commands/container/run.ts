@@ -1,12 +1,11 @@
 import { messageOf } from '#/base/errors.ts';
 import type { Client } from '#/client/client.ts';
 import { attachContainer, resizeContainer, startContainer, waitContainer } from '#/client/containers.ts';
-import { ApiError } from '#/client/errors.ts';
 import type { ContainerWaitResponse } from '#/wire/containers.ts';
 import { type Command, type Context, defineCommand, ExitError } from '../../command.ts';
 import { containerFlags } from '../../container-options/flags.ts';
 import type { FullCreateRequest } from '../../container-options/request.ts';
-import { createFromFlags, requestFromFlags } from '../../create.ts';
+import { createFromFlags, PullFailure, requestFromFlags } from '../../create.ts';
 import { boolFlag, stringFlag } from '../../flags/flag.ts';
 import { followSize } from '../../terminal/resize.ts';
 import { checkTerminal, Session } from '../../terminal/session.ts';
@@ -150,7 +149,7 @@ function orExit<T>(work: () => T): T {
 const withHelp = (error: unknown): string =>
   `skiff: ${messageOf(error)}\n\nRun 'skiff run --help' for more information`;
 
-/** Why the daemon could not start a container decides the exit code, as with a shell: not found, not executable, anything else. */
+/** Why a container could not start decides the exit code, as with a shell: not found, not executable, anything else. */
 function runError(error: unknown): ExitError {
   const message = messageOf(error);
   const missing = [
@@ -160,7 +159,8 @@ function runError(error: unknown): ExitError {
   ];
   const refused = ['permission denied', 'is a directory'];
   const says = (texts: readonly string[]): boolean =>
-    error instanceof ApiError && texts.some((text) => message.includes(text));
+    // What a registry or a credential helper says is not about the command.
+    !(error instanceof PullFailure) && texts.some((text) => message.includes(text));
   const code = says(missing) ? notFound : says(refused) ? notExecutable : failed;
   return new ExitError(code, withHelp(error), { cause: error });
 }
