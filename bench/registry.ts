@@ -30,8 +30,6 @@ interface Plan {
   /** Of each measurement of requests. */
   readonly seconds: number;
   readonly json: string | undefined;
-  /** Where both keep their content, for example on a tmpfs, to see what they cost beside the disk. */
-  readonly folder: string;
 }
 
 /** One measurement: medians; higher is better. */
@@ -117,7 +115,6 @@ function readPlan(args: readonly string[]): Plan {
       times: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '4' },
       json: { type: 'string' },
-      folder: { type: 'string', default: tmpdir() },
     },
   });
   const count = (name: 'size' | 'times' | 'seconds'): number => {
@@ -125,17 +122,11 @@ function readPlan(args: readonly string[]): Plan {
       throw new Error(`--${name} needs a number from 1 on, not "${values[name]}"`);
     return Number(values[name]);
   };
-  return {
-    size: count('size'),
-    times: count('times'),
-    seconds: count('seconds'),
-    json: values.json,
-    folder: values.folder,
-  };
+  return { size: count('size'), times: count('times'), seconds: count('seconds'), json: values.json };
 }
 
 const plan = readPlan(process.argv.slice(2));
-const folder = mkdtempSync(join(plan.folder, 'skiff-bench-registry-'));
+const folder = mkdtempSync(join(tmpdir(), 'skiff-bench-registry-'));
 try {
   const file = join(folder, 'blob');
   makeFile(file, plan.size);

@@ -28,8 +28,7 @@ async function cases(entry: Entry, path: string): Promise<string[]> {
     return [`    ${paths}) words='${childNames(entry)}' ;;`, ...children.flat()];
   }
   const { command } = await entry.load();
-  const named = /CONTAINER|IMAGE|NETWORK|VOLUME|NAME\[:TAG/.exec(command.usage)?.[0].toLowerCase() ?? '';
-  const kind = named.startsWith('name') ? 'image' : named;
+  const kind = /CONTAINER|IMAGE|NETWORK|VOLUME/.exec(command.usage)?.[0].toLowerCase() ?? '';
   return [`    ${paths}) words='${words(command.flags)}' list='${argumentLists[kind] ?? ''}' ;;`];
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { isSystemError, messageOf } from '#/base/errors.ts';
+import { isSystemError } from '#/base/errors.ts';
 import { createContainer } from '#/client/containers.ts';
 import { endpointName } from '#/client/endpoint.ts';
 import { isNotFound } from '#/client/errors.ts';
@@ -67,21 +67,12 @@ async function createOrPull(
   return createContainer(ctx.client, request, options);
 }
 
-/** The image of a container could not be pulled. */
-export class PullFailure extends Error {
-  override readonly name = 'PullFailure';
-}
-
-async function pull(ctx: Context, image: string, { platform, quiet }: ContainerFlags): Promise<void> {
-  try {
-    await pullReference(ctx, withDefaultTag(parseReference(image)), {
-      platform,
-      output: quiet ? undefined : ctx.stderr,
-      credentials: 'needed',
-    });
-  } catch (error) {
-    throw new PullFailure(messageOf(error), { cause: error });
-  }
+function pull(ctx: Context, image: string, { platform, quiet }: ContainerFlags): Promise<void> {
+  return pullReference(ctx, withDefaultTag(parseReference(image)), {
+    platform,
+    output: quiet ? undefined : ctx.stderr,
+    credentials: 'needed',
+  });
 }
 
 function loopbackWarning(servers: readonly string[]): string[] {

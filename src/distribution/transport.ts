@@ -34,6 +34,8 @@ export interface HttpRequest {
 const connectTime = 30_000;
 /** Without a byte in either direction, in milliseconds. */
 const idleTime = 60_000;
+/** How long a connection is kept that nobody uses, in milliseconds. */
+const keepTime = 5_000;
 
 /** Sends requests over connections that are kept; follows nothing and repeats nothing. */
 export class Transport implements Disposable {
@@ -48,7 +50,7 @@ export class Transport implements Disposable {
       ...(https !== '' && { HTTPS_PROXY: https }),
       ...(no !== '' && { NO_PROXY: no }),
     };
-    this.#http = new HttpAgent({ keepAlive: true, proxyEnv: this.#proxyEnv });
+    this.#http = new HttpAgent({ keepAlive: true, timeout: keepTime, proxyEnv: this.#proxyEnv });
     this.#agents.add(this.#http);
   }
 
@@ -100,6 +102,7 @@ export class Transport implements Disposable {
     if (agent === undefined) {
       agent = new HttpsAgent({
         keepAlive: true,
+        timeout: keepTime,
         proxyEnv: this.#proxyEnv,
         rejectUnauthorized: tls.verify,
         ca: [...tls.ca],

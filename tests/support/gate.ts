@@ -7,8 +7,8 @@ import type { Readable } from 'node:stream';
 export interface BlobFate {
   /** Bytes of the body that go through. The rest waits for `rest`. */
   readonly after: number;
-  /** `cut` breaks the connection, a promise lets the rest through when it resolves. */
-  readonly rest: 'cut' | Promise<void>;
+  /** `cut` breaks the connection, `garbled` changes a byte, a promise lets the rest through when it resolves. */
+  readonly rest: 'cut' | 'garbled' | Promise<void>;
 }
 
 /** A request for a blob that came. */
@@ -73,16 +73,18 @@ async function passOn(from: Readable, to: ServerResponse, fate: BlobFate | undef
   let left = fate?.after ?? Number.POSITIVE_INFINITY;
   for await (const chunk of from as AsyncIterable<Buffer>) {
     const now = chunk.subarray(0, left);
+    const later = chunk.subarray(now.length);
     left -= now.length;
     // Flushed before the connection is cut.
-    await new Promise<void>((resolve) => to.write(now, () => resolve()));
-    if (fate === undefined || left > 0) continue;
+    if (now.length > 0) await new Promise<void>((resolve) => to.write(now, () => resolve()));
+    if (fate === undefined || later.length === 0) continue;
     if (fate.rest === 'cut') {
       to.destroy();
       return;
     }
-    await fate.rest;
-    to.write(chunk.subarray(now.length));
+    if (fate.rest !== 'garbled') await fate.rest;
+    else later[0] = (later[0] ?? 0) ^ 1;
+    to.write(later);
     left = Number.POSITIVE_INFINITY;
   }
   to.end();

@@ -1,3 +1,4 @@
+import { isKind, unavailable } from '#/base/errors.ts';
 import type { Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { ContentStore } from '#/storage/content/content-store.ts';
@@ -15,11 +16,18 @@ export interface DownloadEvents {
   complete(): void;
 }
 
+/** Where a blob comes from. */
+export interface Origin {
+  readonly repository: Repository;
+  /** The repository's name, for messages. */
+  readonly name: string;
+}
+
 /** What a download is made of. */
 export interface DownloadParts {
   readonly content: ContentStore;
   readonly slots: Slots;
-  readonly repository: Repository;
+  readonly origin: Origin;
 }
 
 /** The download of one blob, from what an earlier one left of it. */
@@ -97,7 +105,7 @@ export class Download {
   }
 
   async #run(): Promise<void> {
-    const { content, slots, repository } = this.#parts;
+    const { content, slots, origin } = this.#parts;
     const { signal } = this.#abort;
     this.#partial = await content.partial(this.descriptor);
     try {
@@ -105,7 +113,7 @@ export class Download {
       this.#opened.resolve();
       using _slot = await slots.acquire({ signal, onWait: () => this.#waiting() });
       this.#stage = 'loading';
-      await this.#load(this.#partial, repository, signal);
+      await this.#load(this.#partial, origin, signal);
       this.#tell((events) => events.verifying());
       await this.#partial.complete();
       this.#stage = 'closing';
@@ -117,11 +125,16 @@ export class Download {
     }
   }
 
-  async #load(partial: PartialBlob, repository: Repository, signal: AbortSignal): Promise<void> {
+  async #load(partial: PartialBlob, { repository, name }: Origin, signal: AbortSignal): Promise<void> {
     if (partial.size >= this.descriptor.size) return;
-    for await (const chunk of repository.download(this.descriptor, { start: partial.size, signal })) {
-      await partial.append(chunk);
-      this.#tell((events) => events.bytes(partial.size));
+    try {
+      for await (const chunk of repository.download(this.descriptor, { start: partial.size, signal })) {
+        await partial.append(chunk);
+        this.#tell((events) => events.bytes(partial.size));
+      }
+    } catch (error) {
+      if (!isKind(error, 'unavailable')) throw error;
+      throw unavailable(`cannot download ${this.descriptor.digest} from ${name}: ${error.message}`, error);
     }
   }
 

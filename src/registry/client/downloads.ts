@@ -1,8 +1,7 @@
-import type { Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import type { ContentStore } from '#/storage/content/content-store.ts';
-import { Download, type DownloadEvents } from './download.ts';
+import { Download, type DownloadEvents, type Origin } from './download.ts';
 import type { Slots } from './slots.ts';
 
 /** One pull's part in a download. Disposing of it leaves the download to those who still wait for it. */
@@ -27,8 +26,8 @@ export class Downloads {
     this.#slots = slots;
   }
 
-  /** Begins to download the blob from `repository`, or joins the download that runs. */
-  async join(descriptor: Descriptor, repository: Repository, events: DownloadEvents): Promise<Share> {
+  /** Begins to download the blob, or joins the download that runs. */
+  async join(descriptor: Descriptor, origin: Origin, events: DownloadEvents): Promise<Share> {
     const { digest } = descriptor;
     for (
       let running = this.#running.get(digest);
@@ -41,7 +40,7 @@ export class Downloads {
       // It is ending, or was begun for a manifest that claims another size: only one of the two can be right.
       await running.ended;
     }
-    const download = new Download(descriptor, { content: this.#content, slots: this.#slots, repository });
+    const download = new Download(descriptor, { content: this.#content, slots: this.#slots, origin });
     this.#running.set(digest, download);
     download.watch(events);
     download.begin(() => this.#running.delete(digest));

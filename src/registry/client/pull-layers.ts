@@ -2,6 +2,7 @@ import { invalid, isKind } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { encodeManifest } from '#/oci/manifest.ts';
+import { canonicalName } from '#/oci/reference.ts';
 import { type ChainId, chainIdOf } from '#/storage/chain-id.ts';
 import type { ContentStore } from '#/storage/content/content-store.ts';
 import type { Hold } from '#/storage/holds.ts';
@@ -81,6 +82,8 @@ class LayerPull {
   readonly #missing: readonly WantedLayer[];
   readonly #chains: Hold<ChainId>;
   readonly #shares: Share[] = [];
+  /** Layers whose unpacking is worth telling of: before, it is their download that people look at. */
+  readonly #downloaded = new Set<WantedLayer>();
 
   constructor(
     parts: PullParts,
@@ -107,58 +110,65 @@ class LayerPull {
 
   async run(): Promise<{ chainId: ChainId | undefined; size: number }> {
     const { downloads, content } = this.#parts;
+    const { repository, reference } = this.#request;
+    const origin = { repository, name: canonicalName(reference) };
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#request.signal, stop.signal]);
     await using stack = new AsyncDisposableStack();
-    const arrivals = new Map<WantedLayer, Promise<void>>();
+    const shares = new Map<WantedLayer, Share>();
     for (const layer of this.#missing) {
       if (await content.has(layer.descriptor.digest)) {
         await refuseOtherSize(content, layer.descriptor);
+        this.#downloaded.add(layer);
         this.#stage(layer, 'Download complete');
         continue;
       }
-      const share = await downloads.join(layer.descriptor, this.#request.repository, this.#eventsOf(layer));
-      stack.use(share);
-      arrivals.set(layer, share.download.done);
+      const share = stack.use(await downloads.join(layer.descriptor, origin, this.#eventsOf(layer)));
+      shares.set(layer, share);
       this.#shares.push(share);
     }
-    const unpacking = this.#unpack(arrivals, signal);
+    const unpacking = this.#unpack(shares, signal);
     try {
-      await Promise.all([unpacking, ...arrivals.values()]);
+      await Promise.all([unpacking, ...this.#shares.map(({ download }) => download.done)]);
       return await unpacking;
     } catch (error) {
-      // Whatever failed first is the reason; unpacking ends because of it before the downloads do.
+      // Whatever failed first is the reason; unpacking ends because of it before the files are closed.
       stop.abort(error);
       await unpacking.catch(() => {});
       throw error;
     }
   }
 
-  /** Unpacks layer by layer, each as soon as it is here. */
-  async #unpack(
-    arrivals: ReadonlyMap<WantedLayer, Promise<void>>,
+  /** Unpacks all layers at once, those that are not here yet while they come. */
+  #unpack(
+    shares: ReadonlyMap<WantedLayer, Share>,
     signal: AbortSignal,
   ): Promise<{ chainId: ChainId | undefined; size: number }> {
-    const { layers } = this.#parts;
-    let parent: ChainId | undefined;
-    let sum = 0;
-    for (const layer of this.#layers) {
-      const { descriptor, diffId, id } = layer;
-      await unlessAborted(arrivals.get(layer), signal);
-      const there = layers.get(chainIdOf(parent, diffId));
-      const { digest: blob, mediaType, size: total } = descriptor;
-      const { chainId, size } = await layers.unpack({
-        ...(there ?? { parent, blob, mediaType, diffId }),
-        hold: this.#chains,
-        signal,
-        onProgress: (current) =>
-          this.#request.onProgress({ kind: 'bytes', id, status: 'Extracting', current, total }),
-      });
-      if (this.#missing.includes(layer)) this.#stage(layer, 'Pull complete');
-      parent = chainId;
-      sum += size;
-    }
-    return { chainId: parent, size: sum };
+    const { onProgress } = this.#request;
+    const isMissing = new Set(this.#missing);
+    return this.#parts.layers.unpackChain({
+      layers: this.#layers.map((layer) => {
+        const { digest: blob, mediaType, size } = layer.descriptor;
+        return { diffId: layer.diffId, blob, mediaType, size, partial: shares.get(layer)?.download.partial };
+      }),
+      hold: this.#chains,
+      signal,
+      onProgress: (index, current) => {
+        const layer = this.#layers[index];
+        if (layer === undefined || !this.#downloaded.has(layer)) return;
+        onProgress({
+          kind: 'bytes',
+          id: layer.id,
+          status: 'Extracting',
+          current,
+          total: layer.descriptor.size,
+        });
+      },
+      onUnpacked: (index) => {
+        const layer = this.#layers[index];
+        if (layer !== undefined && isMissing.has(layer)) this.#stage(layer, 'Pull complete');
+      },
+    });
   }
 
   #eventsOf(layer: WantedLayer): DownloadEvents {
@@ -169,26 +179,15 @@ class LayerPull {
       bytes: (current) =>
         onProgress({ kind: 'bytes', id, status: 'Downloading', current, total: descriptor.size }),
       verifying: () => this.#stage(layer, 'Verifying Checksum'),
-      complete: () => this.#stage(layer, 'Download complete'),
+      complete: () => {
+        this.#downloaded.add(layer);
+        this.#stage(layer, 'Download complete');
+      },
     };
   }
 
   #stage({ id }: WantedLayer, status: string): void {
     this.#request.onProgress({ kind: 'stage', id, status });
-  }
-}
-
-/** Waits for `work`, which goes on if the signal aborts; then rejects with its reason. */
-async function unlessAborted(work: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (work === undefined) return;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 
