@@ -30,6 +30,8 @@ interface Plan {
   /** Of each measurement of requests. */
   readonly seconds: number;
   readonly json: string | undefined;
+  /** Where both keep their content, for example on a tmpfs, to see what they cost beside the disk. */
+  readonly folder: string;
 }
 
 /** One measurement: medians; higher is better. */
@@ -115,6 +117,7 @@ function readPlan(args: readonly string[]): Plan {
       times: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '4' },
       json: { type: 'string' },
+      folder: { type: 'string', default: tmpdir() },
     },
   });
   const count = (name: 'size' | 'times' | 'seconds'): number => {
@@ -122,11 +125,17 @@ function readPlan(args: readonly string[]): Plan {
       throw new Error(`--${name} needs a number from 1 on, not "${values[name]}"`);
     return Number(values[name]);
   };
-  return { size: count('size'), times: count('times'), seconds: count('seconds'), json: values.json };
+  return {
+    size: count('size'),
+    times: count('times'),
+    seconds: count('seconds'),
+    json: values.json,
+    folder: values.folder,
+  };
 }
 
 const plan = readPlan(process.argv.slice(2));
-const folder = mkdtempSync(join(tmpdir(), 'skiff-bench-registry-'));
+const folder = mkdtempSync(join(plan.folder, 'skiff-bench-registry-'));
 try {
   const file = join(folder, 'blob');
   makeFile(file, plan.size);

@@ -28,7 +28,8 @@ async function cases(entry: Entry, path: string): Promise<string[]> {
     return [`    ${paths}) words='${childNames(entry)}' ;;`, ...children.flat()];
   }
   const { command } = await entry.load();
-  const kind = /CONTAINER|IMAGE|NETWORK|VOLUME/.exec(command.usage)?.[0].toLowerCase() ?? '';
+  const named = /CONTAINER|IMAGE|NETWORK|VOLUME|NAME\[:TAG/.exec(command.usage)?.[0].toLowerCase() ?? '';
+  const kind = named.startsWith('name') ? 'image' : named;
   return [`    ${paths}) words='${words(command.flags)}' list='${argumentLists[kind] ?? ''}' ;;`];
 }
 

@@ -1,4 +1,4 @@
-import { type ConfigDocument, isObject, readConfigFile, writeConfigFile } from './config-file.ts';
+import { type ConfigDocument, isObject, readConfigFile } from './config-file.ts';
 
 /** Addresses of proxies for containers, by daemon address or "default". */
 export type ProxySettings = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -41,6 +41,8 @@ export class CliConfig {
 
   /** Changes what is stored of logins and, if it is to, names their store; nothing else of the file. */
   async updateAuths(change: AuthsChange, store: { readonly credsStore?: string }): Promise<void> {
+    // Loaded here, for most commands only read the file.
+    const { writeConfigFile } = await import('./config-writer.ts');
     // As it is now: another command may have changed it.
     const before = readConfigFile(this.path);
     const auths = change(valuesOf(before).auths);

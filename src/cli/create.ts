@@ -1,6 +1,6 @@
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { isSystemError } from '#/base/errors.ts';
+import { isSystemError, messageOf } from '#/base/errors.ts';
 import { createContainer } from '#/client/containers.ts';
 import { endpointName } from '#/client/endpoint.ts';
 import { isNotFound } from '#/client/errors.ts';
@@ -10,7 +10,6 @@ import type { Context, Input } from './command.ts';
 import type { ContainerFlags } from './container-options/flags.ts';
 import { createRequest, type FullCreateRequest } from './container-options/request.ts';
 import { checkContentTrust } from './content-trust.ts';
-import { pullReference } from './pull.ts';
 import { goMessage } from './system-errors.ts';
 import { terminalSize } from './terminal/resize.ts';
 
@@ -67,12 +66,23 @@ async function createOrPull(
   return createContainer(ctx.client, request, options);
 }
 
-function pull(ctx: Context, image: string, { platform, quiet }: ContainerFlags): Promise<void> {
-  return pullReference(ctx, withDefaultTag(parseReference(image)), {
-    platform,
-    output: quiet ? undefined : ctx.stderr,
-    credentials: 'needed',
-  });
+/** The image of a container could not be pulled. */
+export class PullFailure extends Error {
+  override readonly name = 'PullFailure';
+}
+
+async function pull(ctx: Context, image: string, { platform, quiet }: ContainerFlags): Promise<void> {
+  // Most images are there.
+  const { pullReference } = await import('./pull.ts');
+  try {
+    await pullReference(ctx, withDefaultTag(parseReference(image)), {
+      platform,
+      output: quiet ? undefined : ctx.stderr,
+      credentials: 'needed',
+    });
+  } catch (error) {
+    throw new PullFailure(messageOf(error), { cause: error });
+  }
 }
 
 function loopbackWarning(servers: readonly string[]): string[] {

@@ -115,5 +115,7 @@ test('completion: the script for bash names commands and flags', async () => {
   const { code, stdout } = await skiff('completion', 'bash');
   assert.equal(code, 0);
   assert.match(stdout, /'container ls'\|'container list'\|'container ps'\) words='[^']*--no-trunc/);
+  assert.match(stdout, /'login'\) words='[^']*--password-stdin[^']*' list='' ;;/);
+  assert.match(stdout, /'push'\) words='[^']*--all-tags[^']*' list='images --format/);
   assert.equal((await skiff('completion', 'fish')).code, 1);
 });

@@ -97,6 +97,9 @@ function normal(text: string): string {
       .replaceAll(/\b[0-9a-f]{12}\b/g, '<short>')
       .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, '<mac>')
       .replaceAll(/\b(?:172|10)(?:\.\d{1,3}){3}\b/g, '<ip>')
+      // Docker's Go gives them in any order.
+      .replaceAll(/(?<="Binds":\[)[^\]]*/g, (binds) => binds.split(',').sort().join(','))
+      .replaceAll(/(?<=\/snapshots\/overlay2\/)\d+/g, '<number>')
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?/g, '<time>')
       .replaceAll(/\b(?:\d+ seconds?|Less than a second|About a minute|\d+ minutes)\b/g, '<while>')
       .replaceAll(/"(Pid|StartPid)": \d+/g, '"$1": <pid>')

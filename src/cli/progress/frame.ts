@@ -123,7 +123,7 @@ function numbers(
   return {
     amount: amountText(amount, (bytes) => humanSize(bytes, 3), totalIsKnown ? '' : '+'),
     rate: rate === undefined ? '' : `${humanSize(rate, 3)}/s`,
-    left: left === undefined || left < 0 ? '' : duration(left),
+    left: left === undefined || left <= 0 ? '' : duration(left),
   };
 }
 

@@ -5,7 +5,7 @@ import type { ContainerWaitResponse } from '#/wire/containers.ts';
 import { type Command, type Context, defineCommand, ExitError } from '../../command.ts';
 import { containerFlags } from '../../container-options/flags.ts';
 import type { FullCreateRequest } from '../../container-options/request.ts';
-import { createFromFlags, requestFromFlags } from '../../create.ts';
+import { createFromFlags, PullFailure, requestFromFlags } from '../../create.ts';
 import { boolFlag, stringFlag } from '../../flags/flag.ts';
 import { followSize } from '../../terminal/resize.ts';
 import { checkTerminal, Session } from '../../terminal/session.ts';
@@ -158,10 +158,9 @@ function runError(error: unknown): ExitError {
     'system cannot find the file specified',
   ];
   const refused = ['permission denied', 'is a directory'];
-  const code = missing.some((text) => message.includes(text))
-    ? notFound
-    : refused.some((text) => message.includes(text))
-      ? notExecutable
-      : failed;
+  const says = (texts: readonly string[]): boolean =>
+    // What a registry or a credential helper says is not about the command.
+    !(error instanceof PullFailure) && texts.some((text) => message.includes(text));
+  const code = says(missing) ? notFound : says(refused) ? notExecutable : failed;
   return new ExitError(code, withHelp(error), { cause: error });
 }

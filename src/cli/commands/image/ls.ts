@@ -1,7 +1,6 @@
 import { listImages } from '#/client/images.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { boolFlag, filterFlag, stringFlag } from '../../flags/flag.ts';
-import { imageTree } from '../../format/image-tree.ts';
 import { imageKind, imageRows, isDangling } from '../../format/images.ts';
 import { parseListFormat, renderList } from '../../format/list.ts';
 import { listFormatUsage } from '../../usage-texts.ts';
@@ -28,6 +27,7 @@ export const command: Command = defineCommand({
         : { ...flags.filter, reference: [...(flags.filter['reference'] ?? []), name] };
     if (flags.tree) {
       checkTreeFlags(flags);
+      const { imageTree } = await import('../../format/image-tree.ts');
       const images = await listImages(client, { all: flags.all, manifests: true, filters });
       stdout.write(imageTree(flags.all ? images : images.filter((image) => !isDangling(image)), stdout));
       return;
