@@ -63,7 +63,8 @@ export class UploadSessions {
   async append(repository: string, id: string, incoming: Incoming): Promise<number> {
     await this.#record(repository, id);
     using _turn = await this.#turn(id, incoming.cutOff);
-    return this.#append(await this.#record(repository, id), incoming);
+    // Awaited here, or the turn would end at once.
+    return await this.#append(await this.#record(repository, id), incoming);
   }
 
   /**
