@@ -8,6 +8,7 @@ import { unavailable } from '../errors.ts';
 /** Names under which Docker Hub is known, in references and where it answers. */
 const hubHosts: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 const hub = 'docker.io';
+const maxRepositories = 1000;
 
 /** One upstream of the configuration: which of our names are its, and how it is asked. */
 export class Upstream implements Disposable {
@@ -15,6 +16,8 @@ export class Upstream implements Disposable {
   /** As in references: `docker.io`, `ghcr.example:443`. */
   readonly domain: string;
   readonly #client: RegistryClient;
+  /** By our name; each remembers which address answers, and its tokens. Least recently used first. */
+  readonly #repositories = new Map<string, Repository>();
 
   constructor(config: CacheConfig) {
     this.config = config;
@@ -48,6 +51,19 @@ export class Upstream implements Disposable {
 
   /** The repository at the upstream, as the user of the configuration; our clients' credentials never get there. */
   repository(local: string): Repository {
+    const found = this.#repositories.get(local) ?? this.#open(local);
+    this.#repositories.delete(local);
+    this.#repositories.set(local, found);
+    const oldest = this.#repositories.keys().next().value;
+    if (this.#repositories.size > maxRepositories && oldest !== undefined) this.#repositories.delete(oldest);
+    return found;
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+  }
+
+  #open(local: string): Repository {
     const { prefix, credentials } = this.config;
     const path = prefix === '' ? local : local.slice(prefix.length + 1);
     return this.#client.repository(
@@ -57,10 +73,6 @@ export class Upstream implements Disposable {
         actions: 'pull',
       },
     );
-  }
-
-  [Symbol.dispose](): void {
-    this.#client[Symbol.dispose]();
   }
 }
 
