@@ -50,6 +50,25 @@ test('Registry: limits of sizes and of uploads at once', async () => {
   assert.equal((await slow).status, 202);
 });
 
+test('Registry: a repository has no more than its limit, whether pushed or mounted', async () => {
+  await using opened = await openRegistry({ limits: { repository: 1500 } });
+  const { url } = opened;
+  assert.equal(await pushImage(url, 'a'), 201);
+  assert.equal(await pushImage(url, 'a'), 413);
+  assert.equal(await pushImage(url, 'b'), 201);
+  const { layers } = (await (await fetch(`${url}/v2/b/manifests/latest`)).json()) as {
+    layers: { digest: string }[];
+  };
+  const mount = await fetch(`${url}/v2/a/blobs/uploads/?mount=${layers[0]?.digest}&from=b`, {
+    method: 'POST',
+  });
+  assert.equal(mount.status, 413);
+  const empty = await fetch(`${url}/v2/c/blobs/uploads/?mount=${layers[0]?.digest}&from=b`, {
+    method: 'POST',
+  });
+  assert.equal(empty.status, 201);
+});
+
 test('Registry: health, metrics on an address of their own, and an access log without secrets', async () => {
   await using opened = await openRegistry({ metrics: '127.0.0.1:0' });
   const { url, registry, lines } = opened;

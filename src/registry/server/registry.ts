@@ -16,6 +16,7 @@ import { Collector } from './gc/collector.ts';
 import { collectionRoute } from './gc/route.ts';
 import { CollectionSchedule } from './gc/schedule.ts';
 import { sweepAfterCrash } from './gc/sweep.ts';
+import { withRepositoryLimit } from './limits/limited-links.ts';
 import { UploadLimit } from './limits/upload-limit.ts';
 import { listenOn } from './listen.ts';
 import { EventQueue } from './notify/event-queue.ts';
@@ -65,7 +66,7 @@ export class Registry implements AsyncDisposable {
     this.#bcrypt = rest.use(new BcryptThread());
     this.#built = buildAccess(config, { bcrypt: this.#bcrypt, log });
     this.#access = new SwitchableAccess(this.#built.access);
-    const { metadata } = content;
+    const metadata = withRepositoryLimit(content.metadata, config.limits.repository);
     const counts = new RegistryMetrics();
     const uploads = new UploadLimit(config.limits.uploads);
     counts.metrics.gauge('skiff_registry_uploads', 'Uploads under way.', () => uploads.active);
@@ -74,7 +75,8 @@ export class Registry implements AsyncDisposable {
     if (config.notifications.length > 0) watchers.push(this.#notifier(counts.metrics));
     const { blob, manifest } = config.limits;
     const services = buildServices({
-      ...content,
+      storage: content.storage,
+      metadata,
       observer: observers(...watchers),
       limits: { maxManifestBytes: manifest, ...(blob === undefined ? {} : { maxBlobBytes: blob }) },
     });

@@ -83,6 +83,9 @@ export function metadataContract(name: string, make: () => Promise<Content>): vo
     assert.equal(await links.mount('two', digest, 'one'), 4);
     assert.deepEqual(await links.holders(digest, 10), ['one', 'two']);
     assert.deepEqual(await links.holders(digest, 1), ['one']);
+    await push(content, 'two', 'another');
+    assert.equal(await links.total('two'), 11);
+    assert.equal(await links.total('three'), 0);
     assert.equal(await links.unlink('one', digest), true);
     assert.equal(await links.unlink('one', digest), false);
     assert.equal(await links.size('one', digest), undefined);

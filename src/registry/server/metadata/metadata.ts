@@ -108,6 +108,8 @@ export interface CollectOptions {
 export interface BlobLinks {
   /** Bytes of the blob if it is linked to the repository, else undefined. */
   size(repository: string, digest: Digest): Promise<number | undefined>;
+  /** Bytes of all blobs that are linked to the repository. */
+  total(repository: string): Promise<number>;
   /** Repositories that have the blob, in byte order, at most `limit`: for mounts that do not say from where. */
   holders(digest: Digest, limit: number): Promise<string[]>;
   /** Links a blob of `size` bytes that is in the storage; the caller holds the lock of the digest. */

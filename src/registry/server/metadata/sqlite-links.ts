@@ -19,6 +19,7 @@ export class SqliteLinks implements BlobLinks {
   readonly #now: () => number;
   readonly #repository: (name: string) => number;
   readonly #size: Statement;
+  readonly #total: Statement;
   readonly #holders: Statement;
   readonly #addBlob: Statement;
   readonly #link: Statement;
@@ -34,6 +35,11 @@ export class SqliteLinks implements BlobLinks {
       JOIN repository_blobs l ON l.repository = r.id AND l.digest = ?2
       JOIN blobs b ON b.digest = l.digest
       WHERE r.name = ?1`);
+    this.#total = db.prepare(`
+      SELECT coalesce(sum(b.size), 0) AS total FROM repositories r
+      JOIN repository_blobs l ON l.repository = r.id
+      JOIN blobs b ON b.digest = l.digest
+      WHERE r.name = ?`);
     this.#holders = db.prepare(`
       SELECT r.name FROM repository_blobs l JOIN repositories r ON r.id = l.repository
       WHERE l.digest = ? ORDER BY r.name LIMIT ?`);
@@ -51,6 +57,10 @@ export class SqliteLinks implements BlobLinks {
 
   async size(repository: string, digest: Digest): Promise<number | undefined> {
     return this.#sizeOf(repository, digest);
+  }
+
+  async total(repository: string): Promise<number> {
+    return Number(this.#total.get(repository)?.['total'] ?? 0);
   }
 
   async holders(digest: Digest, limit: number): Promise<string[]> {

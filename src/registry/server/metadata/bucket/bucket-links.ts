@@ -2,7 +2,7 @@ import { unavailable } from '#/base/errors.ts';
 import type { Digest } from '#/oci/digest.ts';
 import type { Bucket } from '../../storage/s3/bucket.ts';
 import type { BlobLinks } from '../metadata.ts';
-import { decodeName, digestPath, holderKey, linkKey, nameKey } from './keys.ts';
+import { decodeName, digestAtEnd, digestPath, holderKey, linkKey, nameKey, repositoryKey } from './keys.ts';
 
 /** Keeps a blob in the storage: its pointer is written anew; false if it is gone. */
 export type Renew = (digest: Digest) => Promise<boolean>;
@@ -24,6 +24,14 @@ export class BucketLinks implements BlobLinks {
   async size(repository: string, digest: Digest): Promise<number | undefined> {
     const link = await this.#bucket.get(linkKey(repository, digest));
     return link === undefined ? undefined : parseLink(link.bytes);
+  }
+
+  async total(repository: string): Promise<number> {
+    let total = 0;
+    for await (const { key, size } of this.#bucket.list({ prefix: repositoryKey(repository, '_links') })) {
+      if (size > 0) total += (await this.size(repository, digestAtEnd(key))) ?? 0;
+    }
+    return total;
   }
 
   async holders(digest: Digest, limit: number): Promise<string[]> {
