@@ -20,7 +20,8 @@ export interface Plan {
   readonly times: number;
 }
 
-type Measure = (plan: Plan) => Promise<Result[]>;
+/** One measurement, or several that belong together. */
+export type Measure = (plan: Plan) => Promise<Result[]>;
 
 const image = 'busybox';
 const idle = [image, 'sleep', '10000'] as const;
@@ -30,22 +31,29 @@ const streamedMegabytes = 2000;
 /** How long the slow reader reads nothing. Milliseconds. */
 const readerPause = 5000;
 
-interface Timing {
+/** How one measurement is taken. */
+export interface Timing {
   readonly name: string;
   readonly target: string;
   readonly times: number;
   /** The first run of each side is not counted: caches are cold. */
   readonly warmUp: boolean;
+  /** Before each run, not timed. */
+  readonly before?: (side: Side) => Promise<unknown>;
   /** Milliseconds. */
   readonly run: (side: Side) => Promise<number>;
 }
 
 /** Times the same on both sides in turn, so that a change of the machine's speed meets both. */
-async function timed({ subject, peer }: Plan, { name, target, times, warmUp, run }: Timing): Promise<Result> {
+export async function timed({ subject, peer }: Plan, timing: Timing): Promise<Result> {
+  const { name, target, times, warmUp, before, run } = timing;
   const taken = { subject: [] as number[], peer: [] as number[] };
-  if (warmUp) for (const side of [subject, peer]) await run(side);
-  for (let round = 0; round < times; round += 1) {
-    for (const side of [subject, peer]) taken[side.name].push(await run(side));
+  for (let round = warmUp ? -1 : 0; round < times; round += 1) {
+    for (const side of [subject, peer]) {
+      await before?.(side);
+      const milliseconds = await run(side);
+      if (round >= 0) taken[side.name].push(milliseconds);
+    }
   }
   return { name, unit: 'ms', subject: median(taken.subject), peer: median(taken.peer), target };
 }
