@@ -26,6 +26,7 @@ import { Images } from '#/engine/images.ts';
 import { NetworkOperations } from '#/engine/networks.ts';
 import { System } from '#/engine/system.ts';
 import { Volumes } from '#/engine/volumes.ts';
+import { CgroupMoves } from '#/kernel/cgroup/moves.ts';
 import { warmThreadPool } from '#/kernel/namespaces.ts';
 import { Networks } from '#/network/networks.ts';
 import { ExitWatcher } from '#/runtime/exit-watcher.ts';
@@ -140,6 +141,9 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     restarts: new Restarts((id) => restartDelayed(parts, id)),
     shm: new SharedMemory(dirs.shm),
     cgroups,
+    cgroupMoves: new CgroupMoves(cgroups, (error) =>
+      log.debug('cannot hasten changes of cgroups', { error: error.message }),
+    ),
     host,
     requestFacts: requestFacts(runtimes.keys(), host),
     imageFamily: (ref) => images.family(ref),

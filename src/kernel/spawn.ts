@@ -13,6 +13,8 @@ export interface SpawnRequest {
   readonly cwd: string;
   /** Descriptors of ours by the number that they are to have in the program; 0 to 2 are /dev/null if missing. */
   readonly fds: ReadonlyMap<number, number>;
+  /** Makes it the leader of a session of its own: signals of this process's terminal do not reach it. */
+  readonly newSession?: boolean;
 }
 
 type Strings = readonly (string | null)[];
@@ -57,6 +59,8 @@ const native: Readonly<PosixSpawn> = bindLibrary<PosixSpawn>(null, {
 
 /** spawn.h: POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK. */
 const spawnFlags = 0x04 | 0x08;
+/** spawn.h: POSIX_SPAWN_SETSID. */
+const newSessionFlag = 0x80;
 /** Room for glibc's posix_spawn_file_actions_t (80 bytes) and posix_spawnattr_t (336 bytes). */
 const structSize = 512;
 /** sizeof(sigset_t). */
@@ -71,7 +75,7 @@ const firstFree = 64;
  * large the daemon has grown, where child_process.spawn takes several. Signals have their defaults in it. Returns its
  * pid; call `reap` until that says that it has ended. Throws ENOENT, EACCES, …
  */
-export function spawnProgram({ path, args, env, cwd, fds }: SpawnRequest): number {
+export function spawnProgram({ path, args, env, cwd, fds, newSession = false }: SpawnRequest): number {
   using stack = new DisposableStack();
   const actions = Buffer.alloc(structSize);
   checked(native.posix_spawn_file_actions_init(actions), 'posix_spawn_file_actions_init');
@@ -92,7 +96,7 @@ export function spawnProgram({ path, args, env, cwd, fds }: SpawnRequest): numbe
   );
   const attributes = Buffer.alloc(structSize);
   checked(native.posix_spawnattr_init(attributes), 'posix_spawnattr_init');
-  native.posix_spawnattr_setflags(attributes, spawnFlags);
+  native.posix_spawnattr_setflags(attributes, newSession ? spawnFlags | newSessionFlag : spawnFlags);
   native.posix_spawnattr_setsigdefault(attributes, Buffer.alloc(signalSetSize, 0xff));
   native.posix_spawnattr_setsigmask(attributes, Buffer.alloc(signalSetSize));
   const pid = Buffer.alloc(4);
@@ -104,9 +108,19 @@ export function spawnProgram({ path, args, env, cwd, fds }: SpawnRequest): numbe
   return pid.readInt32LE(0);
 }
 
-/** Takes note of the end of a process of `spawnProgram`. False: it still runs. */
-export function reap(pid: number): boolean {
-  return native.waitpid(pid, null, WNOHANG) !== 0;
+/**
+ * Takes note of the end of a process of `spawnProgram`. The code is its exit code, 128 + signal if a signal ended it,
+ * undefined if somebody else has taken note of it before.
+ */
+export function reap(pid: number): 'running' | { readonly code: number | undefined } {
+  const status = Buffer.alloc(4);
+  const result = native.waitpid(pid, status, WNOHANG);
+  if (result === 0) return 'running';
+  if (result < 0) return { code: undefined };
+  // wait(2): the signal in the lower seven bits, the exit code in the next byte.
+  const [low = 0, code = 0] = status;
+  const signal = low & 0x7f;
+  return { code: signal === 0 ? code : 128 + signal };
 }
 
 /** A pipe: what is written to the second descriptor comes out of the first. */

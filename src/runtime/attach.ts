@@ -2,12 +2,7 @@ import { isSystemError } from '#/base/errors.ts';
 import { watchProcess } from '#/kernel/pidfd.ts';
 import { SeqpacketSocket } from '#/kernel/seqpacket.ts';
 import type { ProcessRef } from './exit-watcher.ts';
-
-/** A piece of a process's output, as it wrote it. With a terminal all is stdout. */
-export interface OutputFrame {
-  readonly stream: 'stdout' | 'stderr';
-  readonly data: Buffer;
-}
+import { type OutputFrame, OutputQueue, type ProcessStreams } from './output-queue.ts';
 
 /** First byte of each packet of conmon (stdpipe_t). */
 const stderrPipe = 3;
@@ -30,17 +25,14 @@ const maxLastBytes = 4 << 20;
  *
  * Closing one closes the process's stdin unless the monitor was told to leave it open; so does `closeStdin`.
  */
-export class AttachSession implements Disposable {
+export class AttachSession implements ProcessStreams {
   readonly #socket: SeqpacketSocket;
-  #queue: OutputFrame[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new OutputQueue(() => this.#unpause());
   #paused = false;
   #last = false;
   #watch: Disposable | undefined;
   #ended = false;
   #inputClosed = false;
-  #failure: Error | undefined;
-  #wakeReader: (() => void) | undefined;
   #wakeWriters: (() => void)[] = [];
   #stdin: Promise<boolean> = Promise.resolve(true);
 
@@ -69,34 +61,10 @@ export class AttachSession implements Disposable {
     else this.#watch = watch;
   }
 
-  /**
-   * The output, as one list of frames for each time that the reader comes back. Ends with the process. Only one reader;
-   * leaving the loop does not close the session.
-   */
-  async *output(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
-    for (;;) {
-      if (this.#queue.length > 0) {
-        const frames = this.#queue;
-        this.#queue = [];
-        this.#queuedBytes = 0;
-        this.#unpause();
-        yield frames;
-      } else if (this.#failure !== undefined) {
-        throw this.#failure;
-      } else if (this.#ended) {
-        return;
-      } else {
-        await new Promise<void>((resolve) => {
-          this.#wakeReader = resolve;
-        });
-      }
-    }
+  output(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
+    return this.#queue.output();
   }
 
-  /**
-   * Sends input; resolves when the kernel has taken all of it, which may wait for the process to read. False: the
-   * process (or its stdin) is gone.
-   */
   write(data: Uint8Array): Promise<boolean> {
     this.#stdin = this.#stdin.then((open) => (open ? this.#send(data) : false));
     return this.#stdin;
@@ -120,14 +88,12 @@ export class AttachSession implements Disposable {
   #receive(packet: Buffer): void {
     if (packet.length < 2) return;
     this.#queue.push({ stream: packet[0] === stderrPipe ? 'stderr' : 'stdout', data: packet.subarray(1) });
-    this.#queuedBytes += packet.length;
     if (this.#last) {
-      if (this.#queuedBytes >= maxLastBytes) this[Symbol.dispose]();
-    } else if (this.#queuedBytes >= maxQueuedBytes && !this.#paused) {
+      if (this.#queue.bytes >= maxLastBytes) this[Symbol.dispose]();
+    } else if (this.#queue.bytes >= maxQueuedBytes && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();
     }
-    this.#wake();
   }
 
   #unpause(): void {
@@ -139,16 +105,9 @@ export class AttachSession implements Disposable {
   #end(error?: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#failure = error;
     this.#watch?.[Symbol.dispose]();
-    this.#wake();
+    this.#queue.end(error);
     this.#drained();
-  }
-
-  #wake(): void {
-    const wake = this.#wakeReader;
-    this.#wakeReader = undefined;
-    wake?.();
   }
 
   #drained(): void {

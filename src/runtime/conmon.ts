@@ -9,6 +9,7 @@ import { AttachSession } from './attach.ts';
 import type { Children } from './children.ts';
 import { Conmon } from './conmon-process.ts';
 import type { OciRuntime } from './crun.ts';
+import { DirectExec } from './direct-exec.ts';
 import { specJson } from './spec/build.ts';
 
 /** What all containers have in common. */
@@ -50,7 +51,7 @@ export interface Monitored {
 /** A process to start in a running container. */
 export interface ExecRequest {
   readonly containerId: string;
-  /** A folder of its own, 0700: process.json, pidfile, attach and ctl are put there. */
+  /** A folder of its own, made if missing, 0700: process.json, pidfile, attach and ctl are put there. */
   readonly folder: string;
   readonly process: OciProcess;
   /** Gives it a stdin to write to. */
@@ -108,10 +109,21 @@ export class Monitor {
     return new PreparedMonitor(conmon, this.#options, request);
   }
 
+  /** Whether `directExec` works with this runtime. */
+  get execsDirectly(): boolean {
+    return this.#options.runtime.isCrun;
+  }
+
+  /** Gets ready for a process without a monitor and without a terminal. See `DirectExec`. */
+  directExec(place: { readonly containerId: string; readonly stdin: boolean }): DirectExec {
+    const { runtime, children } = this.#options;
+    return new DirectExec({ runtime, children, ...place });
+  }
+
   /** Starts a process in a running container. Throws StartError. */
   async exec(request: ExecRequest): Promise<ExecProcess> {
     const { containerId, folder, process } = request;
-    mkdirSync(join(folder, 'exit'), { mode: 0o700 });
+    mkdirSync(join(folder, 'exit'), { recursive: true, mode: 0o700 });
     const specPath = join(folder, 'process.json');
     writeFileSync(specPath, specJson(process), { mode: 0o600 });
     const conmon = this.#spawn(folder, [

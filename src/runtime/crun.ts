@@ -58,7 +58,8 @@ export class OciRuntime implements Disposable {
   readonly root: string;
   /** First line of `--version`, for example "crun version 1.8.1". */
   readonly version: string;
-  readonly #isCrun: boolean;
+  /** Its ways beyond the common command line are known. */
+  readonly isCrun: boolean;
   readonly #filters: SeccompFilters;
   readonly #seal: string | undefined;
   readonly #cgroups: CgroupLayout;
@@ -67,7 +68,7 @@ export class OciRuntime implements Disposable {
     this.path = options.sealed ?? options.path;
     this.root = options.root;
     this.version = version;
-    this.#isCrun = version.startsWith('crun ');
+    this.isCrun = version.startsWith('crun ');
     this.#filters = new SeccompFilters(options.root);
     this.#seal = options.sealed;
     this.#cgroups = detectCgroups();
@@ -88,17 +89,17 @@ export class OciRuntime implements Disposable {
 
   /** Makes a spec quicker to start with what was learned from earlier ones. */
   prepare(spec: RuntimeSpec): RuntimeSpec {
-    return this.#isCrun ? this.#filters.apply(spec) : spec;
+    return this.isCrun ? this.#filters.apply(spec) : spec;
   }
 
   /** To be called when the container `id` was created from `spec` (as it was before `prepare`). */
   learn(id: string, spec: RuntimeSpec): void {
-    if (this.#isCrun) this.#filters.learn(id, spec);
+    if (this.isCrun) this.#filters.learn(id, spec);
   }
 
   /** Starts the process of a created container. Throws `conflict` if it is not in that state. */
   async start(id: string): Promise<void> {
-    if (this.#isCrun && startThroughFifo(join(this.root, id, 'exec.fifo'))) return;
+    if (this.isCrun && startThroughFifo(join(this.root, id, 'exec.fifo'))) return;
     await this.#run('start', id);
   }
 
@@ -134,7 +135,7 @@ export class OciRuntime implements Disposable {
   /** Kills what is left and removes the container's cgroup and state. Fine if there is none. */
   async delete(id: string): Promise<void> {
     if (!this.knows(id)) return;
-    if (this.#isCrun && this.#deleteEnded(id)) return;
+    if (this.isCrun && this.#deleteEnded(id)) return;
     await this.#run('delete', '--force', id);
   }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestDaemon } from '#tests/daemon.ts';
+import { leakCheck } from '#tests/leak-check.ts';
 import { TestContainers } from '#tests/test-containers.ts';
+import { until } from '#tests/until.ts';
 
 test('exec: a container has a thousand that wait for their start at most, each of its own', async () => {
   await using daemon = await TestDaemon.start();
@@ -13,4 +15,104 @@ test('exec: a container has a thousand that wait for their start at most, each o
   for (let round = 0; round < 10; round += 1)
     await Promise.all(Array.from({ length: 100 }, async () => assert.equal(await create(id), 201)));
   assert.deepEqual([await create(id), await create(other)], [409, 201]);
+});
+
+/** An exec that was created, with output wanted, and not started. */
+async function created(containers: TestContainers, id: string, line: string): Promise<string> {
+  const request = { Cmd: ['sh', '-c', line], AttachStdout: true, AttachStderr: true };
+  const { Id } = (await containers.post(`${id}/exec`, 201, request)) as { Id: string };
+  return Id;
+}
+
+/** Starts it; what it wrote, or the status if that is no 200. */
+async function started(daemon: TestDaemon, exec: string, Detach: boolean = false): Promise<string | number> {
+  const { status, body } = await daemon.ask('POST', `/exec/${exec}/start`, { Detach, Tty: false });
+  // Frames have eight bytes in front.
+  return status === 200 ? body.subarray(8).toString() : status;
+}
+
+async function exitCodeOf(daemon: TestDaemon, exec: string): Promise<number | null> {
+  const { value } = await daemon.json('GET', `/exec/${exec}/json`);
+  return (value as { ExitCode: number | null }).ExitCode;
+}
+
+test('exec: what was created before a restart or a pause runs in the container as it is at the start', async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.loadBusybox();
+  const containers = new TestContainers(daemon);
+  const id = await containers.run();
+  const line = 'cut -d" " -f22 /proc/1/stat; exit 3';
+  const before = await created(containers, id, line);
+  const first = await started(daemon, before);
+  const across = await created(containers, id, line);
+  await containers.post(`${id}/restart?t=0`, 204);
+  const second = await started(daemon, across);
+  assert.match(String(second), /^\d+\n$/);
+  assert.notEqual(second, first, 'it has joined the new run');
+  assert.deepEqual([await exitCodeOf(daemon, before), await exitCodeOf(daemon, across)], [3, 3]);
+
+  const paused = await created(containers, id, 'echo thawed');
+  await containers.post(`${id}/pause`, 204);
+  assert.match(String(await started(daemon, paused)), /is paused, unpause the container before exec/);
+  await containers.post(`${id}/unpause`, 204);
+  assert.equal(await started(daemon, paused), 'thawed\n');
+  assert.equal(await started(daemon, paused), 409, 'once only');
+});
+
+test('exec: one that was created with streams may be started without', async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.loadBusybox();
+  const containers = new TestContainers(daemon);
+  const id = await containers.run();
+  const exec = await created(containers, id, 'echo nobody reads this; exit 4');
+  assert.equal(await started(daemon, exec, true), '');
+  await until(async () => (await exitCodeOf(daemon, exec)) === 4, { what: 'the exit code' });
+});
+
+test('exec: nothing of those that were not started is left, however it goes on', async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.loadBusybox();
+  const containers = new TestContainers(daemon);
+  await containers.runToEnd({ cmd: 'true' });
+  await leakCheck(daemon, async () => {
+    const id = await containers.run();
+    for (let count = 0; count < 30; count += 1) await created(containers, id, 'true');
+    await containers.remove(id);
+  });
+  await leakCheck(daemon, async () => {
+    const id = await containers.run();
+    await created(containers, id, 'true');
+    await daemon.down('SIGKILL');
+    await daemon.up();
+    assert.deepEqual(await containers.exec(id, 'echo again; exit 6'), { exitCode: 6, output: 'again\n' });
+    await containers.remove(id);
+  });
+});
+
+test('exec: ends with its container, and with its daemon when it writes', async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.loadBusybox();
+  const containers = new TestContainers(daemon);
+  await containers.runToEnd({ cmd: 'true' });
+  await leakCheck(daemon, async () => {
+    const id = await containers.run();
+    const running = created(containers, id, 'echo $$ >/up; sleep 1000').then((exec) => started(daemon, exec));
+    await containers.exec(id, 'until [ -s /up ]; do sleep 0.01; done');
+    await containers.post(`${id}/kill`, 204);
+    assert.equal(await running, '');
+    await containers.remove(id);
+
+    const other = await containers.run();
+    const writer = 'echo $$ >/up; while echo x; do sleep 0.02; done';
+    const broken = created(containers, other, writer).then((exec) => started(daemon, exec));
+    await containers.exec(other, 'until [ -s /up ]; do sleep 0.01; done');
+    await daemon.down('SIGKILL');
+    await daemon.up();
+    // Its connection has gone with the daemon, in one way or another.
+    await Promise.allSettled([broken]);
+    await until(async () => (await containers.exec(other, 'kill -0 $(cat /up)')).exitCode !== 0, {
+      what: 'the end of the writer',
+    });
+    await containers.remove(other);
+  });
 });

@@ -1,17 +1,17 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, internal, invalid, messageOf, notFound } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
-import type { AttachSession } from '#/runtime/attach.ts';
+import type { ProcessRef } from '#/runtime/exit-watcher.ts';
 import { StartError } from '#/runtime/failure.ts';
+import type { ProcessStreams } from '#/runtime/output-queue.ts';
 import { ociProcess } from '#/runtime/spec/process.ts';
 import { MonitorControl, type WindowSize } from '#/runtime/terminal.ts';
-import { type ResolvedUser, resolveUser } from '#/runtime/user.ts';
 import { attributesOf } from './attributes.ts';
+import { execProcess, execUser } from './exec-process.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import { type ContainerParts, runtimeOf } from './parts.ts';
-import { parseSecurityOptions } from './security.ts';
-import { capabilitiesOf, withDefaults } from './spec-input.ts';
+import { ReadyExecs } from './ready-execs.ts';
 import { SessionStdio, type StdioSession } from './stdio.ts';
 import { notRunning } from './stop.ts';
 
@@ -50,7 +50,7 @@ interface Exec {
   readonly ended: PromiseWithResolvers<void>;
   state:
     | { readonly kind: 'created' | 'starting' }
-    | { readonly kind: 'running'; readonly pid: number; readonly terminal: MonitorControl }
+    | { readonly kind: 'running'; readonly pid: number; readonly terminal: MonitorControl | undefined }
     | { readonly kind: 'ended'; readonly pid: number; readonly exitCode: number };
 }
 
@@ -65,6 +65,7 @@ const cannotStart = 126;
 export class Execs {
   readonly #parts: ContainerParts;
   readonly #execs = new Map<string, Exec>();
+  readonly #ready = new ReadyExecs();
 
   constructor(parts: ContainerParts) {
     this.#parts = parts;
@@ -72,9 +73,10 @@ export class Execs {
 
   /** Notes what is to run. The user is looked up now, so that a wrong one is refused here. */
   async create(ref: string, request: ExecRequest): Promise<string> {
-    const record = this.#running(this.#parts.store.find(ref), ref);
+    const record = this.#parts.store.find(ref);
+    processOf(record, ref);
     if (request.command.length === 0) throw invalid('No exec command specified');
-    this.#userOf(record, request);
+    execUser(this.#parts, record, request);
     const waiting = this.#of(record.id).filter(({ state }) => state.kind === 'created');
     if (waiting.length >= maxWaiting) {
       throw conflict(
@@ -90,6 +92,9 @@ export class Execs {
     };
     this.#execs.set(exec.id, exec);
     this.#publish('exec_create', exec);
+    this.#parts.cgroupMoves.expect();
+    // After the answer, while the client gets ready to ask for the start.
+    setImmediate(() => this.#makeReady(exec, record));
     return exec.id;
   }
 
@@ -138,7 +143,7 @@ export class Execs {
   async resize(id: string, size: WindowSize): Promise<void> {
     const { state } = this.#find(id);
     if (state.kind !== 'running') throw internal(`cannot resize exec ${id}: it is not running`);
-    await state.terminal.resize(size);
+    await state.terminal?.resize(size);
   }
 
   /** Those of a container that can still be asked for. */
@@ -150,33 +155,56 @@ export class Execs {
 
   /** Forgets those of a container that is removed. */
   forget(containerId: string): void {
-    for (const { id } of this.#of(containerId)) this.#execs.delete(id);
+    for (const { id } of this.#of(containerId)) {
+      this.#execs.delete(id);
+      this.#ready.drop(id);
+    }
   }
 
   #of(containerId: string): Exec[] {
     return [...this.#execs.values()].filter((exec) => exec.containerId === containerId);
   }
 
+  /** Starts the runtime for an exec that will most likely be started. */
+  #makeReady(exec: Exec, { id }: ContainerRecord): void {
+    const record = this.#parts.store.get(id);
+    if (exec.state.kind !== 'created' || !attaches(exec.request) || record?.state.kind !== 'running') return;
+    try {
+      const { monitor } = runtimeOf(this.#parts, record);
+      if (!monitor.execsDirectly) return;
+      this.#ready.add(exec.id, record.state.init, () =>
+        monitor.directExec({ containerId: id, stdin: exec.request.stdin }),
+      );
+    } catch (error) {
+      // The start tries it again and tells the client.
+      this.#parts.log.debug('cannot get ready for an exec', { id: exec.id, error: messageOf(error) });
+    }
+  }
+
   async #launch(
     exec: Exec,
     { attach, consoleSize }: { attach: boolean; consoleSize: WindowSize | undefined },
-  ): Promise<AttachSession | undefined> {
+  ): Promise<ProcessStreams | undefined> {
     if (exec.state.kind !== 'created') throw conflict(`exec command ${exec.id} is already running`);
-    const record = this.#running(this.#parts.store.find(exec.containerId), exec.containerId);
-    exec.state = { kind: 'starting' };
+    const record = this.#parts.store.find(exec.containerId);
+    const init = processOf(record, record.id);
     const folder = join(this.#parts.dirs.runOf(record.id), 'execs', exec.id);
+    exec.state = { kind: 'starting' };
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const process = ociProcess(this.#processInput(record, exec.request, consoleSize), this.#parts.host);
+      const input = execProcess(this.#parts, record, { request: exec.request, size: consoleSize });
+      const process = ociProcess(input, this.#parts.host);
       const { monitor } = runtimeOf(this.#parts, record);
-      const started = await monitor.exec({
-        containerId: record.id,
-        folder,
-        process,
-        stdin: exec.request.stdin,
-        attach,
-      });
-      exec.state = { kind: 'running', pid: started.pid, terminal: new MonitorControl(folder) };
+      const place = { containerId: record.id, stdin: exec.request.stdin };
+      this.#parts.cgroupMoves.expect();
+      const ready = this.#ready.take(exec.id, init);
+      using direct =
+        attach && monitor.execsDirectly && attaches(exec.request)
+          ? (ready ?? monitor.directExec(place))
+          : undefined;
+      if (direct === undefined) ready?.[Symbol.dispose]();
+      const started = await (direct?.start(process) ?? monitor.exec({ ...place, folder, process, attach }));
+      const terminal = process.terminal ? new MonitorControl(folder) : undefined;
+      exec.state = { kind: 'running', pid: started.pid, terminal };
       this.#publish('exec_start', exec);
       this.#follow(exec, { folder, pid: started.pid, exited: started.exited });
       return started.session;
@@ -208,57 +236,10 @@ export class Execs {
 
   #end(exec: Exec, { folder, pid, exitCode }: { folder: string; pid: number; exitCode: number }): void {
     exec.state = { kind: 'ended', pid, exitCode };
+    this.#ready.drop(exec.id);
     exec.ended.resolve();
     rmSync(folder, { recursive: true, force: true });
     setTimeout(() => this.#execs.delete(exec.id), memory).unref();
-  }
-
-  #processInput(
-    record: ContainerRecord,
-    request: ExecRequest,
-    size: WindowSize | undefined,
-  ): Parameters<typeof ociProcess>[0] {
-    const { config, hostConfig } = record.spec;
-    const host = this.#parts.host;
-    const cwd = request.workingDir === '' ? config.WorkingDir : request.workingDir;
-    const env = [...(config.Env ?? []), ...request.env];
-    return {
-      args: request.command,
-      env: withDefaults(env, { hostname: config.Hostname, terminal: request.tty }),
-      cwd: cwd === '' ? '/' : cwd,
-      terminal: request.tty,
-      consoleSize: size ?? request.consoleSize,
-      user: this.#userOf(record, request),
-      capabilities: capabilitiesOf(
-        request.privileged ? { ...hostConfig, Privileged: true } : hostConfig,
-        host,
-      ),
-      noNewPrivileges: parseSecurityOptions(hostConfig.SecurityOpt ?? []).noNewPrivileges,
-      rlimits: (hostConfig.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({
-        name: Name,
-        soft: Soft,
-        hard: Hard,
-      })),
-      oomScoreAdj: hostConfig.OomScoreAdj,
-    };
-  }
-
-  #userOf({ id, spec }: ContainerRecord, { user }: ExecRequest): ResolvedUser {
-    const groupAdd = spec.hostConfig.GroupAdd ?? [];
-    return resolveUser(this.#parts.dirs.rootfsOf(id), {
-      user: user === '' ? spec.config.User : user,
-      groupAdd,
-    });
-  }
-
-  #running(record: ContainerRecord, ref: string): ContainerRecord {
-    const { state, id } = record;
-    if (state.kind === 'paused')
-      throw conflict(`Container ${ref} is paused, unpause the container before exec`);
-    if (state.kind === 'restarting')
-      throw conflict(`Container ${id} is restarting, wait until the container is running`);
-    if (!isAlive(state)) throw notRunning(id);
-    return record;
   }
 
   #find(ref: string): Exec {
@@ -282,4 +263,19 @@ export class Execs {
     const attributes = { ...attributesOf(record), execID: exec.id, ...more };
     this.#parts.events.publish({ type: 'container', action: text, actor: { id: record.id, attributes } });
   }
+}
+
+/** Whether clients want its streams, and without a terminal: then nobody needs a monitor to hold them. */
+function attaches({ tty, stdin, stdout, stderr }: ExecRequest): boolean {
+  return !tty && (stdin || stdout || stderr);
+}
+
+/** The first process of a container in which others can be started now. Throws a conflict for one that has none. */
+function processOf({ state, id }: ContainerRecord, ref: string): ProcessRef {
+  if (state.kind === 'paused')
+    throw conflict(`Container ${ref} is paused, unpause the container before exec`);
+  if (state.kind === 'restarting')
+    throw conflict(`Container ${id} is restarting, wait until the container is running`);
+  if (!isAlive(state)) throw notRunning(id);
+  return state.init;
 }

@@ -1,7 +1,7 @@
 import { internal } from '#/base/errors.ts';
-import type { OutputFrame } from '#/runtime/attach.ts';
 import { formatTime, type LogEntry } from '#/runtime/log/entry.ts';
 import { type LogQuery, readLog } from '#/runtime/log/reader.ts';
+import type { OutputFrame } from '#/runtime/output-queue.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import type { Output } from './stdio.ts';

@@ -3,6 +3,7 @@ import { invalid } from '#/base/errors.ts';
 import type { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
 import type { CgroupLayout } from '#/kernel/cgroup/layout.ts';
+import type { CgroupMoves } from '#/kernel/cgroup/moves.ts';
 import type { Monitor } from '#/runtime/conmon.ts';
 import type { OciRuntime } from '#/runtime/crun.ts';
 import type { ExitWatcher } from '#/runtime/exit-watcher.ts';
@@ -100,6 +101,7 @@ export interface ContainerParts {
   readonly restarts: Restarts;
   readonly shm: SharedMemory;
   readonly cgroups: CgroupLayout;
+  readonly cgroupMoves: CgroupMoves;
   readonly host: HostFacts;
   readonly requestFacts: RequestFacts;
   /** The image that a name or id means and all that were made from it; empty if there is none. */

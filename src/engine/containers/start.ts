@@ -86,6 +86,7 @@ async function launch(
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });
   const { oci, monitor } = runtimeOf(parts, record);
+  parts.cgroupMoves.expect();
   // Its start takes some milliseconds, on another CPU if there is one.
   using prepared = monitor.prepare({
     id,

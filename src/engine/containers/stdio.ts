@@ -1,4 +1,4 @@
-import type { AttachSession, OutputFrame } from '#/runtime/attach.ts';
+import type { OutputFrame, ProcessStreams } from '#/runtime/output-queue.ts';
 import { DetachKeys } from './detach-keys.ts';
 
 /** Output that is read at the reader's pace: while nobody asks for the next batch, the source is paused. */
@@ -37,15 +37,15 @@ export interface StdioOptions {
 
 /** A client's streams over a connection to the monitor, which may come about later: at the container's start. */
 export class SessionStdio implements StdioSession {
-  readonly #session: Promise<AttachSession | undefined>;
+  readonly #session: Promise<ProcessStreams | undefined>;
   readonly #options: StdioOptions;
   readonly #detachKeys: DetachKeys | undefined;
   /** As `#session`, for those who need not know why there is none. */
-  readonly #opened: Promise<AttachSession | undefined>;
+  readonly #opened: Promise<ProcessStreams | undefined>;
   readonly #leaving = new Leaving();
   #stdin: Promise<unknown> = Promise.resolve();
 
-  constructor(session: Promise<AttachSession | undefined>, options: StdioOptions) {
+  constructor(session: Promise<ProcessStreams | undefined>, options: StdioOptions) {
     this.#session = session;
     this.#options = options;
     this.#detachKeys = options.tty && options.stdin ? new DetachKeys(options.detachKeys) : undefined;
@@ -126,7 +126,7 @@ export class SessionStdio implements StdioSession {
 }
 
 /** Reads and drops output, so that the process is not held up. Why the reading ends is nobody's business here. */
-function drain(session: AttachSession): void {
+function drain(session: ProcessStreams): void {
   const read = async (): Promise<void> => {
     using _session = session;
     for await (const _frames of session.output());
