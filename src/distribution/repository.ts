@@ -22,6 +22,8 @@ export interface FetchedManifest {
 export interface PushBlobOptions {
   /** Paths of repositories of the same registry that may have it. */
   readonly mountFrom?: readonly string[] | undefined;
+  /** Called with the one of `mountFrom` that had it. */
+  readonly onMounted?: ((path: string) => void) | undefined;
   /** Called with how many bytes are there. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   readonly signal: AbortSignal;
@@ -131,7 +133,11 @@ export class Repository {
   ): Promise<'exists' | 'mounted' | 'uploaded'> {
     if ((await this.hasBlob(descriptor.digest, options)) !== undefined) return 'exists';
     const upload = new BlobUpload(this.#route, { descriptor, open, ...options });
-    for (const path of options.mountFrom ?? []) if (await upload.mount(path)) return 'mounted';
+    for (const path of options.mountFrom ?? []) {
+      if (!(await upload.mount(path))) continue;
+      options.onMounted?.(path);
+      return 'mounted';
+    }
     await upload.run();
     return 'uploaded';
   }

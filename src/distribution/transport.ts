@@ -6,6 +6,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { messageOf, unavailable } from '#/base/errors.ts';
 import type { TlsSettings } from './certificates.ts';
 import { shownUrl } from './shown-url.ts';
@@ -105,13 +106,26 @@ export class Transport implements Disposable {
         timeout: keepTime,
         proxyEnv: this.#proxyEnv,
         rejectUnauthorized: tls.verify,
-        ca: [...tls.ca],
-        ...(tls.cert !== undefined && { cert: [...tls.cert] }),
-        ...(tls.key !== undefined && { key: [...tls.key] }),
+        secureContext: contextOf(tls),
       });
       this.#https.set(tls, agent);
       this.#agents.add(agent);
     }
     return agent;
   }
+}
+
+/** By authorities, where there are no certificates of ours: reading a hundred of them takes longer than a request. */
+const contexts = new WeakMap<readonly string[], SecureContext>();
+
+function contextOf({ ca, cert, key }: TlsSettings): SecureContext {
+  if (cert !== undefined && key !== undefined) {
+    return createSecureContext({ ca: [...ca], cert: [...cert], key: [...key] });
+  }
+  let context = contexts.get(ca);
+  if (context === undefined) {
+    context = createSecureContext({ ca: [...ca] });
+    contexts.set(ca, context);
+  }
+  return context;
 }

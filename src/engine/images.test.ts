@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf } from '#/oci/digest.ts';
+import { digestOf, parseDigest } from '#/oci/digest.ts';
 import { parsePlatform } from '#/oci/platform.ts';
+import { parseReference } from '#/oci/reference.ts';
 import { loadImages } from '#/storage/images/load.ts';
 import type { Filters } from '#/wire/filters.ts';
 import { configOf, dockerArchive, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
@@ -79,6 +80,17 @@ async function family(
 }
 
 const plain = { force: false, prune: true };
+
+test('Images: digests that go with the last tag of their repository have no event of their own', async () => {
+  await using s = await open();
+  const id = await load(s, ['a:1', 'b:1']);
+  s.images.name(parseDigest(id), parseReference(`a@${digestOf('manifest')}`));
+  assert.deepEqual(await s.engine.remove('a:1', plain), [
+    { Untagged: 'a:1' },
+    { Untagged: `a@${digestOf('manifest')}` },
+  ]);
+  assert.deepEqual(await s.seen(), [`untag ${id}`]);
+});
 
 test('Images: removing a name only untags, removing the last one deletes', async () => {
   await using s = await open();

@@ -86,7 +86,8 @@ export class ImageRemoval {
     const repository = canonicalName(removed);
     const rest = images.namesOf(image.id).filter((name) => canonicalName(name) === repository);
     if (rest.some(({ digest }) => digest === undefined)) return;
-    for (const digested of rest) this.#untag(image, digested);
+    // Docker tells of them in its answer, but not in its events.
+    for (const digested of rest) this.#takeName(digested);
   }
 
   /** Deletes the image and then, step by step, parents without a name or a user. */
@@ -111,9 +112,13 @@ export class ImageRemoval {
   }
 
   #untag(image: ImageRecord, reference: Reference): void {
+    this.#takeName(reference);
+    this.#events.untagged(image);
+  }
+
+  #takeName(reference: Reference): void {
     this.#parts.images.untag(reference);
     this.#items.push({ Untagged: familiarString(reference) });
-    this.#events.untagged(image);
   }
 
   #obstacle(image: ImageRecord, { force, names }: { force: boolean; names: boolean }): Obstacle | undefined {

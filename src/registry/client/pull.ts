@@ -70,6 +70,9 @@ export async function pullImage(parts: PullParts, request: PullRequest): Promise
   return { image, changed: before !== image.id };
 }
 
+/** What is known of an image when everything of it is stored. */
+type MadeImage = Pick<ImageRecord, 'id' | 'manifest' | 'chainId' | 'size'> & Partial<Pick<NewImage, 'blobs'>>;
+
 /** Makes the image of what the registry has, or gives the one that is there its names. */
 class Store {
   readonly #parts: PullParts;
@@ -108,11 +111,12 @@ class Store {
     const { images } = this.#parts;
     const { top, manifest, config } = this.#remote;
     const { digest } = top.descriptor;
-    await this.#keep(top.bytes, digest, holds.blobs);
+    const known = images.get(manifest.parsed.config.digest);
+    const making: Promise<MadeImage> = known === undefined ? this.#make(holds) : Promise.resolve(known);
+    const [image] = await all([making, this.#keep(top.bytes, digest, holds.blobs)]);
+    this.#request.signal.throwIfAborted();
     const digested = { ...wanted, tag: undefined, digest };
     const names = wanted.digest === undefined ? [wanted, digested] : [digested];
-    const image = images.get(manifest.parsed.config.digest) ?? (await this.#make(holds));
-    this.#request.signal.throwIfAborted();
     const given = {
       parent: undefined,
       tagged: undefined,
@@ -125,12 +129,13 @@ class Store {
     return added.image;
   }
 
-  async #make(holds: PullHolds): Promise<Pick<NewImage, 'id' | 'manifest' | 'chainId' | 'size' | 'blobs'>> {
-    const { manifest, config } = this.#remote;
-    const id = manifest.parsed.config.digest;
-    await this.#keep(manifest.bytes, manifest.descriptor.digest, holds.blobs);
-    await this.#keep(config.bytes, id, holds.blobs);
-    const { chainId, size } = await pullLayers(this.#parts, this.#request, { remote: this.#remote, holds });
+  /** Stores the configuration while the layers come, and the manifest that fits what is stored of them. */
+  async #make(holds: PullHolds): Promise<MadeImage> {
+    const id = this.#remote.manifest.parsed.config.digest;
+    const [{ chainId, size }] = await all([
+      pullLayers(this.#parts, this.#request, { remote: this.#remote, holds }),
+      this.#keep(this.#remote.config.bytes, id, holds.blobs),
+    ]);
     const stored = await manifestOfStored(this.#parts, this.#remote, chainId);
     await this.#keep(stored.bytes, stored.digest, holds.blobs);
     return { id, manifest: stored.digest, chainId, size, blobs: [id, stored.digest, ...stored.layers] };
@@ -149,4 +154,10 @@ class Store {
     for (const chainId of chains.toReversed()) await layers.release(chainId);
     for (const digest of [...this.#documents, ...this.#downloads]) await images.dropBlob(digest);
   }
+}
+
+/** Waits for both, also if one fails: then nothing goes on behind the caller's back. */
+async function all<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }

@@ -1,4 +1,4 @@
-import type { Repository } from '#/distribution/repository.ts';
+import type { PushBlobOptions, Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
@@ -87,31 +87,36 @@ class BlobPush {
   }
 
   async #layer({ descriptor, id }: Layer, signal: AbortSignal): Promise<void> {
-    const { onProgress } = this.#request;
+    const { onProgress, name } = this.#request;
+    const { sources, uploads } = this.#parts;
     const stage = (status: string): void => onProgress({ kind: 'stage', id, status });
     const { digest, size: total } = descriptor;
-    using _slot = await this.#parts.uploads.acquire({ signal, onWait: () => stage('Waiting') });
-    const candidates = this.#parts.sources.others(digest, this.#request.name);
+    using _slot = await uploads.acquire({ signal, onWait: () => stage('Waiting') });
+    const mountFrom = sources.others(digest, name);
+    let mounted = '';
     const how = await this.#upload(descriptor, {
       signal,
-      mountFrom: candidates,
+      mountFrom,
+      onMounted: (path) => {
+        mounted = path;
+      },
       onProgress: (current) => onProgress({ kind: 'bytes', id, status: 'Pushing', current, total }),
     });
-    if (how === 'exists') stage('Layer already exists');
-    else stage(how === 'mounted' ? `Mounted from ${candidates[0]}` : 'Pushed');
+    if (how === 'uploaded') {
+      // Whoever was asked did not have it, after all.
+      for (const path of mountFrom) sources.forget(digest, { domain: name.domain, path });
+    }
+    stage({ exists: 'Layer already exists', mounted: `Mounted from ${mounted}`, uploaded: 'Pushed' }[how]);
   }
 
   async #upload(
     descriptor: Descriptor,
-    options: { signal: AbortSignal; mountFrom?: readonly string[]; onProgress?: (bytes: number) => void },
+    options: PushBlobOptions,
   ): Promise<'exists' | 'mounted' | 'uploaded'> {
     const { content, sources } = this.#parts;
     const { repository, name } = this.#request;
     const { digest } = descriptor;
     const how = await repository.pushBlob(descriptor, (start) => content.open(digest, { start }), options);
-    if (how === 'uploaded') {
-      for (const path of options.mountFrom ?? []) sources.forget(digest, { domain: name.domain, path });
-    }
     sources.note(digest, name);
     return how;
   }
