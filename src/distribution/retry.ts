@@ -16,13 +16,22 @@ export interface RetryOptions {
 /** The longest that one wait lasts, also if a registry asks for more; in milliseconds. */
 const maxDelay = 60_000;
 
+/** Nobody is there: people who ask for a name that does not exist should not have to wait for the answer. */
+const unreachable: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+]);
+
 /** Does `attempt` until it succeeds, fails for good, or has been tried often enough; then its last error is thrown. */
 export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   for (let number = 1; ; number += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (number >= options.attempts || !canPass(error)) throw error;
+      if (number >= options.attempts || !canPass(error) || isUnreachable(error)) throw error;
       await pause(error, number, options);
     }
   }
@@ -44,4 +53,11 @@ export async function pause(
 /** Tells whether trying again can help: the network, an overloaded registry. */
 export function canPass(error: unknown): boolean {
   return error instanceof RegistryError ? error.isPassing : isKind(error, 'unavailable');
+}
+
+function isUnreachable(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && unreachable.has(String(cause.code))) return true;
+  }
+  return false;
 }

@@ -232,3 +232,25 @@ test('POST /images/{name}/tag, DELETE, prune: statuses and bodies', async () => 
   assert.deepEqual(parsed(await s.post('/images/prune')), { ImagesDeleted: null, SpaceReclaimed: 0 });
   await refused(s.server.ask('DELETE', '/images/a:1?force=1'), 404, 'No such image: a:1');
 });
+
+test('GET /images/json, /images/{name}/json: manifests are shown to clients that know them', async () => {
+  await using s = await open();
+  await s.post('/images/load', await dockerArchive(['a:1'], [await tarOf({ f: 'x' })]));
+  const listed = async (version: string): Promise<object> =>
+    (parsed(await s.get(`/v${version}/images/json?manifests=1`)) as object[])[0] ?? {};
+  const inspected = async (version: string): Promise<object> =>
+    parsed(await s.get(`/v${version}/images/a:1/json?manifests=1`)) as object;
+  for (const [version, shown] of [
+    ['1.46', false],
+    ['1.47', true],
+  ] as const) {
+    assert.equal('Manifests' in (await listed(version)), shown, version);
+  }
+  for (const [version, shown] of [
+    ['1.47', false],
+    ['1.48', true],
+  ] as const) {
+    assert.equal('Manifests' in (await inspected(version)), shown, version);
+  }
+  assert.ok(!('Manifests' in ((parsed(await s.get('/images/json')) as object[])[0] ?? {})));
+});

@@ -4,7 +4,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { mediaTypes } from '#/oci/media-types.ts';
 import { hostPlatform } from '#/oci/platform.ts';
 import { familiarString } from '#/oci/reference.ts';
-import { type ImageScratch, openImages, tarOf } from '#tests/images.ts';
+import { configOf, type ImageScratch, openImages, tarOf } from '#tests/images.ts';
 import { startRegistry, type TestRegistry } from '#tests/registry-server.ts';
 import { RemoteImages } from '#tests/remote-images.ts';
 import { Transfers, wordsOf } from '#tests/transfers.ts';
@@ -148,6 +148,29 @@ test('pullImage: refuses what is not an image, and leaves nothing', async () => 
     [':deep', /indexes are nested more than 3 levels deep/],
     [':disguised', /announced as|must not have a member "manifests"/],
     [':absent', /absent/],
+  ];
+  const t = transfers(s);
+  for (const [tag, message] of cases) await assert.rejects(t.pull(name(tag)), message, tag);
+  assert.deepEqual(await s.footprint(), { images: 0, blobs: 0, snapshots: 0, layers: 0 });
+});
+
+test('pullImage: what is larger than it may be, or than it says, is refused', async () => {
+  await using s = await openImages();
+  const layers = [await tarOf({ a: 'sizes' })];
+  const made = await images.image({ layers });
+  const [layer] = made.layers;
+  assert.ok(layer);
+  const base = { schemaVersion: 2, mediaType: mediaTypes.manifest };
+  const large = Buffer.from(configOf(layers, { comment: 'x'.repeat(5 << 20) }));
+  const config = await images.blob(large, mediaTypes.config);
+  const claims = (size: number): object => ({ ...base, config: made.config, layers: [{ ...layer, size }] });
+  await images.manifest({ ...base, config, layers: made.layers }, mediaTypes.manifest, 'large');
+  await images.manifest(claims(layer.size + 1), mediaTypes.manifest, 'more');
+  await images.manifest(claims(layer.size - 1), mediaTypes.manifest, 'less');
+  const cases: [string, RegExp][] = [
+    [':large', /image configuration sha256:[0-9a-f]+ has \d+ bytes, more than the \d+ that are allowed/],
+    [':more', /bytes/],
+    [':less', /bytes/],
   ];
   const t = transfers(s);
   for (const [tag, message] of cases) await assert.rejects(t.pull(name(tag)), message, tag);
