@@ -1,6 +1,6 @@
 import { skiffVersion } from '#/base/version.ts';
+import type { Proxies } from '#/distribution/proxies.ts';
 import type { RegistryClientOptions } from '#/distribution/registry-client.ts';
-import type { Proxies } from '#/distribution/transport.ts';
 import type { RegistryConfig } from './registry-options.ts';
 import { maskedUrl } from './registry-values.ts';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { unavailable } from '#/base/errors.ts';
+import { internal, invalid } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { drain } from './body.ts';
 import { RegistryError } from './failures.ts';
@@ -30,6 +30,8 @@ export class BlobUpload {
   readonly #source: UploadSource;
   /** A session that a refused mount has opened. */
   #session: Session | undefined;
+  /** How far it came is not known. */
+  #isBroken = false;
 
   constructor(route: Route, source: UploadSource) {
     this.#route = route;
@@ -51,7 +53,7 @@ export class BlobUpload {
         });
         await drain(response);
         if (response.statusCode === 201) return true;
-        this.#session = sessionOf(response, 0);
+        this.#session ??= sessionOf(response, 0);
         return false;
       });
     } catch (error) {
@@ -65,27 +67,36 @@ export class BlobUpload {
   async run(): Promise<void> {
     const { signal } = this.#source;
     const { attempts, delay } = this.#route;
+    let best = 0;
     for (let failures = 0; ; ) {
-      const before = this.#session?.offset ?? 0;
       try {
         await this.#route.once(signal, (send) => this.#proceed(send));
         return;
       } catch (error) {
         signal.throwIfAborted();
-        failures = (this.#session?.offset ?? 0) > before ? 1 : failures + 1;
-        // A token can run out during a long upload; the next one is asked for by the next request.
-        const mayPass =
-          canPass(error) || (error instanceof RegistryError && [401, 404, 416].includes(error.status));
-        if (!mayPass || failures >= attempts) throw error;
-        if (error instanceof RegistryError && error.status === 404) this.#session = undefined;
+        const reached = this.#session?.offset ?? 0;
+        failures = reached > best ? 1 : failures + 1;
+        best = Math.max(best, reached);
+        if (!this.#canGoOn(error) || failures >= attempts) throw error;
+        this.#isBroken = true;
         await pause(error, failures, { attempts, delay, signal });
-        await this.#locate();
       }
     }
   }
 
+  /** Besides what passes by itself: during a long upload its token can run out, and the registry can forget the upload. */
+  #canGoOn(error: unknown): boolean {
+    if (canPass(error)) return true;
+    const isKnown = error instanceof RegistryError && [401, 404, 416].includes(error.status);
+    return isKnown && this.#session !== undefined;
+  }
+
   async #proceed(send: Send): Promise<void> {
     const { descriptor } = this.#source;
+    if (this.#isBroken) {
+      if (await this.#locate(send)) return;
+      this.#isBroken = false;
+    }
     this.#session ??= await begin(send);
     if (this.#session.offset < descriptor.size) await this.#patch(send, this.#session);
     const { location } = this.#session;
@@ -96,37 +107,43 @@ export class BlobUpload {
   }
 
   async #patch(send: Send, { location, offset }: Session): Promise<void> {
-    const { descriptor, open, onProgress } = this.#source;
+    const { descriptor } = this.#source;
     const headers = {
       'content-type': octets,
       'content-length': String(descriptor.size - offset),
       // Registries that know only whole blobs do not want to hear of ranges.
       ...(offset > 0 && { 'content-range': `${offset}-${descriptor.size - 1}` }),
     };
-    const stream = (): AsyncIterable<Uint8Array> => counted(open(offset), offset, onProgress);
+    const stream = (): AsyncIterable<Uint8Array> => counted(this.#source, offset);
     const response = await send({ method: 'PATCH', path: location, headers, stream });
     await drain(response);
-    this.#session = sessionOf(response, descriptor.size);
+    this.#session = { location: locationOf(response, location) ?? location, offset: descriptor.size };
   }
 
-  /** Asks how far a broken upload came. If the registry does not know it any more, all begins anew. */
-  async #locate(): Promise<void> {
+  /**
+   * Asks how far a broken upload came; if the registry does not know it any more, all begins anew. True: nothing is missing,
+   * only the registry's word for it was lost.
+   */
+  async #locate(send: Send): Promise<boolean> {
     const session = this.#session;
-    if (session === undefined) return;
-    try {
-      this.#session = await this.#route.once(this.#source.signal, async (send) => {
+    if (session !== undefined) {
+      try {
         const response = await send({ method: 'GET', path: session.location });
         await drain(response);
-        return {
-          ...sessionOf(response, received(response)),
-          location: locationOf(response) ?? session.location,
-        };
-      });
-    } catch (error) {
-      this.#source.signal.throwIfAborted();
-      if (!(error instanceof RegistryError) && !canPass(error)) throw error;
-      this.#session = undefined;
+        const offset = received(response);
+        const location = locationOf(response, session.location) ?? session.location;
+        // Of an upload without a byte, which looks like one with a single byte, there is nothing to go on with.
+        this.#session = offset === 0 ? undefined : { location, offset };
+        return false;
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.isPassing) throw error;
+        this.#session = undefined;
+      }
     }
+    const { digest } = this.#source.descriptor;
+    const response = await send({ method: 'HEAD', path: `blobs/${digest}`, accept: [404] });
+    await drain(response);
+    return response.statusCode !== 404;
   }
 }
 
@@ -141,18 +158,18 @@ async function begin(send: Send): Promise<Session> {
 }
 
 function sessionOf(response: IncomingMessage, offset: number): Session {
-  const location = locationOf(response);
-  if (location === undefined) throw unavailable('the registry does not say where to upload to');
+  const location = locationOf(response, '/');
+  if (location === undefined) throw invalid('the registry does not say where to upload to');
   return { location, offset };
 }
 
-/** Complete, or a path from the root of the host that was asked. */
-function locationOf({ headers }: IncomingMessage): URL | string | undefined {
+/** Where to go on, seen from where the answer came from: complete, or a path from the root of the registry. */
+function locationOf({ headers }: IncomingMessage, from: URL | string): URL | string | undefined {
   const { location } = headers;
-  if (location === undefined || !URL.canParse(location, placeholder)) return undefined;
-  if (/^https?:\/\//i.test(location)) return new URL(location);
-  const { pathname, search } = new URL(location, placeholder);
-  return `${pathname}${search}`;
+  const base = new URL(from, placeholder);
+  if (location === undefined || !URL.canParse(location, base)) return undefined;
+  const found = new URL(location, base);
+  return found.origin === placeholder ? `${found.pathname}${found.search}` : found;
 }
 
 /** `0-99` means that 100 bytes are there; `0-0` is what registries say of none. */
@@ -162,15 +179,17 @@ function received({ headers }: IncomingMessage): number {
   return last === 0 ? 0 : last + 1;
 }
 
+/** The source's bytes, which must be as many as were promised: a request with fewer would never end. */
 async function* counted(
-  source: AsyncIterable<Uint8Array>,
+  { descriptor: { digest, size }, open, onProgress }: UploadSource,
   offset: number,
-  onProgress: ((bytes: number) => void) | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let count = offset;
-  for await (const chunk of source) {
+  for await (const chunk of open(offset)) {
+    if (count + chunk.length > size) break;
     yield chunk;
     count += chunk.length;
     onProgress?.(count);
   }
+  if (count !== size) throw internal(`blob ${digest} does not have the ${size} bytes of its descriptor here`);
 }

@@ -1,11 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import { messageOf, tooLarge, unavailable } from '#/base/errors.ts';
 
-/** The whole of a small answer. Throws `tooLarge` above `maxBytes`, unless the rest may be left out, and `unavailable`. */
+/** The whole of a small answer. Throws `tooLarge` above `maxBytes`, and `unavailable` if it breaks off. */
 export async function readBody(
   response: IncomingMessage,
-  { maxBytes, truncate = false }: { maxBytes: number; truncate?: boolean },
+  { maxBytes }: { maxBytes: number },
 ): Promise<Buffer> {
+  const { bytes, error } = await readUpTo(response, maxBytes);
+  if (error !== undefined) throw unavailable(`the registry's answer broke off: ${messageOf(error)}`, error);
+  if (bytes.length > maxBytes) throw tooLarge(`the registry's answer has more than ${maxBytes} bytes`);
+  return bytes;
+}
+
+/** The beginning of an answer of which any part will do. What follows is not waited for: the connection goes. */
+export async function readStart(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return (await readUpTo(response, maxBytes)).bytes.subarray(0, maxBytes);
+}
+
+/** Lets an answer end whose body is of no interest, so that its connection can be used again; bounded. */
+export async function drain(response: IncomingMessage): Promise<void> {
+  await readStart(response, 64 * 1024);
+}
+
+/** What comes until there is more than `maxBytes`, and why it broke off, if it did. */
+async function readUpTo(
+  response: IncomingMessage,
+  maxBytes: number,
+): Promise<{ bytes: Buffer; error?: unknown }> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -15,13 +36,7 @@ export async function readBody(
       if (size > maxBytes) break;
     }
   } catch (error) {
-    throw unavailable(`the registry's answer broke off: ${messageOf(error)}`, error);
+    return { bytes: Buffer.concat(chunks), error };
   }
-  if (size > maxBytes && !truncate) throw tooLarge(`the registry's answer has more than ${maxBytes} bytes`);
-  return Buffer.concat(chunks).subarray(0, maxBytes);
-}
-
-/** Lets an answer end whose body is of no interest, so that its connection can be used again; bounded. */
-export async function drain(response: IncomingMessage): Promise<void> {
-  await readBody(response, { maxBytes: 64 * 1024, truncate: true });
+  return { bytes: Buffer.concat(chunks) };
 }

@@ -17,10 +17,11 @@ export interface TlsSettings {
 let systemRoots: readonly string[] | undefined;
 
 /** The authorities that this machine trusts; those of the runtime where the machine has none. */
-export function trustedRoots(): readonly string[] {
+function trustedRoots(): readonly string[] {
   if (systemRoots === undefined) {
     const own = typeof getCACertificates === 'function' ? getCACertificates('system') : [];
-    systemRoots = own.length > 0 ? own : rootCertificates;
+    // Machines keep the same authorities in several places.
+    systemRoots = [...new Set(own.length > 0 ? own : rootCertificates)];
   }
   return systemRoots;
 }

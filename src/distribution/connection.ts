@@ -6,7 +6,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { RegistryError, registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
-import { shownUrl } from './shown-url.ts';
+import { requestName, shownUrl } from './shown-url.ts';
 import { Tokens } from './tokens.ts';
 import type { HttpRequest, Transport } from './transport.ts';
 
@@ -29,7 +29,8 @@ export interface RegistryRequest {
 /** What connections are made of. */
 export interface ConnectionParts {
   readonly transport: Transport;
-  readonly tlsFor: (host: string, insecure: boolean) => Promise<TlsSettings>;
+  /** By `host[:port]`: what is agreed for one host says nothing of others. */
+  readonly tlsFor: (host: string) => Promise<TlsSettings>;
   readonly userAgent: string;
 }
 
@@ -48,9 +49,7 @@ export class Connection {
     this.host = host;
     this.#parts = parts;
     this.#credentials = credentials;
-    const tlsFor = (name: string): Promise<TlsSettings> => parts.tlsFor(name, host.insecure);
-    const { transport, userAgent } = parts;
-    this.#tokens = new Tokens({ transport, host, tlsFor, userAgent }, credentials);
+    this.#tokens = new Tokens({ ...parts, host }, credentials);
   }
 
   /**
@@ -59,13 +58,16 @@ export class Connection {
    */
   async send(request: RegistryRequest): Promise<IncomingMessage> {
     const url = new URL(request.path, this.host.base);
+    // The place for an upload is named by the registry too.
+    this.#refuseDowngrade(request, this.host.base, url);
     const authorization = this.#isOwn(url) ? await this.#authorization(request) : undefined;
     let response = await this.#transmit(request, url, authorization);
     if (response.statusCode === 401 && this.#isOwn(url) && this.#adopt(response, authorization)) {
-      this.#tokens.forget();
+      // Others may have got a new one meanwhile; that one stays.
+      this.#tokens.forget(authorization?.replace(/^Bearer /, ''));
       if (request.stream === undefined) {
         await drain(response);
-        response = await this.#try(request, url);
+        response = await this.#transmit(request, url, await this.#authorization(request));
       }
     }
     const status = response.statusCode ?? 0;
@@ -78,11 +80,6 @@ export class Connection {
   /** The challenges that the host has answered with. */
   get challenges(): readonly Challenge[] {
     return this.#challenges;
-  }
-
-  async #try(request: RegistryRequest, url: URL): Promise<IncomingMessage> {
-    const authorization = this.#isOwn(url) ? await this.#authorization(request) : undefined;
-    return this.#transmit(request, url, authorization);
   }
 
   async #transmit(
@@ -100,7 +97,7 @@ export class Connection {
         ...(authorization !== undefined && { authorization }),
       },
       body: stream === undefined ? body : stream(),
-      tls: await this.#parts.tlsFor(url.host, this.host.insecure),
+      tls: await this.#parts.tlsFor(url.host),
       signal,
     });
   }
@@ -108,37 +105,41 @@ export class Connection {
   async #follow(request: RegistryRequest, from: URL, first: IncomingMessage): Promise<IncomingMessage> {
     let response = first;
     let at = from;
+    let hasLeft = !this.#isOwn(from);
     for (let hop = 0; redirects.has(response.statusCode ?? 0); hop += 1) {
       if (hop >= maxRedirects)
-        throw unavailable(`${request.method} "${shownUrl(from)}": more than ${maxRedirects} redirects`);
+        throw unavailable(`${requestName(request.method, from)}: more than ${maxRedirects} redirects`);
       const location = response.headers.location ?? '';
       if (location === '' || !URL.canParse(location, at)) {
-        throw unavailable(`${request.method} "${shownUrl(at)}": redirected to nowhere`);
+        throw unavailable(`${requestName(request.method, at)}: redirected to nowhere`);
       }
       await drain(response);
       const next = new URL(location, at);
-      if (
-        next.protocol !== 'https:' &&
-        (next.protocol !== 'http:' || (at.protocol === 'https:' && !this.host.insecure))
-      ) {
-        throw forbidden(
-          `${request.method} "${shownUrl(at)}": redirected to "${shownUrl(next)}", which does without TLS`,
-        );
-      }
+      this.#refuseDowngrade(request, at, next);
+      next.username = '';
+      next.password = '';
       at = next;
       // Only what never left the registry's own host may carry what proves who we are.
-      response = this.#isOwn(at)
-        ? await this.#try(request, at)
-        : await this.#transmit(request, at, undefined);
+      hasLeft ||= !this.#isOwn(at);
+      response = await this.#transmit(request, at, hasLeft ? undefined : await this.#authorization(request));
     }
     return response;
+  }
+
+  /** A registry that uses TLS must not send us to where there is none. */
+  #refuseDowngrade({ method }: RegistryRequest, from: URL, to: URL): void {
+    if (to.protocol === 'https:') return;
+    if (to.protocol === 'http:' && (from.protocol === 'http:' || this.host.insecure)) return;
+    throw forbidden(
+      `${requestName(method, from)}: the registry leads to "${shownUrl(to)}", which does without TLS; nothing was sent there`,
+    );
   }
 
   async #checked(request: RegistryRequest, response: IncomingMessage): Promise<IncomingMessage> {
     const status = response.statusCode ?? 0;
     if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return response;
     const url = new URL(request.path, this.host.base);
-    const what = `${request.method} "${shownUrl(url)}"`;
+    const what = requestName(request.method, url);
     if (
       status === 401 &&
       this.#credentials.kind === 'anonymous' &&
@@ -151,9 +152,7 @@ export class Connection {
     const error = await registryError(response, what);
     if (status === 401 && this.#isInsufficient(response)) {
       const denied = 'denied: requested access to the resource is denied';
-      return Promise.reject(
-        new RegistryError('unauthorized', denied, { status, codes: ['DENIED', ...error.codes] }),
-      );
+      throw new RegistryError('unauthorized', denied, { status, codes: ['DENIED', ...error.codes] });
     }
     throw error;
   }

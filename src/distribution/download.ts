@@ -52,7 +52,9 @@ export async function* downloadBlob(
   for (let failures = 0; at < size; ) {
     const before = at;
     try {
-      const opened = await route.get(signal, (send) => openBlob(send, digest, at));
+      // A mirror that twice brought nothing is not asked again.
+      const mirrors = failures < 2;
+      const opened = await route.get(signal, (send) => openBlob(send, digest, at), { mirrors });
       if (opened.total !== undefined && opened.total !== size) {
         opened.body.destroy();
         throw invalid(

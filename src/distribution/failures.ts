@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { EngineError, type ErrorKind, isKind, notFound } from '#/base/errors.ts';
-import { parseJson } from '#/oci/json.ts';
+import { EngineError, type ErrorKind, notFound } from '#/base/errors.ts';
+import { type Field, parseJson } from '#/oci/json.ts';
 import { familiarName, familiarString, type Reference } from '#/oci/reference.ts';
-import { readBody } from './body.ts';
+import { readStart } from './body.ts';
 
 /** What a registry says to be wrong (distribution-spec, "Error Codes"). */
 interface RegistryProblem {
@@ -40,32 +40,35 @@ const maxErrorBytes = 64 * 1024;
 const maxProblems = 20;
 const maxMessage = 1000;
 
-/** The error that an answer with a status of 400 or more is. `what` names the request: `GET https://…`. */
+/** The error that an answer with a status of 400 or more is. `what` names the request, as `requestName` does. */
 export async function registryError(response: IncomingMessage, what: string): Promise<RegistryError> {
   const status = response.statusCode ?? 0;
-  const body = await readBody(response, { maxBytes: maxErrorBytes, truncate: true });
-  const problems = problemsIn(body);
+  const body = await readStart(response, maxErrorBytes);
+  const { problems, detail } = complaintsIn(body);
   const kind = kindOf(status);
   const details = { status, codes: problems.map(({ code }) => code), retryAfter: retryAfterOf(response) };
-  if (problems.length > 0) {
-    const words = problems.map(
-      ({ code, message }) => `${code.toLowerCase().replaceAll('_', ' ')}: ${message}`,
-    );
-    return new RegistryError(
-      kind,
-      words.length === 1 ? (words[0] ?? '') : `errors:\n${words.join('\n')}`,
-      details,
-    );
-  }
-  if (status === 401) return new RegistryError(kind, 'unauthorized: authentication required', details);
-  if (status === 429)
-    return new RegistryError(kind, 'toomanyrequests: too many requests to registry', details);
-  const reason = response.statusMessage ?? '';
-  return new RegistryError(
-    kind,
-    `${what}: unexpected status from the registry: ${status} ${reason}`.trim(),
-    details,
-  );
+  const words = problems.map(({ code, message }) => `${code.toLowerCase().replaceAll('_', ' ')}: ${message}`);
+  const said = words.length > 1 ? `errors:\n${words.join('\n')}` : words[0];
+  return new RegistryError(kind, failureText({ response, what, said, detail }), details);
+}
+
+/** Docker's words: what the registry says, unless it failed itself; then also what was asked. */
+function failureText({
+  response: { statusCode = 0, statusMessage = '' },
+  what,
+  said,
+  detail,
+}: {
+  response: IncomingMessage;
+  what: string;
+  said: string | undefined;
+  detail: string | undefined;
+}): string {
+  if (said !== undefined && statusCode < 500) return said;
+  if (statusCode === 401) return `unauthorized: ${detail ?? 'authentication required'}`;
+  if (statusCode === 429) return 'toomanyrequests: too many requests to registry';
+  const status = `${what}: received unexpected HTTP status: ${statusCode} ${printable(statusMessage)}`.trim();
+  return said === undefined ? status : `${status}: ${said}`;
 }
 
 /** Docker's words for a pull that a registry refused. Other errors stay what they are. */
@@ -88,11 +91,6 @@ export function pullFailure(error: unknown, reference: Reference): unknown {
   return error;
 }
 
-/** Tells whether a registry said that there is no such thing. */
-export function isAbsent(error: unknown): boolean {
-  return isKind(error, 'notFound');
-}
-
 function kindOf(status: number): ErrorKind {
   if (status === 401) return 'unauthorized';
   if (status === 403) return 'forbidden';
@@ -101,18 +99,23 @@ function kindOf(status: number): ErrorKind {
   return 'invalid';
 }
 
-function problemsIn(body: Buffer): RegistryProblem[] {
+/** What the body complains of: in the protocol's form, or in that of token services, which is a text. */
+function complaintsIn(body: Buffer): { problems: RegistryProblem[]; detail?: string | undefined } {
   try {
     const document = parseJson(body, { what: 'error of the registry', maxBytes: maxErrorBytes });
-    return document.get('errors').list(maxProblems, (problem) => {
-      const code = problem.get('code').string().slice(0, 100);
-      const message = problem.get('message').optional((field) => field.string()) ?? '';
-      return { code, message: printable(message === '' ? code.toLowerCase() : message) };
-    });
+    const detail = document.get('details').optional((field) => printable(field.string()));
+    const problems = document.get('errors').optional((field) => field.list(maxProblems, problemOf));
+    return { problems: problems ?? [], detail };
   } catch {
     // Something between us and the registry answered, in words of its own.
-    return [];
+    return { problems: [] };
   }
+}
+
+function problemOf(problem: Field): RegistryProblem {
+  const code = printable(problem.get('code').string().slice(0, 100));
+  const message = problem.get('message').optional((field) => field.string()) ?? '';
+  return { code, message: printable(message === '' ? code.toLowerCase().replaceAll('_', ' ') : message) };
 }
 
 /** Seconds or a date (RFC 9110, section 10.2.3). */

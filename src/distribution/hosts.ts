@@ -79,7 +79,7 @@ function routeOf(domain: string, { routes }: HostSettings): RegistryRoute {
  * Docker's rule: a registry is insecure if it is listed, or if its name leads to an address in a range that is. This machine's
  * own addresses always are.
  */
-async function isInsecure(host: string, { insecure }: HostSettings): Promise<boolean> {
+export async function isInsecure(host: string, { insecure }: HostSettings): Promise<boolean> {
   const hostname = hostnameOf(host);
   if (isLoopback(hostname)) return true;
   if (

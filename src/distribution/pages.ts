@@ -1,4 +1,5 @@
-import { unavailable } from '#/base/errors.ts';
+import type { IncomingMessage } from 'node:http';
+import { tooLarge } from '#/base/errors.ts';
 import { parseJson } from '#/oci/json.ts';
 import { readBody } from './body.ts';
 import type { Route } from './route.ts';
@@ -12,28 +13,31 @@ export async function* listPages(
   route: Route,
   { path, member, signal }: { path: string; member: 'tags' | 'repositories'; signal: AbortSignal },
 ): AsyncGenerator<string, void, undefined> {
+  const asked = new Set<string>();
   let next: string | undefined = path;
-  for (let page = 0; next !== undefined; page += 1) {
-    if (page >= maxPages) throw unavailable(`the registry lists more than ${maxPages} pages of ${member}`);
-    const asked: string = next;
+  while (next !== undefined) {
+    if (asked.size >= maxPages) throw tooLarge(`the registry lists more than ${maxPages} pages of ${member}`);
+    const page: string = next;
+    asked.add(page);
     const { names, link } = await route.own(signal, async (send) => {
-      const response = await send({ method: 'GET', path: asked });
+      const response = await send({ method: 'GET', path: page });
       const bytes = await readBody(response, { maxBytes: maxPageBytes });
       const document = parseJson(bytes, { what: `list of ${member}`, maxBytes: maxPageBytes });
       const found = document.get(member).optional((field) => field.list(maxNames, (name) => name.string()));
-      return { names: found ?? [], link: nextLink(response.headers['link'] ?? '') };
+      return { names: found ?? [], link: nextLink(response, page) };
     });
     yield* names;
-    // A page that leads to itself would never end.
-    next = names.length === 0 || link === asked ? undefined : link;
+    // Pages that lead back to one that was asked for already would never end.
+    next = link === undefined || asked.has(link) ? undefined : link;
   }
 }
 
-/** The path of the next page: never on another host. */
-function nextLink(header: string | readonly string[]): string | undefined {
-  const match = /<([^<>]+)>\s*;\s*rel="?next"?/i.exec(String(header));
-  const base = 'http://registry.invalid';
+/** The next page (RFC 8288), as it is to be asked for: never on another host, and seen from the page with the link. */
+export function nextLink({ headers }: IncomingMessage, page: string): string | undefined {
+  const match = /<([^<>]+)>\s*;\s*rel="?next"?/i.exec(String(headers['link'] ?? ''));
+  // What is relative to the repository stays so.
+  const base = new URL(page, 'http://registry.invalid/repository/');
   if (match?.[1] === undefined || !URL.canParse(match[1], base)) return undefined;
   const { pathname, search } = new URL(match[1], base);
-  return `${pathname}${search}`;
+  return `${pathname.replace(/^\/repository\//, '')}${search}`;
 }

@@ -1,15 +1,18 @@
+import { EngineError, messageOf } from '#/base/errors.ts';
 import { drain } from './body.ts';
 import { loadCertificates, type TlsSettings } from './certificates.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { RegistryError } from './failures.ts';
-import { type HostSettings, hostsFor, type RegistryHost, rewrittenPath } from './hosts.ts';
+import { type HostSettings, hostsFor, isInsecure, type RegistryHost, rewrittenPath } from './hosts.ts';
 import { listPages } from './pages.ts';
+import type { Proxies } from './proxies.ts';
 import { Repository } from './repository.ts';
 import { Route } from './route.ts';
 import { type SearchResult, searchRegistry } from './search.ts';
+import { requestName, shownUrl } from './shown-url.ts';
 import { issueIdentityToken } from './tokens.ts';
-import { type Proxies, Transport } from './transport.ts';
+import { type Patience, Transport } from './transport.ts';
 
 /** How registries are reached. */
 export interface RegistryClientOptions {
@@ -19,6 +22,7 @@ export interface RegistryClientOptions {
   readonly proxies?: Proxies;
   /** How often a request is tried; default 5. */
   readonly maxAttempts?: number;
+  readonly patience?: Patience;
   /** Before the second try, in milliseconds; default 500. */
   readonly retryDelay?: number;
 }
@@ -46,7 +50,7 @@ export class RegistryClient implements Disposable {
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
-    this.#transport = new Transport(options.proxies ?? { http: '', https: '', no: '' });
+    this.#transport = new Transport(options.proxies ?? { http: '', https: '', no: '' }, options.patience);
   }
 
   /** One repository, for what `actions` allow. Pulls go to mirrors first. */
@@ -71,14 +75,17 @@ export class RegistryClient implements Disposable {
       attempts: 1,
       delay: 0,
     });
-    await route.once(signal, async (send) => drain(await send({ method: 'GET', path: '' })));
+    try {
+      await route.once(signal, async (send) => drain(await send({ method: 'GET', path: '' })));
+    } catch (error) {
+      throw loginFailure(error, connections);
+    }
     for (const connection of connections) {
       const bearer = connection.challenges.find(({ scheme }) => scheme === 'bearer');
       if (bearer === undefined || credentials.kind !== 'basic') continue;
       const parts = {
         ...this.#connectionParts,
         host: connection.host,
-        tlsFor: (host: string) => this.#tlsFor(host, connection.host.insecure),
       };
       const { identityToken } = await issueIdentityToken(parts, { credentials, challenge: bearer, signal });
       return { status: 'Login Succeeded', identityToken };
@@ -152,24 +159,41 @@ export class RegistryClient implements Disposable {
     return {
       transport: this.#transport,
       userAgent,
-      tlsFor: (host, insecure) => this.#tlsFor(host, insecure),
+      tlsFor: (host) => this.#tlsFor(host),
     };
   }
 
   /** Certificates are read once for each host; what cannot be read is tried again. */
-  #tlsFor(host: string, insecure: boolean): Promise<TlsSettings> {
-    const key = `${insecure} ${host}`;
-    let loading = this.#tls.get(key);
+  #tlsFor(host: string): Promise<TlsSettings> {
+    let loading = this.#tls.get(host);
     if (loading === undefined) {
-      loading = loadCertificates(host, this.#options.hosts.certificateDirectories).then((loaded) => ({
-        ...loaded,
-        verify: !insecure,
-      }));
-      this.#tls.set(key, loading);
-      loading.catch(() => this.#tls.delete(key));
+      loading = this.#loadTls(host);
+      this.#tls.set(host, loading);
+      loading.catch(() => this.#tls.delete(host));
     }
     return loading;
   }
+
+  async #loadTls(host: string): Promise<TlsSettings> {
+    const { hosts } = this.#options;
+    const [loaded, insecure] = await Promise.all([
+      loadCertificates(host, hosts.certificateDirectories),
+      isInsecure(host, hosts),
+    ]);
+    return { ...loaded, verify: !insecure };
+  }
+}
+
+/** Docker's words for credentials that a registry, or the service that gives out its tokens, has refused. */
+function loginFailure(error: unknown, connections: readonly Connection[]): unknown {
+  if (!isRefusal(error, 401)) return error;
+  const asked = connections.find(({ challenges }) => challenges.length > 0);
+  if (asked === undefined) return error;
+  const url = new URL('v2/', asked.host.base);
+  const message = asked.challenges.some(({ scheme }) => scheme === 'bearer')
+    ? `${requestName('GET', url)}: ${messageOf(error)}`
+    : `login attempt to ${shownUrl(url)} failed with status: 401 Unauthorized`;
+  return new EngineError('unauthorized', message, { cause: error });
 }
 
 /** Tells whether the registry itself refused, with a status. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { invalid, isKind, unavailable } from '#/base/errors.ts';
+import { invalid, isKind, tooLarge } from '#/base/errors.ts';
 import { type Descriptor, readDescriptor } from '#/oci/descriptor.ts';
 import { algorithmOf, type Digest, isDigest, parseDigest } from '#/oci/digest.ts';
 import { parseJson } from '#/oci/json.ts';
@@ -9,7 +9,7 @@ import { mediaTypes } from '#/oci/media-types.ts';
 import { BlobUpload } from './blob-upload.ts';
 import { drain, readBody } from './body.ts';
 import { downloadBlob, type OpenedBlob, openBlob } from './download.ts';
-import { listPages } from './pages.ts';
+import { listPages, nextLink } from './pages.ts';
 import type { Route } from './route.ts';
 
 /** A manifest or index as it came, checked against its digest. */
@@ -73,7 +73,8 @@ export class Repository {
           `manifest verification failed for digest ${wanted}: the registry sent content with digest ${digest}`,
         );
       }
-      return { descriptor: { mediaType: mediaTypeOf(response, bytes), digest, size: bytes.length }, bytes };
+      const mediaType = announcedType(response) ?? statedType(bytes);
+      return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     });
   }
 
@@ -91,9 +92,10 @@ export class Repository {
       const size = lengthHeader(response);
       const digest = digestHeader(response) ?? (isDigest(ref) ? parseDigest(ref) : undefined);
       // A registry may leave these out; then only the content itself tells.
-      if (digest === undefined || size === undefined)
+      const mediaType = announcedType(response);
+      if (digest === undefined || size === undefined || mediaType === undefined)
         return (await this.manifest(ref, { signal })).descriptor;
-      return { mediaType: mediaTypeOf(response, Buffer.alloc(0)), digest, size };
+      return { mediaType, digest, size };
     });
   }
 
@@ -172,27 +174,33 @@ export class Repository {
     { artifactType, signal }: Cancel & { artifactType?: string },
   ): Promise<Descriptor[]> {
     const query = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
-    const bytes = await this.#route.get(signal, async (send) => {
-      const response = await send({
-        method: 'GET',
-        path: `referrers/${digest}${query}`,
-        headers: { accept: mediaTypes.index },
-        accept: [404],
-      });
-      if (response.statusCode !== 404) return readBody(response, { maxBytes: maxManifestBytes });
-      await drain(response);
-      return undefined;
-    });
-    const index = bytes ?? (await this.#taggedReferrers(digest, signal));
-    if (index === undefined) return [];
-    const document = parseJson(index, { what: 'list of referrers', maxBytes: maxManifestBytes });
-    const all = document.get('manifests').list(maxReferrers, (field) => ({
-      descriptor: readDescriptor(field),
-      type: field.get('artifactType').optional((member) => member.string()),
-    }));
-    return all
+    const found: Referrer[] = [];
+    const asked = new Set<string>();
+    let next: string | undefined = `referrers/${digest}${query}`;
+    while (next !== undefined && !asked.has(next)) {
+      asked.add(next);
+      const page: ReferrersPage | undefined = await this.#referrersPage(next, signal);
+      found.push(...(page?.referrers ?? (await this.#taggedReferrers(digest, signal))));
+      if (found.length > maxReferrers) throw tooLarge(`${digest} has more than ${maxReferrers} referrers`);
+      next = page?.link;
+    }
+    return found
       .filter(({ type }) => artifactType === undefined || type === artifactType)
       .map(({ descriptor }) => descriptor);
+  }
+
+  /** Undefined if the registry does not have that API. */
+  async #referrersPage(path: string, signal: AbortSignal): Promise<ReferrersPage | undefined> {
+    return this.#route.get(signal, async (send) => {
+      const headers = { accept: mediaTypes.index };
+      const response = await send({ method: 'GET', path, headers, accept: [404] });
+      if (response.statusCode === 404) {
+        await drain(response);
+        return undefined;
+      }
+      const bytes = await readBody(response, { maxBytes: maxManifestBytes });
+      return { referrers: referrersIn(bytes), link: nextLink(response, path) };
+    });
   }
 
   /** Removes a tag or, by digest, a manifest with all its tags. */
@@ -208,14 +216,33 @@ export class Repository {
     await this.#route.own(signal, async (send) => drain(await send({ method: 'DELETE', path })));
   }
 
-  async #taggedReferrers(digest: Digest, signal: AbortSignal): Promise<Buffer | undefined> {
+  async #taggedReferrers(digest: Digest, signal: AbortSignal): Promise<Referrer[]> {
     try {
-      return (await this.manifest(digest.replace(':', '-'), { accept: [mediaTypes.index], signal })).bytes;
+      const tag = digest.replace(':', '-');
+      return referrersIn((await this.manifest(tag, { accept: [mediaTypes.index], signal })).bytes);
     } catch (error) {
-      if (isKind(error, 'notFound')) return undefined;
+      if (isKind(error, 'notFound')) return [];
       throw error;
     }
   }
+}
+
+interface Referrer {
+  readonly descriptor: Descriptor;
+  readonly type: string | undefined;
+}
+
+interface ReferrersPage {
+  readonly referrers: readonly Referrer[];
+  readonly link: string | undefined;
+}
+
+function referrersIn(bytes: Buffer): Referrer[] {
+  const document = parseJson(bytes, { what: 'list of referrers', maxBytes: maxManifestBytes });
+  return document.get('manifests').list(maxReferrers, (field) => ({
+    descriptor: readDescriptor(field),
+    type: field.get('artifactType').optional((member) => member.string()),
+  }));
 }
 
 function hashOf(bytes: Uint8Array, like: Digest | undefined): Digest {
@@ -233,14 +260,26 @@ function lengthHeader({ headers }: IncomingMessage): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What the registry announces; where it says nothing, or nothing of use, what the document says of itself. */
-function mediaTypeOf({ headers }: IncomingMessage, bytes: Buffer): string {
+/** What the registry announces, unless that is nothing of use. */
+function announcedType({ headers }: IncomingMessage): string | undefined {
   const announced = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const isVague = ['', 'application/json', 'text/plain', 'application/octet-stream'].includes(announced);
-  if (!isVague || bytes.length === 0) return announced;
-  const stated = parseJson(bytes, { what: 'manifest', maxBytes: maxManifestBytes })
-    .get('mediaType')
-    .optional((field) => field.string());
-  if (stated === undefined) throw unavailable('the registry does not say what kind of manifest it sends');
-  return stated;
+  return vagueTypes.has(announced) ? undefined : announced;
 }
+
+const vagueTypes: ReadonlySet<string> = new Set([
+  '',
+  'application/json',
+  'text/plain',
+  'application/octet-stream',
+]);
+
+/** What a document says of itself. Only Docker's schema 1, which nobody can use, may say nothing but its version. */
+function statedType(bytes: Buffer): string {
+  const document = parseJson(bytes, { what: 'manifest', maxBytes: maxManifestBytes });
+  const stated = document.get('mediaType').optional((field) => field.string());
+  if (stated !== undefined) return stated;
+  if (document.get('schemaVersion').optional((field) => field.integer()) === 1) return schema1;
+  throw invalid('the registry does not say what kind of manifest it sends');
+}
+
+const schema1 = 'application/vnd.docker.distribution.manifest.v1+json';

@@ -31,13 +31,14 @@ export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOp
     try {
       return await attempt();
     } catch (error) {
+      options.signal.throwIfAborted();
       if (number >= options.attempts || !canPass(error) || isUnreachable(error)) throw error;
       await pause(error, number, options);
     }
   }
 }
 
-/** Waits before try `number` + 1. */
+/** Waits before try `number` + 1. Throws the signal's reason. */
 export async function pause(
   error: unknown,
   number: number,
@@ -47,7 +48,12 @@ export async function pause(
   const own = delay * 2 ** (number - 1) * (0.5 + Math.random());
   const wait = Math.min(asked ?? own, maxDelay);
   onRetry?.(error, wait);
-  await sleep(wait, undefined, { signal });
+  try {
+    await sleep(wait, undefined, { signal });
+  } catch (interruption) {
+    signal.throwIfAborted();
+    throw interruption;
+  }
 }
 
 /** Tells whether trying again can help: the network, an overloaded registry. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { isKind } from '#/base/errors.ts';
+import { EngineError } from '#/base/errors.ts';
 import type { Connection, RegistryRequest } from './connection.ts';
-import { RegistryError } from './failures.ts';
-import { canPass, withRetries } from './retry.ts';
+import { withRetries } from './retry.ts';
+import { NoAnswer } from './transport.ts';
 
 /** Sends a request about the repository; paths are relative to it, or complete for where the registry sends us. */
 export type Send = (
@@ -44,15 +44,23 @@ export class Route {
     this.delay = parts.delay;
   }
 
-  /** Reads something: from the first mirror that has it, or else from the registry itself. */
-  async get<T>(signal: AbortSignal, read: (send: Send) => Promise<T>): Promise<T> {
-    for (const mirror of (await this.#connect()).mirrors) {
+  /** Reads something: from the first mirror that has it, or else from the registry itself, or from the latter only. */
+  async get<T>(
+    signal: AbortSignal,
+    read: (send: Send) => Promise<T>,
+    { mirrors = true }: { mirrors?: boolean } = {},
+  ): Promise<T> {
+    for (const mirror of mirrors ? (await this.#connect()).mirrors : []) {
+      const send = this.#sender(mirror, signal);
       try {
-        return await read(this.#sender(mirror, signal));
+        // What a mirror does not have, the registry can still have.
+        return await read((request) =>
+          send({ ...request, accept: request.accept?.filter((status) => status !== 404) ?? [] }),
+        );
       } catch (error) {
         // Whatever is wrong with a mirror, the registry itself decides. A caller that leaves is no fault of it.
         signal.throwIfAborted();
-        if (!(error instanceof Error)) throw error;
+        if (!(error instanceof EngineError)) throw error;
       }
     }
     return this.own(signal, read);
@@ -74,7 +82,7 @@ export class Route {
         this.#working = connection;
         return result;
       } catch (error) {
-        if (!isSilence(error)) {
+        if (!(error instanceof NoAnswer)) {
           this.#working = connection;
           throw error;
         }
@@ -100,9 +108,4 @@ export class Route {
       return connection.send({ ...request, path, scopes: [...scopes, ...(request.scopes ?? [])], signal });
     };
   }
-}
-
-/** Nobody has answered: perhaps the address is the wrong one. */
-function isSilence(error: unknown): boolean {
-  return isKind(error, 'unavailable') && !(error instanceof RegistryError) && canPass(error);
 }

@@ -1,4 +1,4 @@
-import { forbidden, unavailable } from '#/base/errors.ts';
+import { EngineError, forbidden, unavailable } from '#/base/errors.ts';
 import { type Field, parseJson } from '#/oci/json.ts';
 import { hostnameOf, isInternal, isLoopback } from './addresses.ts';
 import { readBody } from './body.ts';
@@ -44,7 +44,8 @@ const margin = 10;
 export class Tokens {
   readonly #parts: TokenParts;
   readonly #credentials: Credentials;
-  readonly #kept = new Map<string, Promise<Token>>();
+  readonly #kept = new Map<string, Token>();
+  readonly #coming = new Map<string, Promise<Token>>();
 
   constructor(parts: TokenParts, credentials: Credentials) {
     this.#parts = parts;
@@ -58,22 +59,37 @@ export class Tokens {
       challenge.parameters.get('service'),
       scopes,
     ]);
-    const kept = this.#kept.get(key);
-    if (kept !== undefined) {
-      const token = await kept.catch(() => undefined);
-      if (token !== undefined && token.expires > Date.now()) return token.text;
+    for (;;) {
+      const kept = this.#kept.get(key);
+      if (kept !== undefined && kept.expires > Date.now()) return kept.text;
+      const coming = this.#coming.get(key);
+      if (coming === undefined)
+        return (await this.#fetch(key, () => this.#ask(challenge, scopes, signal))).text;
+      const token = await coming.catch((error: unknown) => {
+        if (error instanceof EngineError) throw error;
+        // Whoever asked has left: then the next one asks.
+        return undefined;
+      });
+      signal.throwIfAborted();
+      if (token !== undefined) return token.text;
     }
-    const asked = this.#ask(challenge, scopes, signal);
-    this.#kept.set(key, asked);
-    asked.catch(() => {
-      if (this.#kept.get(key) === asked) this.#kept.delete(key);
-    });
-    return (await asked).text;
   }
 
-  /** Forgets all tokens: a registry has refused one. */
-  forget(): void {
-    this.#kept.clear();
+  async #fetch(key: string, ask: () => Promise<Token>): Promise<Token> {
+    const asked = ask();
+    this.#coming.set(key, asked);
+    try {
+      const token = await asked;
+      this.#kept.set(key, token);
+      return token;
+    } finally {
+      this.#coming.delete(key);
+    }
+  }
+
+  /** Forgets a token that the registry has refused. */
+  forget(refused: string | undefined): void {
+    for (const [key, { text }] of this.#kept) if (text === refused) this.#kept.delete(key);
   }
 
   async #ask(challenge: Challenge, scopes: readonly string[], signal: AbortSignal): Promise<Token> {

@@ -1,22 +1,28 @@
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import {
+  Agent as HttpsAgent,
+  type AgentOptions as HttpsAgentOptions,
+  request as httpsRequest,
+} from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { messageOf, unavailable } from '#/base/errors.ts';
+import { EngineError, internal, messageOf } from '#/base/errors.ts';
 import type { TlsSettings } from './certificates.ts';
-import { shownUrl } from './shown-url.ts';
+import { networkFailure } from './network-failure.ts';
+import { type Proxies, proxyFor } from './proxies.ts';
+import { requestName } from './shown-url.ts';
 
-/** The way to the world outside; an empty text means directly. */
-export interface Proxies {
-  readonly http: string;
-  readonly https: string;
-  /** Hosts that are reached directly, with commas. */
-  readonly no: string;
+/** No answer came: nobody is there, or the connection broke. */
+export class NoAnswer extends EngineError {
+  constructor(message: string, cause: unknown) {
+    super('unavailable', message, { cause });
+  }
 }
 
 /** One request. */
@@ -31,101 +37,122 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** Until a connection stands, in milliseconds. */
-const connectTime = 30_000;
-/** Without a byte in either direction, in milliseconds. */
-const idleTime = 60_000;
+/** How long is waited, in milliseconds. */
+export interface Patience {
+  /** Until a connection stands. */
+  readonly connect: number;
+  /** Without a byte in either direction. */
+  readonly idle: number;
+}
+
 /** How long a connection is kept that nobody uses, in milliseconds. */
 const keepTime = 5_000;
+const defaultPatience: Patience = { connect: 30_000, idle: 60_000 };
 
 /** Sends requests over connections that are kept; follows nothing and repeats nothing. */
 export class Transport implements Disposable {
-  readonly #proxyEnv: Readonly<Record<string, string>>;
-  readonly #http: HttpAgent;
-  readonly #https = new WeakMap<TlsSettings, HttpsAgent>();
-  readonly #agents = new Set<HttpAgent>();
+  readonly #proxies: Proxies;
+  readonly #patience: Patience;
+  /** By the URL of the proxy. */
+  readonly #plain = new Map<string, HttpAgent>();
+  /** By how TLS is done, and the URL of the proxy. */
+  readonly #secure = new Map<TlsSettings, Map<string, HttpsAgent>>();
 
-  constructor({ http, https, no }: Proxies) {
-    this.#proxyEnv = {
-      ...(http !== '' && { HTTP_PROXY: http }),
-      ...(https !== '' && { HTTPS_PROXY: https }),
-      ...(no !== '' && { NO_PROXY: no }),
-    };
-    this.#http = new HttpAgent({ keepAlive: true, timeout: keepTime, proxyEnv: this.#proxyEnv });
-    this.#agents.add(this.#http);
+  constructor(proxies: Proxies, patience: Patience = defaultPatience) {
+    this.#proxies = proxies;
+    this.#patience = patience;
   }
 
-  /** The answer, as soon as its head is there. Throws `unavailable` if none comes, and the signal's reason. */
+  /** The answer, as soon as its head is there. Throws NoAnswer if none comes, the signal's reason, and what the body throws. */
   send({ method, url, headers, body, tls, signal }: HttpRequest): Promise<IncomingMessage> {
     signal.throwIfAborted();
-    const secure = url.protocol === 'https:';
-    const options: RequestOptions = {
-      method,
-      headers,
-      signal,
-      agent: secure ? this.#secureAgent(tls) : this.#http,
-    };
+    const agent = this.#agentFor(url, tls);
+    const options: RequestOptions = { method, headers, signal, agent };
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const call = (secure ? httpsRequest : httpRequest)(url, options);
+    const call = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options);
     const fail = (error: unknown): void => {
       if (signal.aborted) reject(signal.reason);
-      else reject(unavailable(`${method} "${shownUrl(url)}": ${messageOf(error)}`, error));
+      else reject(new NoAnswer(`${requestName(method, url)}: ${networkFailure(error, url)}`, error));
     };
-    const connecting = setTimeout(() => {
-      call.destroy(new Error(`no connection after ${connectTime / 1000} s`));
-    }, connectTime);
-    call.setTimeout(idleTime, () => call.destroy(new Error(`no answer for ${idleTime / 1000} s`)));
-    call.once('socket', (socket) => {
-      const connected = (): void => clearTimeout(connecting);
-      if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', connected);
-      else connected();
-    });
-    call.once('close', () => clearTimeout(connecting));
+    limitTime(call, url, this.#patience);
+    // It stays for what goes wrong after the answer has begun: its reader hears of that from the answer.
     call.on('error', fail);
-    call.once('response', resolve);
+    call.once('response', (response) => {
+      // An answer that comes before all was sent is the last word: the rest is of no interest to anybody.
+      if (!call.writableFinished && body !== undefined) response.once('close', () => call.destroy());
+      resolve(response);
+    });
     if (body === undefined || body instanceof Uint8Array) call.end(body);
     else {
-      // The answer can come before the whole body is sent: then the rest is of no interest to anybody.
-      pipeline(Readable.from(body, { objectMode: false }), call, (error) => {
-        if (error) fail(error);
-      });
+      const source = Readable.from(body, { objectMode: false });
+      // What fails here is no failure of the network, and no reason to try again.
+      source.once('error', reject);
+      pipeline(source, call, () => {});
     }
     return promise;
   }
 
   /** Closes the connections that nobody uses; those in use end with their requests. */
   [Symbol.dispose](): void {
-    for (const agent of this.#agents) agent.destroy();
+    for (const agent of this.#plain.values()) agent.destroy();
+    for (const agents of this.#secure.values()) for (const agent of agents.values()) agent.destroy();
   }
 
-  #secureAgent(tls: TlsSettings): HttpsAgent {
-    let agent = this.#https.get(tls);
-    if (agent === undefined) {
-      agent = new HttpsAgent({
-        keepAlive: true,
-        timeout: keepTime,
-        proxyEnv: this.#proxyEnv,
-        rejectUnauthorized: tls.verify,
-        secureContext: contextOf(tls),
-      });
-      this.#https.set(tls, agent);
-      this.#agents.add(agent);
-    }
-    return agent;
+  #agentFor(url: URL, tls: TlsSettings): HttpAgent {
+    const proxy = proxyFor(url, this.#proxies);
+    // Which hosts take the proxy has been decided already.
+    const proxyEnv = proxy === '' ? {} : { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
+    const kept = { keepAlive: true, timeout: keepTime };
+    const isSecure = url.protocol === 'https:';
+    if (!isSecure) return made(this.#plain, proxy, () => new HttpAgent({ ...kept, proxyEnv }));
+    const agents = made(this.#secure, tls, () => new Map<string, HttpsAgent>());
+    return made(agents, proxy, () => {
+      return new HttpsAgent({ ...kept, proxyEnv, rejectUnauthorized: tls.verify, ...trustOf(tls) });
+    });
   }
+}
+
+/** Ends a request that gets no connection, or whose connection goes silent. */
+function limitTime(call: ClientRequest, url: URL, { connect, idle }: Patience): void {
+  const late = (): Error => Object.assign(new Error('late'), { code: 'ETIMEDOUT', syscall: 'connect' });
+  const connecting = setTimeout(() => call.destroy(late()), connect);
+  call.setTimeout(idle, () => call.destroy(new Error(`no answer for ${idle / 1000} s`)));
+  call.once('socket', (socket) => {
+    const connected = (): void => clearTimeout(connecting);
+    if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
+    else connected();
+  });
+  call.once('close', () => clearTimeout(connecting));
 }
 
 /** By authorities, where there are no certificates of ours: reading a hundred of them takes longer than a request. */
 const contexts = new WeakMap<readonly string[], SecureContext>();
 
-function contextOf({ ca, cert, key }: TlsSettings): SecureContext {
-  if (cert !== undefined && key !== undefined) {
-    return createSecureContext({ ca: [...ca], cert: [...cert], key: [...key] });
+/** Bun does not know contexts, only what they are made of. Throws `internal` for certificates that cannot be used. */
+function trustOf({ ca, cert, key }: TlsSettings): HttpsAgentOptions {
+  const isOurs = cert !== undefined && key !== undefined;
+  const parts = { ca: [...ca], ...(isOurs && { cert: [...cert], key: [...key] }) };
+  if ('bun' in process.versions) return parts;
+  try {
+    return {
+      secureContext: isOurs
+        ? createSecureContext(parts)
+        : made(contexts, ca, () => createSecureContext(parts)),
+    };
+  } catch (error) {
+    throw internal(`the certificates for a registry cannot be used: ${messageOf(error)}`, error);
   }
-  let context = contexts.get(ca);
-  if (context === undefined) {
-    context = createSecureContext({ ca: [...ca] });
-    contexts.set(ca, context);
+}
+
+function made<K, V>(
+  map: { get(key: K): V | undefined; set(key: K, value: V): unknown },
+  key: K,
+  make: () => V,
+): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
   }
-  return context;
+  return value;
 }

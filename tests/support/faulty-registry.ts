@@ -58,19 +58,29 @@ export async function openFaultyRegistry(options: FaultyRegistryOptions = {}): P
     });
   };
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { method = '', url: path = '' } = request;
+    const { method = '', url: path = '', socket } = request;
     const found = faults.of(method, path);
+    const early = found.find((fault) => fault.kind === 'early');
+    if (early !== undefined) {
+      requests.push({
+        method,
+        path,
+        headers: request.headers as SeenRequest['headers'],
+        body: Buffer.alloc(0),
+      });
+      return void response.writeHead(early.status, { 'content-length': '0' }).end();
+    }
     const cut = found.find((fault) => fault.kind === 'cutUpload');
     const body = await readUpTo(request, cut?.after);
     const seen = { method, path, headers: request.headers as SeenRequest['headers'], body };
     requests.push(seen);
     if (found.some(({ kind }) => kind === 'silence')) return;
-    if (found.some(({ kind }) => kind === 'reset')) return void request.socket.resetAndDestroy();
+    if (found.some(({ kind }) => kind === 'reset')) return void socket.resetAndDestroy();
     const refusal = handle?.(seen) ?? guard?.(seen);
     const lost = cut?.lose === true;
     const right = refusal ?? (lost ? { status: 500 } : answerOf(content, asked(seen, found)));
     if (cut !== undefined || found.some(({ kind }) => kind === 'loseAnswer')) {
-      return void request.socket.resetAndDestroy();
+      return void socket.resetAndDestroy();
     }
     const delay = found.find((fault) => fault.kind === 'slow')?.delay ?? 0;
     if (delay > 0) await sleep(delay);
@@ -119,9 +129,9 @@ export function unauthorized(challenge: string): Answer {
 
 /** The request as the protocol is to see it. */
 function asked({ method, path, headers, body }: SeenRequest, faults: readonly Fault[]): ReadRequest {
-  const { range, ...others } = headers;
-  const ignored = faults.some(({ kind }) => kind === 'ignoreRange');
-  return { method, url: new URL(path, 'http://registry.invalid'), headers: ignored ? others : headers, body };
+  const isIgnored = faults.some(({ kind }) => kind === 'ignoreRange');
+  const url = new URL(path, 'http://registry.invalid');
+  return { method, url, headers: isIgnored ? { ...headers, range: undefined } : headers, body };
 }
 
 /** The body, or its first `bytes`. What was cut off by the client counts as well. */
@@ -130,7 +140,7 @@ async function readUpTo(request: IncomingMessage, bytes = Number.POSITIVE_INFINI
   let size = 0;
   if (bytes > 0) {
     try {
-      for await (const chunk of request) {
+      for await (const chunk of request.iterator({ destroyOnReturn: false })) {
         chunks.push(chunk as Buffer);
         size += (chunk as Buffer).length;
         if (size >= bytes) break;

@@ -37,6 +37,8 @@ export type Fault =
   | { readonly kind: 'ignoreRange' }
   /** The connection is cut after so many bytes of the request's body; those are kept, or lost. */
   | { readonly kind: 'cutUpload'; readonly after: number; readonly lose?: boolean }
+  /** The answer comes before the request's body has been read; that is then never read. */
+  | { readonly kind: 'early'; readonly status: number }
   /** Everything is done, and then the connection is cut instead of an answer. */
   | { readonly kind: 'loseAnswer' };
 
