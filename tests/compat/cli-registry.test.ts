@@ -161,6 +161,29 @@ for (const kind of ['docker-registry', 'skiff-registry', 'skiff-registry with to
   });
 }
 
+test('search: both command lines find the same at our registry, with credentials', async () => {
+  const host = hosts['skiff-registry'] ?? '';
+  await cli.checkAll([
+    { line: `echo me-pw | ${skiff} login -u me --password-stdin ${host}`, out: 'Login Succeeded\n' },
+    {
+      line: `docker tag busybox ${host}/found/it:1; ${skiff} push -q ${host}/found/it:1`,
+      out: `${host}/found/it:1\n`,
+    },
+  ]);
+  for (const args of [
+    `${host}/found`,
+    `--format '{{.Name}} {{.StarCount}}' ${host}/it`,
+    `--limit 1 ${host}/f`,
+  ]) {
+    const [theirs, ours] = await Promise.all([
+      cli.ok(`docker search ${args}`),
+      cli.ok(`${skiff} search ${args}`),
+    ]);
+    assert.equal(ours, theirs);
+    assert.match(ours, /found\/it/);
+  }
+});
+
 /** What a request to the token service is answered, and by what right. */
 function issueToken(
   form: URLSearchParams,
