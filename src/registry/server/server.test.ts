@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { silentLogger } from '#/base/log.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import { startRegistry } from '#tests/registry-server.ts';
+import { openAccess } from './access.ts';
+import type { Call } from './call.ts';
+import { RegistryServer } from './server.ts';
 
 const octets = { 'Content-Type': 'application/octet-stream' };
 
@@ -73,4 +79,35 @@ test('RegistryServer: answers a refused request that came before the answer to t
     if ((text.match(/^HTTP/gm) ?? []).length === 3 && text.endsWith('{}\n')) break;
   }
   assert.deepEqual(text.match(/^HTTP\/1\.1 \d+/gm), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200']);
+});
+
+test('RegistryServer: cuts connections on which nothing moves, but not while it is at work itself', async () => {
+  await using registry = await startRegistry();
+  const slow = async (call: Call): Promise<void> => {
+    await delay(600);
+    call.json({ done: true });
+  };
+  const server = new RegistryServer({
+    services: registry.services,
+    access: openAccess,
+    log: silentLogger(),
+    routes: [{ path: '/slow', methods: { GET: slow } }],
+  });
+  const door = server.door().listen(0, '127.0.0.1');
+  door.setTimeout(100);
+  try {
+    await once(door, 'listening');
+    const { port } = door.address() as AddressInfo;
+    const begun = await fetch(`http://127.0.0.1:${port}/v2/a/blobs/uploads/`, { method: 'POST' });
+    const stalled = connect(port, '127.0.0.1').resume();
+    const location = begun.headers.get('location') ?? '';
+    stalled.write(`PATCH ${location} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf`);
+    const closed = once(stalled, 'close');
+    const response = await fetch(`http://127.0.0.1:${port}/slow`);
+    assert.deepEqual(await response.json(), { done: true });
+    await closed;
+    assert.equal((await fetch(`http://127.0.0.1:${port}${location}`)).headers.get('range'), '0-3');
+  } finally {
+    await server.close(0);
+  }
 });

@@ -92,6 +92,9 @@ export class RegistryServer {
     const server = tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls });
     server.maxConnections = maxConnections;
     server.setTimeout(idleTimeout);
+    server.on('timeout', (socket: Socket) => {
+      if (!this.#isAtWorkFor(socket)) socket.destroy();
+    });
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -126,6 +129,13 @@ export class RegistryServer {
     for (const socket of this.#sockets) socket.destroy();
     // What was cut off still puts its state in order.
     while (this.#calls.size > 0) await delay(10);
+  }
+
+  /** Tells whether a client waits for us and not we for it: for the disk to have a large blob, for a garbage collection. */
+  #isAtWorkFor(socket: Socket): boolean {
+    return [...this.#calls].some(
+      ({ request, response }) => request.socket === socket && request.complete && !response.headersSent,
+    );
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

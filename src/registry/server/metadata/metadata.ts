@@ -182,7 +182,7 @@ export interface Unused {
  *
  * A repository exists as long as something is in it. A blob is served from a repository only through its link. A link is
  * leased to whoever pushes: `link`, `mount` and `touch` renew the time before which `dropLinks` leaves it alone. Each method
- * is one whole change: it happens or, if it throws, it does not, and it is durable when it returns.
+ * is one whole change, durable when it returns; only leases and uploads under way may be forgotten in a power cut.
  */
 export interface Metadata extends AsyncDisposable {
   readonly links: BlobLinks;

@@ -13,10 +13,19 @@ export function repositoryRows(db: Database): (name: string) => number {
   };
 }
 
+/** What the parts of `SqliteMetadata` need beside the database. */
+export interface SqliteParts {
+  /** The present time in milliseconds since 1970. */
+  readonly now: () => number;
+  /** Resolves when what was committed so far survives a power cut. */
+  readonly durable: () => Promise<void>;
+}
+
 /** `BlobLinks` in SQLite. */
 export class SqliteLinks implements BlobLinks {
   readonly #db: Database;
   readonly #now: () => number;
+  readonly #durable: () => Promise<void>;
   readonly #repository: (name: string) => number;
   readonly #size: Statement;
   readonly #total: Statement;
@@ -26,9 +35,10 @@ export class SqliteLinks implements BlobLinks {
   readonly #unlink: Statement;
   readonly #touch: Statement;
 
-  constructor(db: Database, now: () => number) {
+  constructor(db: Database, { now, durable }: SqliteParts) {
     this.#db = db;
     this.#now = now;
+    this.#durable = durable;
     this.#repository = repositoryRows(db);
     this.#size = db.prepare(`
       SELECT b.size FROM repositories r
@@ -75,18 +85,23 @@ export class SqliteLinks implements BlobLinks {
       this.#addBlob.run(digest, size);
       this.#link.run(this.#repository(repository), digest, this.#now());
     });
+    await this.#durable();
   }
 
   async mount(repository: string, digest: Digest, from: string): Promise<number | undefined> {
-    return this.#db.transaction(() => {
-      const size = this.#sizeOf(from, digest);
-      if (size !== undefined) this.#link.run(this.#repository(repository), digest, this.#now());
-      return size;
+    const size = this.#db.transaction(() => {
+      const found = this.#sizeOf(from, digest);
+      if (found !== undefined) this.#link.run(this.#repository(repository), digest, this.#now());
+      return found;
     });
+    if (size !== undefined) await this.#durable();
+    return size;
   }
 
   async unlink(repository: string, digest: Digest): Promise<boolean> {
-    return Number(this.#unlink.run(repository, digest).changes) > 0;
+    const { changes } = this.#unlink.run(repository, digest);
+    await this.#durable();
+    return Number(changes) > 0;
   }
 
   async touch(repository: string, digest: Digest): Promise<void> {

@@ -12,7 +12,7 @@ import type {
   StoredManifest,
   TagRecord,
 } from './metadata.ts';
-import { repositoryRows } from './sqlite-links.ts';
+import { repositoryRows, type SqliteParts } from './sqlite-links.ts';
 
 const ofRepository = 'repository = (SELECT id FROM repositories WHERE name = ?1)';
 
@@ -20,12 +20,14 @@ const ofRepository = 'repository = (SELECT id FROM repositories WHERE name = ?1)
 export class SqliteManifests implements Manifests {
   readonly #db: Database;
   readonly #now: () => number;
+  readonly #durable: () => Promise<void>;
   readonly #repository: (name: string) => number;
   readonly #statements: Statements;
 
-  constructor(db: Database, now: () => number) {
+  constructor(db: Database, { now, durable }: SqliteParts) {
     this.#db = db;
     this.#now = now;
+    this.#durable = durable;
     this.#repository = repositoryRows(db);
     this.#statements = prepare(db);
   }
@@ -33,7 +35,7 @@ export class SqliteManifests implements Manifests {
   async put(repository: string, manifest: ManifestRecord, tags: readonly string[]): Promise<Digest[]> {
     const now = this.#now();
     const blobs = manifest.references.filter(({ kind }) => kind === 'blob').map(({ digest }) => digest);
-    return this.#db.transaction(() => {
+    const lacking = this.#db.transaction(() => {
       const isMissing = (digest: Digest): boolean =>
         this.#statements.hasBlob.get(repository, digest) === undefined;
       const missing = [...new Set(blobs)].filter(isMissing);
@@ -64,6 +66,8 @@ export class SqliteManifests implements Manifests {
       }
       return [];
     });
+    if (lacking.length === 0) await this.#durable();
+    return lacking;
   }
 
   async get(repository: string, name: ManifestName): Promise<StoredManifest | undefined> {
@@ -85,6 +89,7 @@ export class SqliteManifests implements Manifests {
       condition === undefined
         ? this.#statements.delete.run(repository, digest)
         : this.#statements.deleteUntouched.run(repository, digest, condition.untouchedSince);
+    await this.#durable();
     return Number(changes) > 0;
   }
 
@@ -107,11 +112,13 @@ export class SqliteManifests implements Manifests {
   }
 
   async deleteTag(repository: string, tag: string, unchanged?: Omit<TagRecord, 'name'>): Promise<boolean> {
-    return this.#db.transaction(() => {
+    const isDeleted = this.#db.transaction(() => {
       this.#statements.touchTagged.run(repository, tag, this.#now());
       const { digest = null, pushed = null } = unchanged ?? {};
       return Number(this.#statements.deleteTag.run(repository, tag, digest, pushed).changes) > 0;
     });
+    await this.#durable();
+    return isDeleted;
   }
 
   async tagRecords(repository: string): Promise<TagRecord[]> {

@@ -5,10 +5,10 @@ import { SqliteLinks } from './sqlite-links.ts';
 import { SqliteManifests } from './sqlite-manifests.ts';
 import { SqliteUnused } from './sqlite-unused.ts';
 import { SqliteUploads } from './sqlite-uploads.ts';
+import { WriteLog } from './write-log.ts';
 
 /** Where and how the file is opened. */
 export interface SqliteMetadataOptions {
-  /** `:memory:` is for tests. */
   readonly path: string;
   /** The present time in milliseconds since 1970, for leases. */
   readonly now?: () => number;
@@ -17,7 +17,7 @@ export interface SqliteMetadataOptions {
 /**
  * The metadata of a registry that is one process, in one SQLite file. Every change is a transaction, and they come one after
  * the other: a manifest is stored only while all links that it needs are there, and a link goes only while no manifest needs
- * it.
+ * it. What a client is told of as done survives a power cut; leases and uploads under way need not.
  */
 export class SqliteMetadata implements Metadata {
   readonly links: SqliteLinks;
@@ -25,17 +25,18 @@ export class SqliteMetadata implements Metadata {
   readonly uploads: SqliteUploads;
   readonly unused: SqliteUnused;
   readonly #db: Database;
+  readonly #log: WriteLog;
   readonly #page: Statement;
   readonly #find: Statement;
 
   constructor({ path, now = Date.now }: SqliteMetadataOptions) {
     this.#db = new Database(path, registryMigrations);
-    // What a client has been told to be stored must survive a power cut.
-    this.#db.prepare('PRAGMA synchronous = FULL').run();
-    this.links = new SqliteLinks(this.#db, now);
-    this.manifests = new SqliteManifests(this.#db, now);
+    this.#log = new WriteLog(path);
+    const durable = (): Promise<void> => this.#log.flush();
+    this.links = new SqliteLinks(this.#db, { now, durable });
+    this.manifests = new SqliteManifests(this.#db, { now, durable });
     this.uploads = new SqliteUploads(this.#db, now);
-    this.unused = new SqliteUnused(this.#db);
+    this.unused = new SqliteUnused(this.#db, { durable });
     this.#page = this.#db.prepare('SELECT name FROM repositories WHERE name > ? ORDER BY name LIMIT ?');
     this.#find = this.#db.prepare('SELECT 1 FROM repositories WHERE name = ?');
   }
@@ -49,6 +50,7 @@ export class SqliteMetadata implements Metadata {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#log[Symbol.asyncDispose]();
     this.#db.close();
   }
 }

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import type { Database, Row, Statement } from '#/state/db.ts';
 import type { CollectOptions, Unused, UnusedBlob } from './metadata.ts';
+import type { SqliteParts } from './sqlite-links.ts';
 
 /** Rows of one transaction: pushes wait for no longer than it takes. */
 const batch = 500;
@@ -15,6 +16,7 @@ const unreferenced = `
 /** `Unused` in SQLite: references are rows, so nothing has to be marked, and each transaction looks again. */
 export class SqliteUnused implements Unused {
   readonly #db: Database;
+  readonly #durable: () => Promise<void>;
   readonly #links: Statement;
   readonly #dropLink: Statement;
   readonly #blobs: Statement;
@@ -23,8 +25,9 @@ export class SqliteUnused implements Unused {
   readonly #knows: Statement;
   readonly #dropRepositories: Statement;
 
-  constructor(db: Database) {
+  constructor(db: Database, { durable }: Pick<SqliteParts, 'durable'>) {
     this.#db = db;
+    this.#durable = durable;
     this.#links = db.prepare(`
       SELECT l.repository AS id, r.name AS repository, l.digest, b.size
       FROM repository_blobs l
@@ -62,6 +65,8 @@ export class SqliteUnused implements Unused {
     let last: string | undefined = '';
     while (last !== undefined) {
       const rows: Row[] = this.#blobs.all(last);
+      // No link may come back after a power cut when its blob is gone.
+      if (rows.length > 0) await this.#durable();
       for (const row of rows) yield { ...blobOf(row), repository: undefined };
       last = rows.length === batch ? String(rows.at(-1)?.['digest']) : undefined;
       await turn();

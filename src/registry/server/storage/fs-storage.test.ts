@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
 import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
@@ -42,4 +42,22 @@ test('FsBlobStorage: a full disk is an error, keeps what was written, and the up
   await storage.append(second, bytes(content.subarray(size)), { algorithm: 'sha256' });
   assert.equal(await storage.commit(second, digestOf(content)), content.length);
   assert.deepEqual(readdirSync(`${root}/uploads`), []);
+});
+
+test('FsBlobStorage: a blob that was damaged on the disk is replaced by the next push of it', async () => {
+  using scratch = scratchDir();
+  await using storage = await FsBlobStorage.open({ root: scratch.path });
+  const content = randomBytes(10_000);
+  const digest = digestOf(content);
+  const push = async (): Promise<void> => {
+    const id = randomUUID();
+    await storage.begin(id);
+    await storage.append(id, bytes(content), { algorithm: 'sha256' });
+    await storage.commit(id, digest);
+  };
+  await push();
+  truncateSync(scratch.join('blobs', 'sha256', digest.slice(7, 9), digest.slice(7)), 100);
+  assert.equal(await storage.size(digest), 100);
+  await push();
+  assert.equal(await storage.size(digest), content.length);
 });

@@ -61,8 +61,8 @@ export class FsBlobStorage implements BlobStorage {
     if (actual !== digest) {
       throw invalid(`The content has digest "${actual}" and ${size} bytes, not digest "${digest}"`);
     }
-    // What has a name is on the disk already.
-    if ((await sizeOf(target)) === undefined) {
+    // What has a name is on the disk already, unless somebody has damaged it.
+    if ((await sizeOf(target)) !== size) {
       await file.sync();
       const directory = join(target, '..');
       await makeDirectory(directory, this.#root);
