@@ -6,7 +6,7 @@ import { type ApiAnswer, type ApiCall, FakeApi } from '#tests/fake-api.ts';
 const results = [
   {
     name: 'busybox',
-    description: 'A description of\nmore than one line, and of more than 45 characters',
+    description: 'A description of\nmore\u001bthan one line, and of more than 45 characters',
     star_count: 12,
     is_official: true,
     is_automated: false,

@@ -41,15 +41,18 @@ function registryOf(term: string): string {
   return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
 
+/** Whoever owns a repository writes its description; it must not steer the terminal. */
+const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
+
 function searchKind({ truncate }: { truncate: boolean }): ListKind<SearchResult> {
   return {
     type: '*registry.searchContext',
     columns: {
-      Name: { header: 'NAME', value: ({ name }) => name },
+      Name: { header: 'NAME', value: ({ name }) => printable(name) },
       Description: {
         header: 'DESCRIPTION',
         value({ description }) {
-          const line = description.replaceAll(/[\r\n]/g, ' ');
+          const line = printable(description);
           return truncate ? ellipsis(line, 45) : line;
         },
       },
