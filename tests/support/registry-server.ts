@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { silentLogger } from '#/base/log.ts';
 import { type Access, openAccess } from '#/registry/server/access.ts';
-import { type Content, openLocalContent } from '#/registry/server/content.ts';
+import { type Content, openBucketContent, openLocalContent } from '#/registry/server/content.ts';
 import type { Fact } from '#/registry/server/observer.ts';
 import { RegistryServer, type RegistryServerOptions } from '#/registry/server/server.ts';
 import { buildServices, type Limits, type Services } from '#/registry/server/services.ts';
+import { s3Config, startS3 } from './s3-server.ts';
 import { scratchDir } from './scratch-dir.ts';
 
 /** What a test may change of a registry. */
@@ -31,11 +32,25 @@ export interface TestRegistry extends AsyncDisposable {
   readonly facts: readonly Fact[];
 }
 
+/** On disk; in a bucket if the whole process is about that (`onObjectStorage`). */
+async function openTestContent(root: string, stack: AsyncDisposableStack): Promise<Content> {
+  if (!isOnObjectStorage) return stack.use(await openLocalContent({ root }));
+  const server = stack.use(await startS3());
+  return stack.use(await openBucketContent({ root, config: s3Config(server), settle: 0 }));
+}
+
+let isOnObjectStorage = false;
+
+/** From now on the registries of this process have their content in object storage. */
+export function onObjectStorage(): void {
+  isOnObjectStorage = true;
+}
+
 /** Starts a registry on a free port of the loopback interface, with its content on disk. */
 export async function startRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
   await using stack = new AsyncDisposableStack();
   const root = options.root ?? stack.use(scratchDir()).path;
-  const content = stack.use(await openLocalContent({ root }));
+  const content = await openTestContent(root, stack);
   const facts: Fact[] = [];
   const { limits, leaseRenewal } = options;
   const services = buildServices({

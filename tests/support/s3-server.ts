@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo, Server } from 'node:net';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { KeyedLocks } from '#/base/locks.ts';
+import type { S3Config } from '#/registry/server/config/storage.ts';
 import { scratchDir } from './scratch-dir.ts';
 
 /** What is used of s3rver, which comes without types: a Koa application over a store of files. */
@@ -11,11 +14,13 @@ interface S3rver {
     getObject(bucket: string, key: string): Promise<StoredObject | null>;
     listObjects: (bucket: string, options: ListOptions) => Promise<Listing>;
   };
-  readonly middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[];
+  readonly middleware: Middleware[];
   configureBuckets(): Promise<unknown>;
   callback(): (request: IncomingMessage, response: ServerResponse) => void;
   readonly logger: { exceptions: { unhandle(): void }; close(): void };
 }
+
+type Middleware = (context: Context, next: () => Promise<void>) => Promise<void>;
 
 interface ListOptions {
   readonly startAfter?: string;
@@ -57,8 +62,8 @@ export interface S3Server extends AsyncDisposable {
 }
 
 /**
- * A real S3 server, which checks signatures and keeps objects in files. It does not know conditional writes, so they are
- * put in front of it: as S3 does, one write of a key after the other, each after a look at the version that is there.
+ * A real S3 server, which checks signatures and keeps objects in files. Conditional writes and atomic ones, which S3 has, are
+ * put in front of it.
  */
 export async function startS3({ conditional = true }: { conditional?: boolean } = {}): Promise<S3Server> {
   const { createServer } = await import('node:http');
@@ -77,6 +82,7 @@ export async function startS3({ conditional = true }: { conditional?: boolean } 
     } else await next();
   });
   if (conditional) app.middleware.unshift(conditionalWrites(app));
+  app.middleware.unshift(oneAfterTheOther());
   const server: Server = createServer(app.callback()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -103,6 +109,20 @@ export async function startS3({ conditional = true }: { conditional?: boolean } 
   };
 }
 
+/** The configuration of a registry on that bucket. */
+export function s3Config({ endpoint, bucket, accessKeyId, secretAccessKey }: S3Server): S3Config {
+  return {
+    bucket,
+    region: 'us-east-1',
+    endpoint,
+    pathStyle: true,
+    prefix: '',
+    credentials: { kind: 'keys', accessKeyId, secretAccessKey, sessionToken: undefined },
+    redirect: false,
+    partSize: 5 * 1024 * 1024,
+  };
+}
+
 /** S3 lists keys in the order of their bytes; this server does so only if the file system does. */
 function listInOrder({ store }: S3rver): void {
   const listObjects = store.listObjects.bind(store);
@@ -115,13 +135,22 @@ function listInOrder({ store }: S3rver): void {
   };
 }
 
-function conditionalWrites(app: S3rver): (context: Context, next: () => Promise<void>) => Promise<void> {
+/** S3's requests are atomic; this server writes into the files that it reads. So one comes after the other. */
+function oneAfterTheOther(): Middleware {
   const locks = new KeyedLocks();
   return async (context, next) => {
-    if (context.method !== 'PUT' && context.method !== 'DELETE') return next();
-    using _held = await locks.acquire(context.path);
+    using _held = await locks.acquire('');
+    await next();
+    // Read while nobody writes.
+    if (context.body instanceof Readable) context.body = await buffer(context.body);
+  };
+}
+
+function conditionalWrites(app: S3rver): Middleware {
+  return async (context, next) => {
     const { 'if-match': match, 'if-none-match': noneMatch } = context.headers;
-    if (match !== undefined || noneMatch !== undefined) {
+    const isWrite = context.method === 'PUT' || context.method === 'DELETE';
+    if (isWrite && (match !== undefined || noneMatch !== undefined)) {
       const [bucket = '', ...key] = context.path.slice(1).split('/').map(decodeURIComponent);
       const object = await app.store.getObject(bucket, key.join('/'));
       object?.content?.destroy();

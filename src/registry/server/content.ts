@@ -41,19 +41,21 @@ export async function openContent({
   }
 }
 
+/** Where the content of several processes is. */
+export interface BucketContentOptions {
+  /** For what is this process's own: keys and queues. */
+  readonly root: string;
+  readonly config: S3Config;
+  /** Milliseconds for which a blob that nothing links is left alone. */
+  readonly settle?: number;
+}
+
 /** Opens the content of a registry that any number of processes share, in a bucket. Throws if the bucket cannot be had. */
-export async function openBucketContent({
-  root,
-  config,
-}: {
-  root: string;
-  config: S3Config;
-}): Promise<Content> {
-  // For what is this process's own: keys and queues.
+export async function openBucketContent({ root, config, settle }: BucketContentOptions): Promise<Content> {
   await mkdir(root, { recursive: true, mode: 0o700 });
   const bucket = new Bucket(new S3Requests(config, new S3Credentials(config.credentials)), config.prefix);
   const storage = new S3BlobStorage(bucket, config);
-  const metadata = new BucketMetadata(bucket, storage);
+  const metadata = new BucketMetadata(bucket, storage, settle);
   // A wrong name, address or key should be heard of now.
   await metadata.repositories({ limit: 1 });
   return { storage, metadata, [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose]() };

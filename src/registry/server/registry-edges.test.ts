@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -227,4 +229,30 @@ test('Registry.open: says what does not work', async () => {
     openRegistry({ listen: [`127.0.0.1:${taken}`] }),
     /cannot listen on 127\.0\.0\.1:\d+: the address is in use/,
   );
+});
+
+test('Registry: endpoints are told of what happens, and the metrics of the endpoints', async () => {
+  const told: string[] = [];
+  const hook = createServer((request, response) => {
+    void text(request).then((body) => {
+      const { events } = JSON.parse(body) as { events: { action: string; target: { tag?: string } }[] };
+      told.push(...events.map(({ action, target }) => `${action} ${target.tag ?? 'blob'}`));
+      response.end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(hook, 'listening');
+  const address = hook.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  await using opened = await openRegistry({
+    notifications: [{ name: 'ci', url: `http://127.0.0.1:${port}/` }],
+  });
+  await pushImage(opened.url, 'a');
+  await until(() => told.length >= 3, { what: 'the events' });
+  assert.deepEqual(told, ['push blob', 'push blob', 'push latest']);
+  await until(
+    async () => (await metric(opened.url, 'skiff_registry_notifications_waiting\\{endpoint="ci"\\}')) === 0,
+    { what: 'an empty queue' },
+  );
+  hook.close().closeAllConnections();
+  await once(hook, 'close');
 });

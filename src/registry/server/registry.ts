@@ -203,14 +203,13 @@ export class Registry implements AsyncDisposable {
         },
       }),
     );
-    for (const { name } of notifications) {
-      const count = (what: 'waiting' | 'dropped' | 'failures') => (): number =>
-        notifier.counts().find((each) => each.name === name)?.[what] ?? 0;
-      const metric = `skiff_registry_notifications_${name.toLowerCase().replaceAll('-', '_')}`;
-      metrics.gauge(`${metric}_waiting`, 'Events that wait.', count('waiting'));
-      metrics.gauge(`${metric}_dropped`, 'Events that had to go.', count('dropped'));
-      metrics.gauge(`${metric}_failures`, 'Requests that failed.', count('failures'));
-    }
+    const gauge = (what: 'waiting' | 'dropped' | 'failures', help: string): void =>
+      metrics.gauge(`skiff_registry_notifications_${what}`, help, () =>
+        notifier.counts().map((count) => [{ endpoint: count.name }, count[what]] as const),
+      );
+    gauge('waiting', 'Events that wait.');
+    gauge('dropped', 'Events that had to go.');
+    gauge('failures', 'Requests that failed.');
     return notifier;
   }
 }

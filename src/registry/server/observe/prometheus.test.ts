@@ -6,6 +6,10 @@ test('Metrics: counters, gauges and histograms as Prometheus reads them', () => 
   const metrics = new Metrics();
   const requests = metrics.counter('requests_total', 'Requests\nof all');
   metrics.gauge('up', 'Whether', () => 1);
+  metrics.gauge('waiting', 'Each', () => [
+    [{ name: 'a' }, 1],
+    [{ name: 'b' }, 2],
+  ]);
   const seconds = metrics.histogram('seconds', 'Time', [0.1, 1]);
   requests.add({ code: '200', path: 'a"b\\c\nd' });
   requests.add({ code: '200', path: 'a"b\\c\nd' }, 2);
@@ -22,6 +26,10 @@ test('Metrics: counters, gauges and histograms as Prometheus reads them', () => 
       '# HELP up Whether',
       '# TYPE up gauge',
       'up 1',
+      '# HELP waiting Each',
+      '# TYPE waiting gauge',
+      'waiting{name="a"} 1',
+      'waiting{name="b"} 2',
       '# HELP seconds Time',
       '# TYPE seconds histogram',
       'seconds_bucket{method="GET",le="0.1"} 2',

@@ -24,9 +24,14 @@ export class Metrics {
     return counter;
   }
 
-  /** A number that is looked up whenever somebody asks. */
-  gauge(name: string, help: string, read: () => number): void {
-    this.#add(name, { kind: 'gauge', help, lines: (of) => [`${of} ${number(read())}`] });
+  /** A number that is looked up whenever somebody asks, or several with labels. */
+  gauge(name: string, help: string, read: () => number | readonly (readonly [Labels, number])[]): void {
+    const lines = (of: string): string[] => {
+      const found = read();
+      const all = typeof found === 'number' ? [[{}, found] as const] : found;
+      return all.map(([labels, value]) => `${of}${braced(labelText(labels))} ${number(value)}`);
+    };
+    this.#add(name, { kind: 'gauge', help, lines });
   }
 
   /** How often values were at most `bounds`, which are in ascending order. */

@@ -49,11 +49,21 @@ export class BucketLinks implements BlobLinks {
     repository: string,
     { digest, size }: { readonly digest: Digest; readonly size: number },
   ): Promise<void> {
-    await this.#bucket.put(nameKey(repository), '');
-    await this.#bucket.put(linkKey(repository, digest), linkText(size));
-    await this.#bucket.put(holderKey(digest, repository), '');
-    if (await this.#renew(digest)) return;
-    await this.unlink(repository, digest);
+    const key = linkKey(repository, digest);
+    for (let attempt = 1; attempt <= 10; attempt += 1) {
+      await this.#bucket.put(nameKey(repository), '');
+      const etag = await this.#bucket.put(key, linkText(size));
+      await this.#bucket.put(holderKey(digest, repository), '');
+      if (await this.#renew(digest)) {
+        // Somebody else who linked it before it was there again may just have taken the link away.
+        if ((await this.size(repository, digest)) !== undefined) return;
+        continue;
+      }
+      await this.#bucket.put(key, '', { etag: etag ?? '' });
+      await this.dropHolder(repository, digest);
+      if (await this.#renew(digest)) continue;
+      break;
+    }
     throw unavailable(`blob "${digest}" was removed as unused while it was pushed; push it again`);
   }
 

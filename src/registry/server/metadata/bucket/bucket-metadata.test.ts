@@ -3,27 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Digest, digestOf } from '#/oci/digest.ts';
-import { type S3Server, startS3 } from '#tests/s3-server.ts';
+import { type S3Server, s3Config, startS3 } from '#tests/s3-server.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { type Content, openBucketContent } from '../../content.ts';
 import { metadataContract } from '../metadata.contract.ts';
 import { decodeName, encodeName } from './keys.ts';
 
 function open(server: S3Server, root: string): Promise<Content> {
-  const { endpoint, bucket, accessKeyId, secretAccessKey } = server;
-  return openBucketContent({
-    root,
-    config: {
-      bucket,
-      region: 'us-east-1',
-      endpoint,
-      pathStyle: true,
-      prefix: '',
-      credentials: { kind: 'keys', accessKeyId, secretAccessKey, sessionToken: undefined },
-      redirect: false,
-      partSize: 5 * 1024 * 1024,
-    },
-  });
+  return openBucketContent({ root, config: s3Config(server), settle: 0 });
 }
 
 metadataContract('BucketMetadata', async () => {

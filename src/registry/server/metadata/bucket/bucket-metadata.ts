@@ -20,12 +20,13 @@ export class BucketMetadata implements Metadata {
   readonly unused: BucketUnused;
   readonly #bucket: Bucket;
 
-  constructor(bucket: Bucket, storage: S3BlobStorage) {
+  /** `settle`: see `UnusedInput`. */
+  constructor(bucket: Bucket, storage: S3BlobStorage, settle: number = 10 * 60_000) {
     this.#bucket = bucket;
     this.links = new BucketLinks(bucket, (digest) => storage.renew(digest));
     this.manifests = new BucketManifests(bucket, this.links);
     this.uploads = new BucketUploads(bucket);
-    this.unused = new BucketUnused({ bucket, links: this.links, storage });
+    this.unused = new BucketUnused({ bucket, links: this.links, storage, settle });
   }
 
   async repositories({ after, limit }: Page): Promise<string[]> {

@@ -7,12 +7,16 @@ import { decodeName, digestAtEnd, digestPath, linkKey, manifestKey, nameKey, rep
 
 /** Milliseconds after which the empty objects that say that something is gone go too. */
 const tombstoneAge = 24 * 3600 * 1000;
+/** Milliseconds by which an object can be younger than the service says, in whole seconds. */
+const resolution = 1000;
 
 /** What `BucketUnused` looks at. */
 export interface UnusedInput {
   readonly bucket: Bucket;
   readonly links: BucketLinks;
   readonly storage: Pick<S3BlobStorage, 'blobs' | 'prepareRemoval'>;
+  /** Milliseconds for which a blob that nothing links is left alone: another process may be about to link it. */
+  readonly settle: number;
 }
 
 /** `Unused` over the objects of a bucket; one process should collect at a time, but nothing is lost if several do. */
@@ -34,7 +38,8 @@ export class BucketUnused implements Unused {
   }
 
   async *blobs(): AsyncGenerator<UnusedBlob, void, undefined> {
-    for await (const { digest, size } of this.#input.storage.blobs()) {
+    for await (const { digest, size, modified } of this.#input.storage.blobs()) {
+      if (modified + this.#input.settle > Date.now()) continue;
       if (!(await this.#isHeld(digest))) yield { digest, size, repository: undefined };
     }
   }
@@ -68,7 +73,7 @@ export class BucketUnused implements Unused {
     { before, dryRun }: CollectOptions,
   ): Promise<UnusedBlob | undefined> {
     const { bucket, links } = this.#input;
-    if (modified >= before) return undefined;
+    if (modified + resolution > before) return undefined;
     if (size === 0) {
       if (!dryRun && modified < Date.now() - tombstoneAge) await bucket.remove(key, etag);
       return undefined;
@@ -95,7 +100,7 @@ export class BucketUnused implements Unused {
     if (dryRun) return;
     const { bucket } = this.#input;
     for await (const { key, modified } of bucket.list({ prefix: repositoryKey(repository, '_uses') })) {
-      if (modified >= before || (await this.#hasManifest(repository, key))) continue;
+      if (modified + resolution > before || (await this.#hasManifest(repository, key))) continue;
       await bucket.remove(key);
       if (await this.#hasManifest(repository, key)) await bucket.put(key, '');
     }
