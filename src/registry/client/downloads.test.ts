@@ -140,3 +140,26 @@ test('Downloads: layers that were complete when a pull failed are not downloaded
   await new Transfers(s, again).pull(name);
   assert.equal(gate.requests.filter(({ digest }) => digest === first).length, 1);
 });
+
+test('Downloads: one who joined a download that fails elsewhere goes on at its own registry', async () => {
+  await using s = await openImages();
+  await using bad = await Gate.open(registry.host);
+  const { name, layers } = await remote('elsewhere');
+  const { promise: broken, resolve: breakNow } = Promise.withResolvers<void>();
+  bad.fate = ({ digest, start }) => {
+    if (digest !== layers[0]) return undefined;
+    return start === 0 ? { after: size / 2, rest: broken } : { after: 0, rest: 'cut' };
+  };
+  const t = new Transfers(s, s);
+  const [one, other] = [counting(), counting()];
+  const failing = t.pull(name.replace(gate.host, bad.host), one.onProgress);
+  await arrived(one, size / 4);
+  const joined = t.pull(name, other.onProgress);
+  await arrived(other, size / 4);
+  bad.closeConnections();
+  breakNow();
+  await assert.rejects(failing, new RegExp(`cannot download ${layers[0]} from ${bad.host}/elsewhere`));
+  await joined;
+  assert.ok((gate.requests.find(({ digest }) => digest === layers[0])?.start ?? 0) > 0);
+  await onlyImage(s);
+});
