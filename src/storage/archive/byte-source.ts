@@ -5,10 +5,13 @@ const nothing = Buffer.alloc(0);
 /** Reads a stream of chunks in pieces of wanted sizes, holding no more than one chunk and one piece. */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #tap: ((piece: Buffer) => void) | undefined;
   #current: Buffer = nothing;
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  /** `tap` sees every byte that is taken, in order, before the one who takes it. */
+  constructor(source: AsyncIterable<Uint8Array>, tap?: (piece: Buffer) => void) {
     this.#chunks = source[Symbol.asyncIterator]();
+    this.#tap = tap;
   }
 
   /** What is left of the current chunk, at most `limit` bytes, or of the next one; undefined at the end. */
@@ -65,6 +68,7 @@ export class ByteSource {
   #take(limit: number): Buffer {
     const piece = this.#current.subarray(0, limit);
     this.#current = this.#current.subarray(piece.length);
+    this.#tap?.(piece);
     return piece;
   }
 }

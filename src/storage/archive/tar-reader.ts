@@ -41,13 +41,14 @@ interface Extensions {
 /**
  * Reads an uncompressed archive: ustar, pax and GNU (long names, large numbers, all sparse formats), Version 7 too.
  * Yields the entries in order, whole stream read to its end; the content of each must be read before the next. Names
- * are not checked here. Throws EngineError `invalid` for anything malformed, `tooLarge` beyond the limits.
+ * are not checked here. `tap` sees every byte of the archive, in order. Throws EngineError `invalid` for anything malformed, `tooLarge` beyond the limits.
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
   limits: TarLimits = {},
+  tap?: (piece: Buffer) => void,
 ): AsyncGenerator<TarEntry, void, undefined> {
-  const bytes = new ByteSource(source);
+  const bytes = new ByteSource(source, tap);
   const parser = new HeaderParser(bytes, limits);
   try {
     for (;;) {

@@ -4,18 +4,20 @@ import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
 import { siblingModule } from '#/base/sibling-module.ts';
 import type { GrowingFile } from '../content/partial-blob.ts';
 import { type Growth, GrowthGauge } from './growing-file.ts';
+import { makeRecipe, type Recipe, type RecipeJob } from './tar-recipe.ts';
 import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
 
 /** What a worker is asked. */
 export type UnpackRequest =
   | { readonly kind: 'start'; readonly job: UnpackJob }
+  | { readonly kind: 'recipe'; readonly job: RecipeJob }
   | { readonly kind: 'grown'; readonly growth: Growth }
   | { readonly kind: 'stop' };
 
 /** What a worker answers: progress any number of times, then one of the others. */
 export type UnpackReply =
   | { readonly kind: 'progress'; readonly bytes: number }
-  | { readonly kind: 'done'; readonly unpacked: Unpacked }
+  | { readonly kind: 'done'; readonly result: Unpacked | Recipe }
   | {
       readonly kind: 'refused';
       readonly errorKind: ErrorKind;
@@ -65,9 +67,20 @@ export class UnpackThreads implements AsyncDisposable {
       worker.postMessage({ kind: 'grown', growth: growthOf(file) } satisfies UnpackRequest);
     });
     try {
-      return await runIn(worker, following(job, file), control);
+      return await runIn<Unpacked>(worker, { kind: 'start', job: following(job, file) }, control);
     } finally {
       unwatch?.();
+      this.#release(worker);
+    }
+  }
+
+  /** Makes the recipe of an archive whose blob has `size` bytes. Throws as `makeRecipe`. */
+  async makeRecipe(job: RecipeJob, size: number): Promise<Recipe> {
+    if (size <= inlineSize) return makeRecipe(job);
+    const worker = await this.#acquire();
+    try {
+      return await runIn<Recipe>(worker, { kind: 'recipe', job }, {});
+    } finally {
       this.#release(worker);
     }
   }
@@ -133,11 +146,16 @@ async function unpackAlong(job: UnpackJob, file: GrowingFile, control: UnpackCon
   }
 }
 
-function runIn(worker: Worker, job: UnpackJob, control: UnpackControl): Promise<Unpacked> {
-  const { promise, resolve, reject } = Promise.withResolvers<Unpacked>();
+function runIn<T extends Unpacked | Recipe>(
+  worker: Worker,
+  request: UnpackRequest,
+  control: UnpackControl,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const onMessage = (reply: UnpackReply): void => {
     if (reply.kind === 'progress') return control.onProgress?.(reply.bytes);
-    if (reply.kind === 'done') return resolve(reply.unpacked);
+    // What a request is answered with goes by its kind.
+    if (reply.kind === 'done') return resolve(reply.result as T);
     if (control.signal?.aborted) return reject(control.signal.reason);
     if (reply.kind === 'failed') return reject(reply.error);
     return reject(new EngineError(reply.errorKind, reply.message, { cause: reply.cause }));
@@ -151,7 +169,7 @@ function runIn(worker: Worker, job: UnpackJob, control: UnpackControl): Promise<
   worker.ref();
   worker.on('message', onMessage).on('error', onError).on('exit', onExit);
   control.signal?.addEventListener('abort', onAbort);
-  worker.postMessage({ kind: 'start', job } satisfies UnpackRequest);
+  worker.postMessage(request);
   return promise.finally(() => {
     worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     control.signal?.removeEventListener('abort', onAbort);

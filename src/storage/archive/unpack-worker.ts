@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import { EngineError } from '#/base/errors.ts';
 import { GrowthGauge } from './growing-file.ts';
-import { unpackBlob } from './unpack-blob.ts';
+import { makeRecipe, type Recipe } from './tar-recipe.ts';
+import { type Unpacked, unpackBlob } from './unpack-blob.ts';
 import type { UnpackReply, UnpackRequest } from './unpack-threads.ts';
 
 if (parentPort === null) throw new Error('unpack-worker.ts runs as a worker thread');
@@ -14,16 +15,26 @@ let gauge: GrowthGauge | undefined;
 port.on('message', (request: UnpackRequest) => {
   if (request.kind === 'stop') stop.abort();
   else if (request.kind === 'grown') gauge?.set(request.growth);
-  else void run(request);
+  else if (request.kind === 'recipe') void answer(() => makeRecipe(request.job));
+  else {
+    const { job } = request;
+    stop = new AbortController();
+    gauge = job.growing === undefined ? undefined : new GrowthGauge(job.growing.growth);
+    const control = {
+      signal: stop.signal,
+      onProgress: (bytes: number) => reply({ kind: 'progress', bytes }),
+    };
+    void answer(() => unpackBlob(job, control, gauge));
+  }
 });
 
-async function run({ job }: Extract<UnpackRequest, { kind: 'start' }>): Promise<void> {
-  stop = new AbortController();
-  gauge = job.growing === undefined ? undefined : new GrowthGauge(job.growing.growth);
-  const reply = (message: UnpackReply): void => port.postMessage(message);
+function reply(message: UnpackReply): void {
+  port.postMessage(message);
+}
+
+async function answer(work: () => Promise<Unpacked | Recipe>): Promise<void> {
   try {
-    const onProgress = (bytes: number): void => reply({ kind: 'progress', bytes });
-    reply({ kind: 'done', unpacked: await unpackBlob(job, { signal: stop.signal, onProgress }, gauge) });
+    reply({ kind: 'done', result: await work() });
   } catch (error) {
     // Structured clone keeps message and stack of an Error, but not its class.
     if (error instanceof EngineError) {
