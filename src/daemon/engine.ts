@@ -35,6 +35,7 @@ import { Database } from '#/state/db.ts';
 import { UnpackThreads } from '#/storage/archive/unpack-threads.ts';
 import { ContentStore } from '#/storage/content/content-store.ts';
 import { ImageStore } from '#/storage/images.ts';
+import { LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
 import {
@@ -107,6 +108,15 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const layers = new Layers({ content, snapshots, threads, db });
   await layers.reconcile();
   const imageStore = await ImageStore.open({ db, content, layers });
+  const archives = new LayerArchives({
+    policy: config.imageStorePolicy,
+    content,
+    layers,
+    snapshots,
+    threads,
+    db,
+  });
+  const imageParts = { images: imageStore, content, layers, archives };
   const volumeStore = await VolumeStore.open({ db, root: join(config.dataRoot, 'volumes') });
 
   const exits = stack.use(new ExitWatcher(dirs.exits));
@@ -156,15 +166,8 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   };
   const execs = new Execs(parts);
   const containers = new Containers(parts);
-  const images = new Images({
-    images: imageStore,
-    content,
-    layers,
-    users: store,
-    events,
-    driver: snapshots.driver,
-  });
-  const registries = openRegistries({ images: imageStore, content, layers }, { db, events, settings });
+  const images = new Images({ ...imageParts, users: store, events, driver: snapshots.driver });
+  const registries = openRegistries(imageParts, { db, events, settings });
   const volumes = new Volumes({ store: volumeStore, events });
   const close = async (): Promise<void> => {
     parts.restarts.close();

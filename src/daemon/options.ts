@@ -1,4 +1,5 @@
 import type { LogFormat, LogLevel } from '#/base/log.ts';
+import type { KeepPolicy } from '#/storage/layer-archives.ts';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
 import type { Option } from './option.ts';
 import { type RegistryConfig, registryOptions } from './registry-options.ts';
@@ -40,6 +41,8 @@ export interface Config extends RegistryConfig {
   readonly tlsKey: string;
   /** "" is the best that works. */
   readonly storageDriver: '' | DriverName;
+  /** What is kept of the layers of images that come from now on. */
+  readonly imageStorePolicy: KeepPolicy;
   readonly runtimes: Readonly<Record<string, string>>;
   readonly defaultRuntime: string;
   readonly execOpts: readonly string[];
@@ -168,6 +171,12 @@ export const options: { readonly [F in keyof Config]: Option<Config[F]> } = {
     kind: oneOf('storage driver', ['', 'overlay2', 'vfs']),
     default: '',
     help: 'How layers are put together (overlay2, vfs); the best that works here if not given',
+  },
+  imageStorePolicy: {
+    flag: 'image-store-policy',
+    kind: oneOf('image store policy', ['compressed', 'unpacked']),
+    default: 'compressed',
+    help: 'Keep layers as they came beside what is unpacked (compressed), or only what is unpacked (half the disk)',
   },
   runtimes: {
     flag: 'add-runtime',

@@ -12,17 +12,18 @@ import { clientOptions } from './registry-settings.ts';
 
 /** What goes between the daemon and registries, by the settings that are in force at each request. */
 export function openRegistries(
-  { images, content, layers }: ImageParts,
+  imageParts: ImageParts,
   { db, events, settings }: { db: Database; events: Events; settings: () => Config },
 ): Registries {
   let made: { readonly config: Config; readonly client: RegistryClient } | undefined;
   return new Registries({
-    images,
-    content,
-    layers,
+    ...imageParts,
     sources: new BlobSources(db),
     kept: new KeptBlobs(db),
-    downloads: new Downloads({ content, slots: new Slots(() => settings().maxConcurrentDownloads) }),
+    downloads: new Downloads({
+      content: imageParts.content,
+      slots: new Slots(() => settings().maxConcurrentDownloads),
+    }),
     uploads: new Slots(() => settings().maxConcurrentUploads),
     events,
     client: () => {

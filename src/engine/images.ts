@@ -59,8 +59,8 @@ export class Images {
 
   /** `driver` is the storage driver's name, for inspect. */
   constructor(options: ImageParts & { users: ImageUsers; events: Events; driver: string }) {
-    const { images, content, layers, users, events, driver } = options;
-    this.#parts = { images, content, layers };
+    const { users, events, driver, ...parts } = options;
+    this.#parts = parts;
     this.#users = users;
     this.#events = events;
     this.#driver = driver;
@@ -127,6 +127,7 @@ export class Images {
   /** Loads the images of an archive, all or none. */
   async load(source: AsyncIterable<Uint8Array>, request: LoadRequest): Promise<LoadedImage[]> {
     const loaded = await loadImages(this.#parts, source, request);
+    for (const { image } of loaded) await this.#parts.archives.compact(image.chainId);
     for (const id of new Set(loaded.map(({ image }) => image.id))) this.#publish('load', id);
     return loaded.map(({ image, names }) => ({
       id: image.id,
@@ -155,6 +156,7 @@ export class Images {
     if (platform.os !== 'linux') throw invalid('operating system is not supported');
     const message = request.message === '' ? 'Imported from -' : request.message;
     const { image } = await importImage(this.#parts, source, { config, message, platform, name, signal });
+    await this.#parts.archives.compact(image.chainId);
     if (name !== undefined) this.#publish('tag', image.id, familiarString(name));
     this.#publish('import', image.id);
     return image.id;

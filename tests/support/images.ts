@@ -11,9 +11,10 @@ import { UnpackThreads } from '#/storage/archive/unpack-threads.ts';
 import { ContentStore } from '#/storage/content/content-store.ts';
 import type { ImageParts } from '#/storage/images/record.ts';
 import { ImageStore } from '#/storage/images.ts';
+import { type KeepPolicy, LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { openSnapshotter } from '#/storage/snapshots/open-snapshotter.ts';
-import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
+import type { DriverName, Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 
 /** A complete image store in a temporary folder. */
 export interface ImageScratch extends ImageParts, AsyncDisposable {
@@ -27,17 +28,26 @@ export interface ImageScratch extends ImageParts, AsyncDisposable {
 }
 
 /** Opens an empty image store, on request on a disk of `diskSize` bytes; it goes when it is disposed of. */
-export async function openImages({ diskSize }: { diskSize?: number } = {}): Promise<ImageScratch> {
+export async function openImages({
+  diskSize,
+  policy = 'compressed',
+  driver = 'vfs',
+}: {
+  diskSize?: number;
+  policy?: KeepPolicy;
+  driver?: DriverName;
+} = {}): Promise<ImageScratch> {
   const dir = mkdtempSync(join(tmpdir(), 'skiff-images-'));
   if (diskSize !== undefined) mount({ type: 'tmpfs', source: 'tmpfs', options: [`size=${diskSize}`] }, dir);
   const db = new Database(':memory:');
   const threads = new UnpackThreads();
-  const snapshots = await openSnapshotter({ root: join(dir, 'snapshots'), db, driver: 'vfs' });
+  const snapshots = await openSnapshotter({ root: join(dir, 'snapshots'), db, driver });
   const reopen = async (): Promise<ImageParts> => {
     const content = await ContentStore.open({ root: join(dir, 'content') });
     const layers = new Layers({ content, snapshots, threads, db });
+    const archives = new LayerArchives({ policy, content, layers, snapshots, threads, db });
     await layers.reconcile();
-    return { content, layers, images: await ImageStore.open({ db, content, layers }) };
+    return { content, layers, archives, images: await ImageStore.open({ db, content, layers }) };
   };
   const parts = await reopen();
   return {

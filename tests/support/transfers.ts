@@ -30,11 +30,12 @@ export class Transfers {
     images: ImageParts,
     { downloads = 3, client = testClient() }: { downloads?: number; client?: RegistryClient } = {},
   ) {
-    const { content, layers, images: store } = images;
+    const { content, layers, archives, images: store } = images;
     this.#client = client;
     this.parts = {
       content,
       layers,
+      archives,
       images: store,
       sources: new BlobSources(scratch.db),
       kept: new KeptBlobs(scratch.db),

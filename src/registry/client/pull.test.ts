@@ -205,3 +205,24 @@ test('pushImage: what is there is skipped, another repository mounts, the digest
     `3: digest: ${made.manifest.digest} size: ${made.manifest.size}`,
   ]);
 });
+
+test('pullImage, pushImage: a store that keeps no blobs of layers pushes the same image, and the very one where it came from', async () => {
+  await using bare = await openImages({ policy: 'unpacked' });
+  const made = await images.image({
+    layers: [await tarOf({ a: 'a'.repeat(3000) }), await tarOf({ b: '2' })],
+    tag: 'bare',
+  });
+  const { image } = await transfers(bare).pull(name(':bare'));
+  for (const { digest } of made.layers) assert.equal(await bare.content.has(digest), false);
+  // The registry has the layers as they came.
+  assert.equal(await transfers(bare).push(image.id, name(':same')), made.manifest.digest);
+  await using elsewhere = await startRegistry();
+  const other = `${elsewhere.host}/team/app:packed`;
+  const before = await bare.footprint();
+  const digest = await transfers(bare).push(image.id, other);
+  assert.equal(await transfers(bare).push(image.id, `${elsewhere.host}/team/other:again`), digest);
+  assert.deepEqual(await bare.footprint(), before);
+  await using s = await openImages();
+  const pulled = await transfers(s).pull(other);
+  assert.equal(pulled.image.id, image.id);
+});

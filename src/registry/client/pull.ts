@@ -64,6 +64,7 @@ export async function pullImage(parts: PullParts, request: PullRequest): Promise
   onProgress({ kind: 'note', status: `Pulling from ${wanted.path}`, id });
   const remote = await resolveImage({ repository, content }, top, request);
   const image = await new Store(parts, request, remote).take(wanted);
+  await parts.archives.compact(image.chainId);
   const { config, layers } = remote.manifest.parsed;
   for (const { digest } of [config, ...layers]) parts.sources.note(digest, wanted);
   onProgress({ kind: 'note', status: `Digest: ${top.descriptor.digest}` });
@@ -108,12 +109,13 @@ class Store {
   }
 
   async #add(wanted: Reference, holds: PullHolds): Promise<ImageRecord> {
-    const { images } = this.#parts;
+    const { images, content } = this.#parts;
     const { top, manifest, config } = this.#remote;
     const { digest } = top.descriptor;
     const known = images.get(manifest.parsed.config.digest);
     const making: Promise<MadeImage> = known === undefined ? this.#make(holds) : Promise.resolve(known);
     const [image] = await all([making, this.#keep(top.bytes, digest, holds.blobs)]);
+    await content.flush();
     this.#request.signal.throwIfAborted();
     const digested = { ...wanted, tag: undefined, digest };
     const names = wanted.digest === undefined ? [wanted, digested] : [digested];

@@ -1,16 +1,15 @@
 import type { PushBlobOptions, Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
-import { maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
-import type { ContentStore } from '#/storage/content/content-store.ts';
-import type { ImageRecord } from '#/storage/images/record.ts';
+import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import type { Hold } from '#/storage/holds.ts';
+import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
 import type { BlobSources, RepositoryName } from './blob-sources.ts';
 import { type OnProgress, shortDigest } from './progress.ts';
 import type { Slots } from './slots.ts';
 
 /** What pushes work with. */
-export interface PushParts {
-  readonly content: ContentStore;
+export interface PushParts extends ImageParts {
   readonly sources: BlobSources;
   /** Bounds how many blobs are uploaded at once. */
   readonly uploads: Slots;
@@ -39,11 +38,15 @@ interface Layer {
 export async function pushImage(parts: PushParts, request: PushRequest): Promise<Digest> {
   const { content } = parts;
   const { image, tag, repository, onProgress, signal } = request;
-  using hold = content.hold();
+  // The hold is let go first, then goes what was packed for this push only.
+  await using stack = new AsyncDisposableStack();
+  const made: Digest[] = [];
+  stack.defer(async () => {
+    for (const digest of made) await parts.images.dropBlob(digest);
+  });
+  const hold = stack.use(content.hold());
   hold.add(image.manifest);
-  const bytes = await content.read(image.manifest, maxManifestBytes);
-  const manifest = parseStoredManifest(bytes);
-  for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
+  const { bytes, manifest } = await packed(parts, request, { hold, made });
   const layers = manifest.layers
     .map(
       (descriptor, index): Layer => ({
@@ -58,6 +61,41 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
   onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
   onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: bytes.length } });
   return digest;
+}
+
+/**
+ * The image's manifest, with every blob of it in the content store. Layers that are not kept as blobs are packed anew, unless
+ * the registry has them as they came: then the manifest may be the one that came, too.
+ */
+async function packed(
+  { content, layers, archives }: PushParts,
+  { image, repository, signal }: PushRequest,
+  { hold, made }: { hold: Hold<Digest>; made: Digest[] },
+): Promise<{ bytes: Buffer; manifest: Manifest }> {
+  const bytes = await content.read(image.manifest, maxManifestBytes);
+  const manifest = parseStoredManifest(bytes);
+  for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
+  const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
+  const descriptors: Descriptor[] = [];
+  for (const [index, descriptor] of manifest.layers.entries()) {
+    const layer = chain[index];
+    const isThere = await content.has(descriptor.digest);
+    if (
+      isThere ||
+      layer === undefined ||
+      (await repository.hasBlob(descriptor.digest, { signal })) !== undefined
+    ) {
+      descriptors.push(descriptor);
+    } else {
+      const fresh = await archives.blob(layer, hold);
+      made.push(fresh.digest);
+      descriptors.push(fresh);
+    }
+  }
+  if (descriptors.every(({ digest }, index) => digest === manifest.layers[index]?.digest))
+    return { bytes, manifest };
+  const anew = encodeManifest(manifest.config, descriptors);
+  return { bytes: anew, manifest: parseStoredManifest(anew) };
 }
 
 /** The blobs of one push. */

@@ -75,13 +75,19 @@ export async function makeRecipe({ path, root, recipe }: RecipeJob): Promise<Rec
   return { diffId: parseDigest(`sha256:${hash.digest('hex')}`), size };
 }
 
+/** A recipe to follow: its file, of which the first `size` bytes count, and where the files are. */
+export interface RecipeSource extends Pick<RecipeJob, 'recipe' | 'root'> {
+  /** Absent: all of it. */
+  readonly size?: number;
+}
+
 /** The archive that a recipe describes. Throws `invalid` at its end if files of the layer are not what they were. */
 export async function* followRecipe(
-  { recipe, root }: Pick<RecipeJob, 'recipe' | 'root'>,
+  { recipe, root, size = Number.POSITIVE_INFINITY }: RecipeSource,
   { diffId }: Pick<Recipe, 'diffId'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256');
-  const { bytes } = await decompress(createReadStream(recipe, { highWaterMark: readSize }));
+  const { bytes } = await decompress(createReadStream(recipe, { highWaterMark: readSize, end: size - 1 }));
   using files = new LayerFiles(root);
   for await (const piece of pieces(new ByteSource(bytes), files)) {
     hash.update(piece);

@@ -47,12 +47,16 @@ const emptyIndex = '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.in
 
 /**
  * Blobs by digest, in an OCI image layout (image-spec, image-layout.md). A blob appears under its name only when it is
- * complete, verified and on disk; it never changes after that. Taking in the same content twice is not an error.
+ * complete and verified; it never changes after that. What was not
+ * flushed can be lost in a power cut. Taking in the same content twice is not an error.
  */
 export class ContentStore {
   readonly #root: string;
   readonly #holds = new Holds<Digest>();
   readonly #partials = new Set<Digest>();
+  /** Stored, but perhaps only in memory yet. */
+  readonly #unflushed = new Set<Digest>();
+  #flushing: Promise<void> = Promise.resolve();
 
   private constructor(root: string) {
     this.#root = root;
@@ -193,7 +197,34 @@ export class ContentStore {
     const directory = join(this.#root, 'blobs', algorithmOf(digest));
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await rename(file, this.path(digest));
-    await syncDirectory(directory);
+    this.#unflushed.add(digest);
+  }
+
+  /**
+   * Makes everything that was stored until now survive a power cut: call it before a row refers to a blob. Blobs are flushed at
+   * the same time, which costs a disk little more than one of them alone.
+   */
+  flush(): Promise<void> {
+    // What another call is flushing now may be what this one is about.
+    const flushed = this.#flushing.then(
+      () => this.#flush(),
+      () => this.#flush(),
+    );
+    this.#flushing = flushed;
+    return flushed;
+  }
+
+  async #flush(): Promise<void> {
+    const digests = [...this.#unflushed];
+    this.#unflushed.clear();
+    try {
+      await Promise.all(digests.map((digest) => syncPath(this.path(digest))));
+      const directories = new Set(digests.map((digest) => join(this.#root, 'blobs', algorithmOf(digest))));
+      await Promise.all([...directories].map(syncPath));
+    } catch (error) {
+      for (const digest of digests) this.#unflushed.add(digest);
+      throw error;
+    }
   }
 
   /** Removes partial blobs that nobody has gone on with for long. */
@@ -236,7 +267,6 @@ async function writeHashed(
     pendingSize = 0;
   }
   await writeAll(file, pending);
-  await file.sync();
   return { hex: hash.digest('hex'), size };
 }
 
@@ -253,9 +283,14 @@ async function writeIfMissing(path: string, text: string): Promise<void> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r');
-  await directory.sync();
+/** Without effect on what has been removed meanwhile. */
+async function syncPath(path: string): Promise<void> {
+  try {
+    await using file = await open(path, 'r');
+    await file.sync();
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+  }
 }
 
 function explained(error: unknown, digest: Digest): unknown {

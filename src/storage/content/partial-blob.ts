@@ -70,7 +70,7 @@ export class PartialBlob implements GrowingFile {
 
   /**
    * Opens the file at `path`, or makes it, and reads what is there. `finish` is called once: with `complete` when the content
-   * is verified and on disk, to move it to `later`; with `closed` when the writer leaves.
+   * is verified, to move it to `later`; with `closed` when the writer leaves.
    */
   static async open(
     { path, later }: { readonly path: string; readonly later: string },
@@ -158,7 +158,6 @@ export class PartialBlob implements GrowingFile {
         );
       }
       this.#end();
-      await this.#file.datasync();
       await this.#file.close();
       await this.#finish('complete');
       this.#isComplete = true;

@@ -67,6 +67,7 @@ export async function importImage(
   const manifestBytes = encodeManifest(described, [{ mediaType, ...blob }]);
   await ingest(Readable.from([configBytes]));
   const { digest: manifest } = await ingest(Readable.from([manifestBytes]));
+  await content.flush();
   signal?.throwIfAborted();
   const [added] = images.add([
     {

@@ -60,6 +60,7 @@ export async function loadImages(
     const parent = parentOf(archived, archive, images);
     found.push({ id, configBytes, manifest, chainId, parent, size, blobs, names, tagged: undefined });
   }
+  await content.flush();
   options.signal?.throwIfAborted();
   return images.add(found);
 }

@@ -4,6 +4,7 @@ import type { Reference } from '#/oci/reference.ts';
 import type { ChainId } from '../chain-id.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ImageStore } from '../images.ts';
+import type { LayerArchives } from '../layer-archives.ts';
 import type { Layers } from '../layers.ts';
 
 /** An image that can be run. Values are replaced, never changed in place. */
@@ -52,4 +53,5 @@ export interface ImageParts {
   readonly images: ImageStore;
   readonly content: ContentStore;
   readonly layers: Layers;
+  readonly archives: LayerArchives;
 }

@@ -1,7 +1,8 @@
 import { isKind, notFound } from '#/base/errors.ts';
-import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
+import { algorithmOf, type Digest, digestOf, hexOf } from '#/oci/digest.ts';
 import { type DockerArchiveEntry, encodeDockerArchive } from '#/oci/docker-archive.ts';
-import { type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import {
   canonicalName,
@@ -12,7 +13,7 @@ import {
 } from '#/oci/reference.ts';
 import { fileHeader } from '../archive/tar-entry.ts';
 import { type TarInput, writeTar } from '../archive/tar-writer.ts';
-import type { ContentStore } from '../content/content-store.ts';
+import type { Hold } from '../holds.ts';
 import type { ImageStore } from '../images.ts';
 import type { ImageParts, ImageRecord } from './record.ts';
 
@@ -58,33 +59,78 @@ export async function* saveImages(
   parts: ImageParts,
   items: readonly SaveItem[],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { content } = parts;
-  using hold = content.hold();
+  using hold = parts.content.hold();
   const described: DescribedItem[] = [];
-  for (const item of items) {
-    hold.add(item.image.manifest);
-    const bytes = await content.read(item.image.manifest, maxManifestBytes);
-    const manifest = parseStoredManifest(bytes);
-    for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
-    described.push({ ...item, manifest, manifestSize: bytes.length });
-  }
-  yield* writeTar(entries(content, described));
+  for (const item of items) described.push({ ...item, ...(await portable(parts, item.image, hold)) });
+  yield* writeTar(entries(described));
 }
 
-interface DescribedItem extends SaveItem {
+/** What an image is made of, as it goes into an archive. */
+interface PortableImage {
   readonly manifest: Manifest;
-  /** Bytes. */
+  readonly manifestDigest: Digest;
   readonly manifestSize: number;
+  readonly blobs: readonly PortableBlob[];
 }
 
-async function* entries(content: ContentStore, items: readonly DescribedItem[]): AsyncGenerator<TarInput> {
-  const blobs = items.flatMap(({ image, manifest }) => [
-    image.manifest,
-    image.id,
-    ...manifest.layers.map(({ digest }) => digest),
-  ]);
-  for (const digest of [...new Set(blobs)].toSorted()) {
-    yield { ...fileHeader(pathOf(digest), await content.size(digest)), body: content.open(digest) };
+interface PortableBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly open: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+type DescribedItem = SaveItem & PortableImage;
+
+/** The image as it is stored; where layers are not kept as blobs, with their archives unpacked, and a manifest of those. */
+async function portable(
+  { content, layers, archives }: ImageParts,
+  image: ImageRecord,
+  hold: Hold<Digest>,
+): Promise<PortableImage> {
+  hold.add(image.manifest);
+  const bytes = await content.read(image.manifest, maxManifestBytes);
+  const stored = parseStoredManifest(bytes);
+  for (const { digest } of [stored.config, ...stored.layers]) hold.add(digest);
+  const kept = ({ digest, size }: { digest: Digest; size: number }): PortableBlob => {
+    return { digest, size, open: () => content.open(digest) };
+  };
+  const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
+  const present = await Promise.all(stored.layers.map(({ digest }) => content.has(digest)));
+  if (!present.includes(false)) {
+    const whole = { digest: image.manifest, size: bytes.length };
+    const blobs = [whole, stored.config, ...stored.layers].map(kept);
+    return { manifest: stored, manifestDigest: image.manifest, manifestSize: bytes.length, blobs };
+  }
+  const made: { descriptor: Descriptor; blob: PortableBlob }[] = [];
+  for (const [index, layer] of chain.entries()) {
+    const descriptor = stored.layers[index];
+    if (present[index] === true && descriptor !== undefined) {
+      made.push({ descriptor, blob: kept(descriptor) });
+      continue;
+    }
+    const { size, body } = await archives.tar(layer);
+    const plain = { mediaType: mediaTypes.layer, digest: layer.diffId, size };
+    made.push({ descriptor: plain, blob: { digest: layer.diffId, size, open: () => body } });
+  }
+  const manifest = encodeManifest(
+    stored.config,
+    made.map(({ descriptor }) => descriptor),
+  );
+  const own = { digest: digestOf(manifest), size: manifest.length, open: () => [manifest] };
+  return {
+    manifest: parseStoredManifest(manifest),
+    manifestDigest: own.digest,
+    manifestSize: own.size,
+    blobs: [own, kept(stored.config), ...made.map(({ blob }) => blob)],
+  };
+}
+
+async function* entries(items: readonly DescribedItem[]): AsyncGenerator<TarInput> {
+  const blobs = new Map(items.flatMap((item) => item.blobs.map((blob) => [blob.digest, blob])));
+  for (const { digest, size, open } of [...blobs.values()].toSorted((a, b) =>
+    a.digest < b.digest ? -1 : 1,
+  )) {
+    yield { ...fileHeader(pathOf(digest), size), body: open() };
   }
   yield file('index.json', encodeIndex(items));
   yield file('manifest.json', encodeDockerArchive(items.map((item) => archiveEntry(item, items))));
@@ -112,8 +158,8 @@ function archiveEntry(
 
 /** `index.json`: a descriptor for each name, or one without annotations for an image without names. */
 function encodeIndex(items: readonly DescribedItem[]): Buffer {
-  const manifests = items.flatMap(({ image, names, manifest, manifestSize }) => {
-    const descriptor = { mediaType: manifest.mediaType, digest: image.manifest, size: manifestSize };
+  const manifests = items.flatMap(({ names, manifest, manifestDigest, manifestSize }) => {
+    const descriptor = { mediaType: manifest.mediaType, digest: manifestDigest, size: manifestSize };
     if (names.length === 0) return [descriptor];
     return names.map((reference) => ({
       ...descriptor,

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { conflict } from '#/base/errors.ts';
 import type { Mount } from '#/kernel/mount.ts';
 import { isDiskFullError } from '#/state/db.ts';
@@ -84,6 +85,10 @@ export class DirectorySnapshots implements Snapshotter {
 
   layerTarget(key: string): LayerTarget {
     return this.#driver.layerTarget(this.#rows.get(key));
+  }
+
+  besideOf(name: string, file: string): string {
+    return join(this.#directories.path(this.#rows.get(name).id), file);
   }
 
   upperDir(key: string): string {

@@ -77,6 +77,9 @@ export interface Snapshotter {
   /** Where to unpack the layer that the active snapshot `key` is to become. */
   layerTarget(key: string): LayerTarget;
 
+  /** Where a file about a committed snapshot can be kept; it goes with the snapshot. */
+  besideOf(name: string, file: string): string;
+
   /** The directory with what an active snapshot holds itself; for overlay2 only what differs from the parent. */
   upperDir(key: string): string;
 }

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { internal } from '#/base/errors.ts';
+import { KeyedLocks } from '#/base/locks.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { layerMediaType } from '#/oci/media-types.ts';
+import type { Database, Statement } from '#/state/db.ts';
+import { compress } from './archive/compression.ts';
+import { followRecipe } from './archive/tar-recipe.ts';
+import type { UnpackThreads } from './archive/unpack-threads.ts';
+import type { ChainId } from './chain-id.ts';
+import type { ContentStore } from './content/content-store.ts';
+import type { Hold } from './holds.ts';
+import type { Layer, Layers } from './layers.ts';
+import type { Snapshotter } from './snapshots/snapshotter.ts';
+
+/**
+ * What is kept of layers: `compressed`, their blobs as they came beside what is unpacked, so that a push is exact and needs no
+ * work; or `unpacked`, only that and a recipe for the archive, which takes half the disk. Then a push packs layers anew, the
+ * same bytes each time, but not those that the image came with.
+ */
+export type KeepPolicy = 'compressed' | 'unpacked';
+
+/** A layer's archive, not packed. */
+export interface LayerTar {
+  /** Bytes. */
+  readonly size: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** The number at the end of a file with a recipe. */
+const sizeBytes = 8;
+
+/** The archives of layers: kept, or made again from recipes that lie beside the layers' snapshots. */
+export class LayerArchives {
+  readonly policy: KeepPolicy;
+  readonly #content: ContentStore;
+  readonly #layers: Layers;
+  readonly #snapshots: Snapshotter;
+  readonly #threads: UnpackThreads;
+  readonly #locks = new KeyedLocks();
+  readonly #withBlob: Statement;
+  readonly #forgetBlob: Statement;
+
+  constructor(parts: {
+    policy: KeepPolicy;
+    content: ContentStore;
+    layers: Layers;
+    snapshots: Snapshotter;
+    threads: UnpackThreads;
+    db: Database;
+  }) {
+    this.policy = parts.policy;
+    this.#content = parts.content;
+    this.#layers = parts.layers;
+    this.#snapshots = parts.snapshots;
+    this.#threads = parts.threads;
+    this.#withBlob = parts.db.prepare('SELECT chain_id FROM layers WHERE blob = ?');
+    this.#forgetBlob = parts.db.prepare('DELETE FROM image_blobs WHERE digest = ?');
+  }
+
+  /** Under the policy `unpacked`, replaces the blobs of `top` and the layers below it by recipes. */
+  async compact(top: ChainId | undefined): Promise<void> {
+    if (this.policy === 'compressed' || top === undefined) return;
+    for (const layer of this.#layers.chain(top)) await this.#compact(layer);
+  }
+
+  /** The layer as a blob that is in the content store and held: the one it came as, or one that is packed anew. */
+  async blob(layer: Layer, hold: Hold<Digest>): Promise<Descriptor> {
+    hold.add(layer.blob);
+    if (await this.#content.has(layer.blob)) {
+      const { mediaType, blob: digest } = layer;
+      return { mediaType, digest, size: await this.#content.size(digest) };
+    }
+    const { body } = await this.tar(layer);
+    return {
+      mediaType: layerMediaType('gzip'),
+      ...(await this.#content.ingest(compress(body, 'gzip'), { hold })),
+    };
+  }
+
+  /** Tells whether the layer's own blob is there. */
+  hasBlob({ blob }: Layer): Promise<boolean> {
+    return this.#content.has(blob);
+  }
+
+  /** The layer's archive by its recipe. Reading it fails at the end if files of the layer were changed on disk. */
+  async tar(layer: Layer): Promise<LayerTar> {
+    const recipe = this.#recipeOf(layer.chainId);
+    if (!existsSync(recipe)) {
+      throw internal(
+        `Layer ${layer.diffId} has neither its blob nor a recipe for it; remove the image and pull or load it again`,
+      );
+    }
+    const { tarSize, recipeSize } = await readSizes(recipe);
+    const root = this.#snapshots.upperDir(layer.chainId);
+    return { size: tarSize, body: followRecipe({ recipe, root, size: recipeSize }, layer) };
+  }
+
+  async #compact(layer: Layer): Promise<void> {
+    using _alone = await this.#locks.acquire(layer.blob);
+    if (!(await this.#content.has(layer.blob))) return;
+    using hold = this.#layers.hold();
+    for (const row of this.#withBlob.all(layer.blob)) {
+      const chainId = String(row['chain_id']) as ChainId;
+      hold.add(chainId);
+      if (!this.#snapshots.exists(chainId)) return;
+      if (!existsSync(this.#recipeOf(chainId))) await this.#makeRecipe(layer, chainId);
+    }
+    this.#forgetBlob.run(layer.blob);
+    await this.#content.remove(layer.blob);
+  }
+
+  async #makeRecipe({ blob, diffId }: Layer, chainId: ChainId): Promise<void> {
+    const path = this.#recipeOf(chainId);
+    const temporary = `${path}.${randomUUID()}`;
+    try {
+      const job = {
+        path: this.#content.path(blob),
+        root: this.#snapshots.upperDir(chainId),
+        recipe: temporary,
+      };
+      const made = await this.#threads.makeRecipe(job, await this.#content.size(blob));
+      if (made.diffId !== diffId)
+        throw internal(`Blob ${blob} on disk is not what it was: it holds ${made.diffId}`);
+      await appendSize(temporary, made.size);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  #recipeOf(chainId: ChainId): string {
+    return this.#snapshots.besideOf(chainId, 'recipe');
+  }
+}
+
+async function appendSize(path: string, size: number): Promise<void> {
+  await using file = await open(path, 'a');
+  const bytes = Buffer.alloc(sizeBytes);
+  bytes.writeBigUInt64LE(BigInt(size));
+  await file.writeFile(bytes);
+  await file.sync();
+}
+
+async function readSizes(path: string): Promise<{ tarSize: number; recipeSize: number }> {
+  await using file = await open(path, 'r');
+  const recipeSize = (await file.stat()).size - sizeBytes;
+  const bytes = Buffer.alloc(sizeBytes);
+  await file.read(bytes, 0, sizeBytes, recipeSize);
+  return { tarSize: Number(bytes.readBigUInt64LE()), recipeSize };
+}
