@@ -61,9 +61,12 @@ export class LayerArchives {
     this.#forgetBlob = parts.db.prepare('DELETE FROM image_blobs WHERE digest = ?');
   }
 
-  /** Under the policy `unpacked`, replaces the blobs of `top` and the layers below it by recipes. */
+  /**
+   * Under the policy `unpacked`, replaces the blobs of `top` and the layers below it by recipes, as far as nobody holds them.
+   * Without effect on layers that are gone.
+   */
   async compact(top: ChainId | undefined): Promise<void> {
-    if (this.policy === 'compressed' || top === undefined) return;
+    if (this.policy === 'compressed' || top === undefined || this.#layers.get(top) === undefined) return;
     for (const layer of this.#layers.chain(top)) await this.#compact(layer);
   }
 

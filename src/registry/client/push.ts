@@ -43,6 +43,8 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
   const made: Digest[] = [];
   stack.defer(async () => {
     for (const digest of made) await parts.images.dropBlob(digest);
+    // What was packed can be what the image came with.
+    if (made.length > 0) await parts.archives.compact(image.chainId);
   });
   const hold = stack.use(content.hold());
   hold.add(image.manifest);
