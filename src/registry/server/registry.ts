@@ -9,7 +9,7 @@ import { BcryptThread } from './access/bcrypt.ts';
 import { type BuiltAccess, buildAccess } from './access/build-access.ts';
 import { SwitchableAccess } from './access/switchable-access.ts';
 import { PullThrough } from './cache/pull-through.ts';
-import type { ListenAddress } from './config/address.ts';
+import { isLoopback, type ListenAddress } from './config/address.ts';
 import type { RegistryConfig } from './config/config.ts';
 import { type Content, openContent } from './content.ts';
 import { Collector } from './gc/collector.ts';
@@ -111,6 +111,16 @@ export class Registry implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const { config } = input;
     const tls = config.tls === undefined ? undefined : tlsOptions(config.tls);
+    if (
+      config.auth.kind === 'some' &&
+      tls === undefined &&
+      !config.listen.every(isLoopback) &&
+      config.url?.protocol !== 'https:'
+    ) {
+      input.log.warn(
+        'passwords and tokens travel unencrypted: set tls, or url to the https address of a proxy that ends TLS',
+      );
+    }
     const content = stack.use(await openContent(config));
     const registry = new Registry(input, content, stack);
     // Of a bucket, other processes may be at work on what looks left over.

@@ -70,14 +70,16 @@ function parseConfig(root: Section, flags: Flags): RegistryConfig {
     );
   }
   const data = root.path('data') ?? '/var/lib/skiff-registry';
+  const storage = readStorage(root);
   const config: RegistryConfig = {
     listen,
     data: flags.data ?? data,
     url: root.url('url', ['https:', 'http:']),
-    storage: readStorage(root),
+    storage,
     tls: readTls(root),
     auth: auth ?? Object.freeze({ kind: 'none' }),
-    limits: readLimits(root),
+    // An upload to a bucket holds two parts in memory.
+    limits: readLimits(root, { uploads: storage.kind === 's3' ? 64 : 256 }),
     cache: readCaches(root),
     notifications: readNotifications(root),
     gc: readCollection(root),
@@ -87,7 +89,7 @@ function parseConfig(root: Section, flags: Flags): RegistryConfig {
   };
   root.end();
   if (
-    config.storage.kind === 's3' &&
+    storage.kind === 's3' &&
     auth?.kind === 'some' &&
     auth.issue !== undefined &&
     auth.issue.keyFile === undefined

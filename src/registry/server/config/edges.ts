@@ -66,8 +66,8 @@ export function readTls(root: Section): TlsConfig | undefined {
   );
 }
 
-/** Reads the key `limits`. */
-export function readLimits(root: Section): LimitsConfig {
+/** Reads the key `limits`; `uploads` is the default of that limit. */
+export function readLimits(root: Section, { uploads }: { uploads: number }): LimitsConfig {
   const read = (section: Section | undefined): LimitsConfig =>
     Object.freeze({
       requests: section?.section('requests', (requests) => {
@@ -76,7 +76,7 @@ export function readLimits(root: Section): LimitsConfig {
         const burst = requests.number('burst', { least: 1, most: 1e6 });
         return Object.freeze({ perSecond, burst: burst ?? Math.max(1, Math.ceil(perSecond * 4)) });
       }),
-      uploads: section?.number('uploads', { least: 1, most: 100_000 }) ?? 256,
+      uploads: section?.number('uploads', { least: 1, most: 100_000 }) ?? uploads,
       blob: section?.bytes('blob'),
       manifest: section?.bytes('manifest') ?? 4 * mebibyte,
       repository: section?.bytes('repository'),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { invalid, isKind, notFound, unavailable } from '#/base/errors.ts';
-import { algorithmOf, type Digest, hexOf, isDigest } from '#/oci/digest.ts';
+import { algorithmOf, type Digest, isDigest } from '#/oci/digest.ts';
 import type { S3Config } from '../../config/storage.ts';
 import type { AppendOptions, BlobReading, BlobStorage, ByteRange, StoredBlob } from '../blob-storage.ts';
+import { BlobPointers, type Pointer } from './blob-pointers.ts';
 import type { Bucket } from './bucket.ts';
 import { dataKey, PartWriter, stateKey } from './part-writer.ts';
 import {
@@ -16,22 +17,8 @@ import {
 
 /** Seconds that a signed URL is good for. */
 const signedFor = 600;
-const maxPointers = 10_000;
 /** Milliseconds after which what is left of a removed blob goes too. */
 const tombstoneAge = 24 * 3600 * 1000;
-
-/** Where the bytes of a blob are; the content of `blobs/<algorithm>/<digits>`. */
-interface Pointer {
-  readonly key: string;
-  readonly size: number;
-}
-
-interface Found {
-  /** Undefined: the blob was removed. */
-  readonly pointer: Pointer | undefined;
-  readonly etag: string;
-  readonly modified: number;
-}
 
 /**
  * Blobs in a bucket, for any number of processes. `data/<upload>` (or, for small blobs, `tails/<upload>/…`) has the bytes,
@@ -52,8 +39,7 @@ export class S3BlobStorage implements BlobStorage {
   readonly #bucket: Bucket;
   readonly #partSize: number;
   readonly #hashes = new HashStates();
-  /** Pointers that were seen; least recently used first. */
-  readonly #pointers = new Map<Digest, Pointer>();
+  readonly #pointers: BlobPointers;
   /** Versions of pointers that `remove` may replace, see `prepareRemoval`. */
   readonly #doomed = new Map<Digest, string>();
   /** Where clients may fetch a blob themselves; only there if the configuration wants it. */
@@ -61,6 +47,7 @@ export class S3BlobStorage implements BlobStorage {
 
   constructor(bucket: Bucket, { partSize, redirect }: Pick<S3Config, 'partSize' | 'redirect'>) {
     this.#bucket = bucket;
+    this.#pointers = new BlobPointers(bucket);
     this.#partSize = partSize;
     if (redirect) this.redirect = (digest) => this.#presign(digest);
   }
@@ -102,13 +89,13 @@ export class S3BlobStorage implements BlobStorage {
     const size = uploadSize(state);
     const known = this.#hashes.digest(id, digest, size);
     if (known !== undefined) checkDigest(known, digest, size);
-    if (known !== undefined && (await this.#renew(digest)) !== undefined) {
+    if (known !== undefined && (await this.#pointers.renew(digest))) {
       await this.cancel(id);
       return size;
     }
     const pointer = await this.#putTogether(id, { state, etag, digest });
     if (known === undefined) checkDigest(await this.#hash(pointer, digest), digest, size);
-    if (await this.#publish(digest, pointer)) await this.#bucket.remove(stateKey(id));
+    if (await this.#pointers.publish(digest, pointer)) await this.#bucket.remove(stateKey(id));
     else await this.cancel(id);
     this.#hashes.forget(id);
     return size;
@@ -120,7 +107,7 @@ export class S3BlobStorage implements BlobStorage {
     if (object === undefined) return;
     const { multipart, tail, digest } = parseUpload(object.bytes);
     // It may have become a blob just before its process died.
-    const live = digest === undefined ? undefined : (await this.#find(digest))?.pointer;
+    const live = digest === undefined ? undefined : (await this.#pointers.find(digest))?.pointer;
     if (multipart !== undefined && live?.key !== dataKey(id)) {
       await this.#bucket.abortMultipart(dataKey(id), multipart);
       await this.#bucket.remove(dataKey(id));
@@ -134,50 +121,44 @@ export class S3BlobStorage implements BlobStorage {
   }
 
   async size(digest: Digest): Promise<number | undefined> {
-    return (await this.#find(digest))?.pointer?.size;
+    return (await this.#pointers.find(digest))?.pointer?.size;
   }
 
   async read(digest: Digest, range: ByteRange): Promise<BlobReading> {
-    const known = this.#pointers.get(digest);
+    const known = this.#pointers.remembered(digest);
     if (known !== undefined) {
       try {
         return await this.#bucket.open(known.key, range);
       } catch (error) {
         if (!isKind(error, 'notFound')) throw error;
-        this.#pointers.delete(digest);
+        this.#pointers.forget(digest);
       }
     }
-    const pointer = (await this.#find(digest))?.pointer;
+    const pointer = (await this.#pointers.find(digest))?.pointer;
     if (pointer === undefined) throw notFound(`Blob "${digest}" is not in the storage`);
     return await this.#bucket.open(pointer.key, range);
   }
 
   /** Notes the version of the blob that the next `remove` is about: if it is written anew meanwhile, it stays. */
   async prepareRemoval(digest: Digest): Promise<void> {
-    const found = await this.#find(digest);
+    const found = await this.#pointers.find(digest);
     if (found !== undefined) this.#doomed.set(digest, found.etag);
   }
 
   async remove(digest: Digest): Promise<boolean> {
-    const found = await this.#find(digest);
+    const found = await this.#pointers.find(digest);
     const version = this.#doomed.get(digest) ?? found?.etag;
     this.#doomed.delete(digest);
-    this.#pointers.delete(digest);
     if (found?.pointer === undefined || version === undefined) return false;
-    const etag = await this.#bucket.put(pointerKey(digest), '', { etag: version });
-    // Somebody has just pushed it again.
-    if (etag === undefined) return false;
+    // Or somebody has just pushed it again.
+    if (!(await this.#pointers.bury(digest, version))) return false;
     await this.#bucket.remove(found.pointer.key);
     return true;
   }
 
-  /** Writes the pointer of a blob anew, so that nobody who has found the blob unused removes it; false if it is gone. */
+  /** Keeps whoever has found the blob unused from removing it; false if it is gone. */
   async renew(digest: Digest): Promise<boolean> {
-    for (let attempt = 1; attempt <= 10; attempt += 1) {
-      if ((await this.#renew(digest)) !== undefined) return true;
-      if ((await this.#find(digest))?.pointer === undefined) return false;
-    }
-    throw unavailable(`too many processes use blob "${digest}" at once`);
+    return await this.#pointers.renew(digest);
   }
 
   async *blobs(): AsyncGenerator<StoredBlob, void, undefined> {
@@ -188,18 +169,17 @@ export class S3BlobStorage implements BlobStorage {
         if (modified < Date.now() - tombstoneAge) await this.#bucket.remove(key, etag);
         continue;
       }
-      const pointer = (await this.#find(digest))?.pointer;
+      const pointer = (await this.#pointers.find(digest))?.pointer;
       if (pointer !== undefined) yield { digest, size: pointer.size, modified };
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#hashes.clear();
-    this.#pointers.clear();
   }
 
   async #presign(digest: Digest): Promise<string | undefined> {
-    const pointer = this.#pointers.get(digest) ?? (await this.#find(digest))?.pointer;
+    const pointer = this.#pointers.remembered(digest) ?? (await this.#pointers.find(digest))?.pointer;
     return pointer === undefined ? undefined : await this.#bucket.presign(pointer.key, signedFor);
   }
 
@@ -256,59 +236,6 @@ export class S3BlobStorage implements BlobStorage {
     for await (const chunk of reading) hash.update(chunk);
     return `${algorithmOf(digest)}:${hash.digest('hex')}`;
   }
-
-  /** Points the digest at these bytes. False: it points at others that are as good. */
-  async #publish(digest: Digest, pointer: Pointer): Promise<boolean> {
-    for (let attempt = 1; attempt <= 10; attempt += 1) {
-      const found = await this.#find(digest);
-      if (found?.pointer?.key === pointer.key) return true;
-      if (found?.pointer !== undefined) {
-        if ((await this.#renew(digest)) !== undefined) return false;
-        continue;
-      }
-      const condition = found === undefined ? ({ absent: true } as const) : { etag: found.etag };
-      if ((await this.#bucket.put(pointerKey(digest), pointerText(pointer), condition)) !== undefined) {
-        this.#remember(digest, pointer);
-        return true;
-      }
-    }
-    throw unavailable(`too many processes push blob "${digest}" at once`);
-  }
-
-  /** Writes the pointer anew if there is one, so that nobody who found the blob unused removes it. */
-  async #renew(digest: Digest): Promise<Pointer | undefined> {
-    const found = await this.#find(digest);
-    if (found?.pointer === undefined) return undefined;
-    const { pointer, etag } = found;
-    const written = await this.#bucket.put(pointerKey(digest), pointerText(pointer), { etag });
-    return written === undefined ? undefined : pointer;
-  }
-
-  async #find(digest: Digest): Promise<Found | undefined> {
-    const object = await this.#bucket.get(pointerKey(digest));
-    if (object === undefined) return undefined;
-    const { bytes, etag, modified } = object;
-    if (bytes.length === 0) return { pointer: undefined, etag, modified };
-    const { key, size } = JSON.parse(bytes.toString()) as Pointer;
-    this.#remember(digest, { key, size });
-    return { pointer: { key, size }, etag, modified };
-  }
-
-  #remember(digest: Digest, pointer: Pointer): void {
-    this.#pointers.delete(digest);
-    this.#pointers.set(digest, pointer);
-    const oldest = this.#pointers.keys().next().value;
-    if (this.#pointers.size > maxPointers && oldest !== undefined) this.#pointers.delete(oldest);
-  }
-}
-
-function pointerKey(digest: Digest): string {
-  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
-}
-
-/** Different each time, so that each write makes another version, also where versions are named by their content. */
-function pointerText({ key, size }: Pointer): string {
-  return JSON.stringify({ key, size, written: crypto.randomUUID() });
 }
 
 function checkDigest(actual: string, digest: Digest, size: number): void {
