@@ -13,6 +13,8 @@ const root = join(import.meta.dirname, '..');
 export interface RegistrySide extends AsyncDisposable {
   readonly name: 'subject' | 'peer';
   readonly url: string;
+  /** Milliseconds of processor time that it has taken: other work on the machine changes it little. */
+  cpuTime(): number;
   /** Its greatest memory so far, in bytes of resident set. */
   peakMemory(): number;
 }
@@ -67,6 +69,7 @@ async function start(
   return {
     name,
     url,
+    cpuTime: () => cpuOf(child),
     peakMemory: () => peakOf(child),
     [Symbol.asyncDispose]: async () => {
       const exited = once(child, 'exit');
@@ -74,6 +77,12 @@ async function start(
       await exited;
     },
   };
+}
+
+function cpuOf({ pid = 0 }: ChildProcess): number {
+  // Behind the name, which may have spaces: utime and stime are fields 14 and 15, in hundredths of a second (proc(5)).
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function peakOf({ pid = 0 }: ChildProcess): number {

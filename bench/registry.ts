@@ -69,24 +69,43 @@ async function stamp(path: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
+/** One transfer: how fast it was, and what it cost the server. */
+interface Transfer {
+  /** MiB per second. */
+  readonly rate: number;
+  /** MiB per second of processor time. */
+  readonly perCpu: number;
+}
+
+async function transfer(side: RegistrySide, size: number, run: () => Promise<number>): Promise<Transfer> {
+  const before = side.cpuTime();
+  const seconds = await run();
+  return { rate: size / seconds, perCpu: (size * 1000) / Math.max(10, side.cpuTime() - before) };
+}
+
 async function measureBlobs(sides: readonly RegistrySide[], file: string, plan: Plan): Promise<Result[]> {
-  const put: Record<string, number[]> = { subject: [], peer: [] };
-  const get: Record<string, number[]> = { subject: [], peer: [] };
+  const puts: Record<string, Transfer[]> = { subject: [], peer: [] };
+  const gets: Record<string, Transfer[]> = { subject: [], peer: [] };
   for (let turn = 0; turn < plan.times; turn += 1) {
     const digest = await stamp(file);
     for (const side of turn % 2 === 0 ? sides : [...sides].reverse()) {
-      put[side.name]?.push(plan.size / (await putBlob(side, file, digest)));
-      get[side.name]?.push(plan.size / (await getBlob(side, digest)));
+      puts[side.name]?.push(await transfer(side, plan.size, () => putBlob(side, file, digest)));
+      gets[side.name]?.push(await transfer(side, plan.size, () => getBlob(side, digest)));
       await deleteBlob(side, digest);
     }
   }
-  const rate = (name: string, values: Record<string, number[]>): Result => ({
+  const of = (transfers: Record<string, Transfer[]>, name: string, member: keyof Transfer): Result => ({
     name,
-    unit: 'MiB/s',
-    subject: median(values['subject'] ?? []),
-    peer: median(values['peer'] ?? []),
+    unit: member === 'rate' ? 'MiB/s' : 'MiB per CPU second',
+    subject: median(transfers['subject']?.map((one) => one[member]) ?? []),
+    peer: median(transfers['peer']?.map((one) => one[member]) ?? []),
   });
-  return [rate(`PUT of a blob of ${plan.size} MiB`, put), rate(`GET of a blob of ${plan.size} MiB`, get)];
+  return [
+    of(puts, `PUT of a blob of ${plan.size} MiB`, 'rate'),
+    of(puts, 'the same, by what it costs the server', 'perCpu'),
+    of(gets, `GET of a blob of ${plan.size} MiB`, 'rate'),
+    of(gets, 'the same, by what it costs the server', 'perCpu'),
+  ];
 }
 
 async function measureManifests(sides: readonly RegistrySide[], plan: Plan): Promise<Result[]> {

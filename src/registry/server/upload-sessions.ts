@@ -120,7 +120,11 @@ export class UploadSessions {
     });
   }
 
-  async *#bounded(
+  #bounded(source: AsyncIterable<Uint8Array>, start: number): AsyncIterable<Uint8Array> {
+    return Number.isFinite(this.#maxBlobBytes) ? this.#counted(source, start) : source;
+  }
+
+  async *#counted(
     source: AsyncIterable<Uint8Array>,
     start: number,
   ): AsyncGenerator<Uint8Array, void, undefined> {

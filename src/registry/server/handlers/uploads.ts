@@ -167,8 +167,15 @@ function incoming(call: Call, { repository, id }: Target): Incoming {
   };
 }
 
-/** Only now is the client told to send, if it waits for that; and a failure of ours does not cut the connection. */
-async function* bodyOf(call: Call, request: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
-  call.proceed();
-  yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+/**
+ * Only when it is read is the client told to send, if it waits for that; and a failure of ours does not cut the connection. No
+ * generator of our own in between: it would cost as much as the copying.
+ */
+function bodyOf(call: Call, request: IncomingMessage): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      call.proceed();
+      return request.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
+    },
+  };
 }
