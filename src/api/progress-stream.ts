@@ -39,10 +39,11 @@ export class ProgressStream {
 
   /** Tells of the failure inside the stream, or throws it again if nothing has been sent. */
   fail(error: unknown): void {
-    const { response, log, request } = this.#call;
+    const { response, log, request, signal } = this.#call;
     if (!response.headersSent) throw error;
     const { message, isBug } = failureOf(error);
-    if (isBug) log.error('request failed', { path: request.url?.split('?')[0], error });
+    // One who has hung up, or a daemon that ends, is no failure.
+    if (isBug && !signal.aborted) log.error('request failed', { path: request.url?.split('?')[0], error });
     response.end(encodeProgress({ errorDetail: { message }, error: message }));
   }
 

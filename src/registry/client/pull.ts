@@ -112,10 +112,17 @@ class Store {
     const { images, content } = this.#parts;
     const { top, manifest, config } = this.#remote;
     const { digest } = top.descriptor;
-    const known = images.get(manifest.parsed.config.digest);
-    const making: Promise<MadeImage> = known === undefined ? this.#make(holds) : Promise.resolve(known);
-    const [image] = await all([making, this.#keep(top.bytes, digest, holds.blobs)]);
-    await content.flush();
+    const id = manifest.parsed.config.digest;
+    const keepTop = this.#keep(top.bytes, digest, holds.blobs);
+    let made: MadeImage | undefined;
+    do {
+      const making = images.get(id) === undefined ? this.#make(holds) : Promise.resolve(made);
+      [made] = await all([making, keepTop]);
+      await content.flush();
+      // An image that was here can have been removed meanwhile.
+    } while (made === undefined && images.get(id) === undefined);
+    const image = made ?? images.get(id);
+    if (image === undefined) throw new Error('there is nothing to name');
     this.#request.signal.throwIfAborted();
     const digested = { ...wanted, tag: undefined, digest };
     const names = wanted.digest === undefined ? [wanted, digested] : [digested];

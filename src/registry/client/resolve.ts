@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { invalid, notFound } from '#/base/errors.ts';
+import { invalid, isKind, isSystemError, notFound } from '#/base/errors.ts';
 import type { Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
@@ -55,12 +55,10 @@ export async function fetchTop(
   { signal, expectKnown }: { signal: AbortSignal; expectKnown: boolean },
 ): Promise<StoredDocument> {
   const descriptor = expectKnown ? await repository.head(reference, { signal }) : undefined;
+  const isKnown = descriptor !== undefined && kindOf(descriptor.mediaType) !== undefined;
+  const bytes = isKnown ? await readIfStored(content, descriptor.digest, maxManifestBytes) : undefined;
   const document =
-    descriptor !== undefined &&
-    kindOf(descriptor.mediaType) !== undefined &&
-    (await content.has(descriptor.digest))
-      ? { descriptor, bytes: await content.read(descriptor.digest, maxManifestBytes) }
-      : await repository.manifest(reference, { signal });
+    isKnown && bytes !== undefined ? { descriptor, bytes } : await repository.manifest(reference, { signal });
   refuseForeignDocument(document.descriptor);
   return document;
 }
@@ -103,7 +101,8 @@ export async function fetchConfig(
       `image configuration ${digest} has ${size} bytes, more than the ${maxConfigBytes} that are allowed`,
     );
   }
-  if (await content.has(digest)) return content.read(digest, maxConfigBytes);
+  const stored = await readIfStored(content, digest, maxConfigBytes);
+  if (stored !== undefined) return stored;
   const bytes = Buffer.concat(await Array.fromAsync(repository.download(descriptor, { signal })));
   const actual = createHash(algorithmOf(digest)).update(bytes).digest('hex');
   if (actual !== hexOf(digest))
@@ -166,9 +165,8 @@ class Search {
       );
     }
     const { repository, content } = this.#sources;
-    if (await content.has(digest)) {
-      return { bytes: await content.read(digest, maxManifestBytes), descriptor: { mediaType, digest, size } };
-    }
+    const stored = await readIfStored(content, digest, maxManifestBytes);
+    if (stored !== undefined) return { bytes: stored, descriptor: { mediaType, digest, size } };
     const document = await repository.manifest(digest, { signal: this.#signal });
     if (document.bytes.length !== size) {
       throw invalid(`${mediaType} ${digest} has ${document.bytes.length} bytes, but its index says ${size}`);
@@ -183,5 +181,19 @@ function refuseForeignDocument({ mediaType, digest }: Descriptor): void {
     throw invalid(
       `${digest} is an image in Docker's schema 1 (${mediaType}), which is no longer supported; ask its author to push it again with a current tool`,
     );
+  }
+}
+
+/** A document that is here, as far as it is not just being removed. */
+async function readIfStored(
+  content: ContentStore,
+  digest: Digest,
+  maxBytes: number,
+): Promise<Buffer | undefined> {
+  try {
+    return await content.read(digest, maxBytes);
+  } catch (error) {
+    if (isKind(error, 'notFound') || isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
