@@ -1,5 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import { messageOf, tooLarge, unavailable } from '#/base/errors.ts';
+import { type EngineError, messageOf, tooLarge, unavailable } from '#/base/errors.ts';
+
+const names = new WeakMap<IncomingMessage, string>();
+
+/** Remembers which request was answered, for messages about the answer. */
+export function nameAnswer(response: IncomingMessage, name: string): void {
+  names.set(response, name);
+}
+
+/** The error that an answer is which ended too early. */
+export function brokenOff(response: IncomingMessage, error: unknown): EngineError {
+  return unavailable(`${nameOf(response)}: the answer broke off: ${messageOf(error)}`, error);
+}
+
+/** What was asked for, such as `Get "https://reg.example/v2/"`. */
+export function nameOf(response: IncomingMessage): string {
+  return names.get(response) ?? 'a request';
+}
 
 /** The whole of a small answer. Throws `tooLarge` above `maxBytes`, and `unavailable` if it breaks off. */
 export async function readBody(
@@ -7,8 +24,10 @@ export async function readBody(
   { maxBytes }: { maxBytes: number },
 ): Promise<Buffer> {
   const { bytes, error } = await readUpTo(response, maxBytes);
-  if (error !== undefined) throw unavailable(`the registry's answer broke off: ${messageOf(error)}`, error);
-  if (bytes.length > maxBytes) throw tooLarge(`the registry's answer has more than ${maxBytes} bytes`);
+  if (error !== undefined) throw brokenOff(response, error);
+  if (bytes.length > maxBytes) {
+    throw tooLarge(`${nameOf(response)}: the answer has more than ${maxBytes} bytes`);
+  }
   return bytes;
 }
 

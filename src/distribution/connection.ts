@@ -60,26 +60,32 @@ export class Connection {
     const url = new URL(request.path, this.host.base);
     // The place for an upload is named by the registry too.
     this.#refuseDowngrade(request, this.host.base, url);
-    const authorization = this.#isOwn(url) ? await this.#authorization(request) : undefined;
-    let response = await this.#transmit(request, url, authorization);
-    if (response.statusCode === 401 && this.#isOwn(url) && this.#adopt(response, authorization)) {
-      // Others may have got a new one meanwhile; that one stays.
-      this.#tokens.forget(authorization?.replace(/^Bearer /, ''));
-      if (request.stream === undefined) {
-        await drain(response);
-        response = await this.#transmit(request, url, await this.#authorization(request));
-      }
-    }
-    const status = response.statusCode ?? 0;
-    if (redirects.has(status) && (request.method === 'GET' || request.method === 'HEAD')) {
-      response = await this.#follow(request, url, response);
-    }
-    return this.#checked(request, response);
+    const response = await (this.#isOwn(url)
+      ? this.#ask(request, url)
+      : this.#transmit(request, url, undefined));
+    const isRedirect = redirects.has(response.statusCode ?? 0);
+    const mayFollow = request.method === 'GET' || request.method === 'HEAD';
+    return this.#checked(
+      request,
+      isRedirect && mayFollow ? await this.#follow(request, url, response) : response,
+    );
   }
 
   /** The challenges that the host has answered with. */
   get challenges(): readonly Challenge[] {
     return this.#challenges;
+  }
+
+  /** Asks the registry's own host as the one that we are, again if it then says how it wants to be convinced. */
+  async #ask(request: RegistryRequest, url: URL): Promise<IncomingMessage> {
+    const authorization = await this.#authorization(request);
+    const response = await this.#transmit(request, url, authorization);
+    if (response.statusCode !== 401 || !this.#adopt(response, authorization)) return response;
+    // Others may have got a new token meanwhile; that one stays.
+    this.#tokens.forget(authorization?.replace(/^Bearer /, ''));
+    if (request.stream !== undefined) return response;
+    await drain(response);
+    return this.#transmit(request, url, await this.#authorization(request));
   }
 
   async #transmit(
@@ -121,7 +127,7 @@ export class Connection {
       at = next;
       // Only what never left the registry's own host may carry what proves who we are.
       hasLeft ||= !this.#isOwn(at);
-      response = await this.#transmit(request, at, hasLeft ? undefined : await this.#authorization(request));
+      response = await (hasLeft ? this.#transmit(request, at, undefined) : this.#ask(request, at));
     }
     return response;
   }

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { invalid, isKind, messageOf, unavailable } from '#/base/errors.ts';
+import { invalid, isKind, unavailable } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
+import { brokenOff, nameOf } from './body.ts';
 import { canPass, pause } from './retry.ts';
 import type { Route, Send } from './route.ts';
 
@@ -24,7 +25,7 @@ export async function openBlob(send: Send, digest: Digest, start: number): Promi
   const range = parseContentRange(body.headers['content-range'] ?? '');
   if (range === undefined || range.start !== start) {
     body.destroy();
-    throw unavailable(`blob ${digest}: asked for bytes from ${start} on, the registry answered with others`);
+    throw unavailable(`${nameOf(body)}: asked for bytes from ${start} on, the answer has others`);
   }
   return { start, total: range.total, body };
 }
@@ -67,7 +68,7 @@ export async function* downloadBlob(
         at += chunk.length;
         yield chunk;
       }
-      if (at < size) throw unavailable(`blob ${digest}: the registry sent ${at} of ${size} bytes`);
+      if (at < size) throw unavailable(`${nameOf(opened.body)}: the registry sent ${at} of ${size} bytes`);
     } catch (error) {
       signal.throwIfAborted();
       // What has brought a part of the blob is not counted as a failure: large blobs over bad lines arrive in the end.
@@ -95,7 +96,7 @@ async function* bytesFrom(
     }
   } catch (error) {
     if (isKind(error, 'invalid')) throw error;
-    throw unavailable(`the download broke off: ${messageOf(error)}`, error);
+    throw brokenOff(body, error);
   } finally {
     body.destroy();
   }

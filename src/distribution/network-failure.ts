@@ -57,6 +57,7 @@ const unknownAuthority: ReadonlySet<string> = new Set([
 
 function tlsFailure(error: unknown, url: URL): string | undefined {
   const { code = '', cert } = error as NetworkError;
+  const message = messageOf(error);
   const bad = 'tls: failed to verify certificate: x509: certificate';
   if (unknownAuthority.has(code)) return `${bad} signed by unknown authority`;
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
@@ -70,11 +71,11 @@ function tlsFailure(error: unknown, url: URL): string | undefined {
       : `${bad} is valid for ${names.join(', ')}, not ${url.hostname}`;
   }
   // What OpenSSL makes of "HTTP/1.1 400 …" where a TLS record should be.
-  if (['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'].includes(code)) {
+  if (/wrong version number|packet length too long|record layer failure/i.test(message)) {
     return 'http: server gave HTTP response to HTTPS client';
   }
-  const alert = /^ERR_SSL_(?:TLSV\d+|SSLV3)_ALERT_(\w+)$/.exec(code)?.[1];
-  return alert === undefined ? undefined : `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`;
+  const alert = /(?:tlsv[\d.]+|sslv3) alert ([a-z ]+)/i.exec(message)?.[1];
+  return alert === undefined ? undefined : `remote error: tls: ${alert.trim()}`;
 }
 
 /** Of the addresses of a name that were all tried, the failure of the first one of IPv4, which is the better known one. */

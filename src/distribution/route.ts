@@ -82,7 +82,7 @@ export class Route {
         this.#working = connection;
         return result;
       } catch (error) {
-        if (!(error instanceof NoAnswer)) {
+        if (!(error instanceof NoAnswer) || error.origin !== connection.host.base.origin) {
           this.#working = connection;
           throw error;
         }

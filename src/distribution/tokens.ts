@@ -1,13 +1,12 @@
-import { EngineError, forbidden, unavailable } from '#/base/errors.ts';
+import { EngineError, unavailable } from '#/base/errors.ts';
 import { type Field, parseJson } from '#/oci/json.ts';
-import { hostnameOf, isInternal, isLoopback } from './addresses.ts';
 import { readBody } from './body.ts';
 import type { TlsSettings } from './certificates.ts';
 import type { Challenge } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
-import { shownUrl } from './shown-url.ts';
+import { realmOf } from './realm.ts';
 import type { Transport } from './transport.ts';
 
 /** A token and until when it is good. */
@@ -172,54 +171,6 @@ async function requestToken(
     throw await registryError(response, `asking for a token at ${originOf(url)}`);
   const body = await readBody(response, { maxBytes: maxTokenBytes });
   return { document: parseJson(body, { what: `answer of ${originOf(url)}`, maxBytes: maxTokenBytes }), url };
-}
-
-/**
- * Where tokens come from, if that may be believed. A registry names the place itself, so whoever can answer in its stead could
- * have passwords sent to him (CVE-2026-33540): a realm must be the registry's own host or one of the same organisation's
- * (its name ends in the same domain), or be configured. It must use TLS unless the registry does without, and a registry outside
- * cannot name an address of an inner network. Without credentials any outside realm will do.
- */
-export function realmOf(challenge: Challenge, host: RegistryHost, credentials: Credentials): URL {
-  const text = challenge.parameters.get('realm') ?? '';
-  if (!URL.canParse(text)) throw unavailable(`the registry ${host.name} names no valid realm for its tokens`);
-  const realm = new URL(text);
-  realm.username = '';
-  realm.password = '';
-  const refuse = (reason: string): Error =>
-    forbidden(`the registry ${host.name} asks to get tokens at "${shownUrl(realm)}": ${reason}`);
-  if (realm.protocol !== 'https:' && realm.protocol !== 'http:') throw refuse('it is not a URL of HTTP');
-  if (realm.protocol === 'http:' && host.base.protocol === 'https:' && !host.insecure) {
-    throw refuse('it does without TLS, unlike the registry; nothing was sent there');
-  }
-  const own = hostnameOf(host.base.host);
-  const other = hostnameOf(realm.host);
-  const isListed = host.realms.some((name) => name === realm.host || name === other);
-  const isOwn = own === other || (isLoopback(own) && isLoopback(other)) || isListed;
-  if (!isOwn && isInternal(other) && !isInternal(own)) {
-    throw refuse('it is an address of an inner network, the registry is not; nothing was sent there');
-  }
-  if (credentials.kind !== 'anonymous' && !isOwn && organisation(own) !== organisation(other)) {
-    throw refuse(
-      `that is another host, so the credentials were not sent. If it belongs to the registry, add "${other}" to "realms" of "${host.name}" in "registries" of daemon.json`,
-    );
-  }
-  return realm;
-}
-
-/** Second-level names under which countries give out domains: `co.uk`, `com.au`. */
-const sharedSuffix = /^(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}$/;
-/** Domains below which each name belongs to somebody else. */
-const hostingSuffix =
-  /^(?:amazonaws\.com|azurewebsites\.net|cloudapp\.net|cloudfront\.net|github\.io|herokuapp\.com|pages\.dev|run\.app|web\.app|windows\.net|workers\.dev)$/;
-
-/** The part of a name that was bought: `docker.io` of `auth.docker.io`. Addresses and single words are only themselves. */
-function organisation(hostname: string): string {
-  if (isInternal(hostname) || /^[\d.]+$|:/.test(hostname)) return hostname;
-  const labels = hostname.split('.');
-  const two = labels.slice(-2).join('.');
-  if (hostingSuffix.test(two)) return hostname;
-  return sharedSuffix.test(two) ? labels.slice(-3).join('.') : two;
 }
 
 function tokenIn(document: Field, url: URL): string {

@@ -13,6 +13,7 @@ import {
 import { pipeline, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EngineError, internal, messageOf } from '#/base/errors.ts';
+import { nameAnswer } from './body.ts';
 import type { TlsSettings } from './certificates.ts';
 import { networkFailure } from './network-failure.ts';
 import { type Proxies, proxyFor } from './proxies.ts';
@@ -20,8 +21,12 @@ import { requestName } from './shown-url.ts';
 
 /** No answer came: nobody is there, or the connection broke. */
 export class NoAnswer extends EngineError {
-  constructor(message: string, cause: unknown) {
+  /** Who was asked. */
+  readonly origin: string;
+
+  constructor(message: string, { origin, cause }: { origin: string; cause: unknown }) {
     super('unavailable', message, { cause });
+    this.origin = origin;
   }
 }
 
@@ -72,7 +77,10 @@ export class Transport implements Disposable {
     const call = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options);
     const fail = (error: unknown): void => {
       if (signal.aborted) reject(signal.reason);
-      else reject(new NoAnswer(`${requestName(method, url)}: ${networkFailure(error, url)}`, error));
+      else {
+        const message = `${requestName(method, url)}: ${networkFailure(error, url)}`;
+        reject(new NoAnswer(message, { origin: url.origin, cause: error }));
+      }
     };
     limitTime(call, url, this.#patience);
     // It stays for what goes wrong after the answer has begun: its reader hears of that from the answer.
@@ -80,6 +88,7 @@ export class Transport implements Disposable {
     call.once('response', (response) => {
       // An answer that comes before all was sent is the last word: the rest is of no interest to anybody.
       if (!call.writableFinished && body !== undefined) response.once('close', () => call.destroy());
+      nameAnswer(response, requestName(method, url));
       resolve(response);
     });
     if (body === undefined || body instanceof Uint8Array) call.end(body);
@@ -116,7 +125,12 @@ export class Transport implements Disposable {
 function limitTime(call: ClientRequest, url: URL, { connect, idle }: Patience): void {
   const late = (): Error => Object.assign(new Error('late'), { code: 'ETIMEDOUT', syscall: 'connect' });
   const connecting = setTimeout(() => call.destroy(late()), connect);
-  call.setTimeout(idle, () => call.destroy(new Error(`no answer for ${idle / 1000} s`)));
+  let answer: IncomingMessage | undefined;
+  call.once('response', (response) => {
+    answer = response;
+  });
+  // Whoever reads the answer hears why it ends.
+  call.setTimeout(idle, () => (answer ?? call).destroy(new Error(`nothing came for ${idle / 1000} s`)));
   call.once('socket', (socket) => {
     const connected = (): void => clearTimeout(connecting);
     if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected);

@@ -20,6 +20,8 @@ export interface SeenRequest {
 
 /** What a faulty registry is made of. */
 export interface FaultyRegistryOptions {
+  /** An address of this machine; default 127.0.0.1. */
+  readonly listen?: string;
   /** Serve TLS with these. */
   readonly tls?: Pick<ServerOptions, 'key' | 'cert' | 'ca' | 'requestCert' | 'rejectUnauthorized'>;
   /** The answer to who may not ask; undefined for who may. See `basicAuth` and `TokenService.guard`. */
@@ -30,7 +32,7 @@ export interface FaultyRegistryOptions {
 
 /** A registry in this process whose content is in memory and whose faults are for tests to choose. */
 export interface FaultyRegistry extends AsyncDisposable {
-  /** `127.0.0.1:port`. */
+  /** `address:port`. */
   readonly host: string;
   readonly url: string;
   readonly content: RegistryContent;
@@ -43,9 +45,9 @@ export interface FaultyRegistry extends AsyncDisposable {
   connections(): Promise<number>;
 }
 
-/** Starts one on a free port of the loopback interface. */
+/** Starts one on a free port. */
 export async function openFaultyRegistry(options: FaultyRegistryOptions = {}): Promise<FaultyRegistry> {
-  const { tls, guard, handle } = options;
+  const { listen = '127.0.0.1', tls, guard, handle } = options;
   const content = new RegistryContent();
   const faults = new Faults();
   const requests: SeenRequest[] = [];
@@ -87,9 +89,9 @@ export async function openFaultyRegistry(options: FaultyRegistryOptions = {}): P
     await sendAnswer(bend(right, found), { request, response }, sendingOf(found));
   };
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
-  server.listen(0, '127.0.0.1');
+  server.listen(0, listen);
   await once(server, 'listening');
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = `${listen}:${(server.address() as AddressInfo).port}`;
   return {
     host,
     url: `${tls === undefined ? 'http' : 'https'}://${host}`,

@@ -40,10 +40,11 @@ export async function sendAnswer(
   response.writeHead(status, Object.entries(all).flatMap(flat));
   response.flushHeaders();
   if (request.method === 'HEAD' || status === 204) return void response.end();
+  const closed = new Promise((resolve) => response.once('close', resolve));
   const shown = cutAfter === undefined ? bytes : bytes.subarray(0, cutAfter);
   const step = piece ?? Math.max(shown.length, 1);
   for (let at = 0; at < shown.length && !response.destroyed; at += step) {
-    if (pause !== undefined) await sleep(pause);
+    if (pause !== undefined) await Promise.race([sleep(pause, undefined, { ref: false }), closed]);
     await written(response, shown.subarray(at, at + step));
   }
   if (cutAfter === undefined) response.end();
