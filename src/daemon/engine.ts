@@ -196,7 +196,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       system: {
         info: () => system.info(),
         version: () => system.version(),
-        diskUsage: (kinds) => diskUsage({ images, layers, containers, volumes }, kinds),
+        diskUsage: (kinds) => diskUsage({ images, layers, archives, containers, volumes }, kinds),
       },
     },
     reloaded: () => {

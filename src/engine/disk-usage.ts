@@ -1,3 +1,4 @@
+import type { LayerArchives } from '#/storage/layer-archives.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { ImageSummary } from '#/wire/images.ts';
 import type { Volume } from '#/wire/volumes.ts';
@@ -11,7 +12,7 @@ export type DiskUsageKind = 'container' | 'image' | 'volume' | 'build-cache';
 
 /** What occupies the disk; a part that was not asked for is undefined. */
 export interface DiskUsageView {
-  /** Bytes of all layers. */
+  /** Bytes of all layers: what is unpacked, and what is kept of their archives. */
   readonly layersSize: number;
   readonly images: readonly ImageSummary[] | undefined;
   readonly containers: readonly ContainerView[] | undefined;
@@ -21,6 +22,7 @@ export interface DiskUsageView {
 interface Parts {
   readonly images: Images;
   readonly layers: Layers;
+  readonly archives: LayerArchives;
   readonly containers: Containers;
   readonly volumes: Volumes;
 }
@@ -28,9 +30,18 @@ interface Parts {
 /** Measures what is asked for. */
 export async function diskUsage(parts: Parts, kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsageView> {
   const filters = new Map<string, readonly string[]>();
+  const kept = new Map<string, number>();
+  let layersSize = 0;
+  for (const layer of kinds.has('image') ? parts.layers.all() : []) {
+    const bytes = await parts.archives.keptBytes(layer);
+    kept.set(layer.chainId, bytes);
+    layersSize += layer.size + bytes;
+  }
   return {
-    layersSize: kinds.has('image') ? parts.layers.all().reduce((sum, { size }) => sum + size, 0) : 0,
-    images: kinds.has('image') ? parts.images.list({ filters, sharedSize: true, all: false }) : undefined,
+    layersSize,
+    images: kinds.has('image')
+      ? parts.images.list({ filters, sharedSize: true, all: false, kept })
+      : undefined,
     containers: kinds.has('container') ? await parts.containers.list({ all: true, size: true }) : undefined,
     volumes: kinds.has('volume') ? await parts.volumes.usage() : undefined,
   };

@@ -39,6 +39,9 @@ for (const driver of ['overlay2', 'vfs'] as const) {
     for (const [index, layer] of chain.entries()) {
       assert.equal(await bare.archives.hasBlob(layer), false);
       assert.equal(await kept.archives.hasBlob(layer), true);
+      assert.equal(await kept.archives.keptBytes(layer), await kept.content.size(layer.blob));
+      const recipe = await bare.archives.keptBytes(layer);
+      assert.ok(recipe > 0 && recipe < 1000, `${recipe} bytes`);
       const { size, body } = await bare.archives.tar(layer);
       const tar = Buffer.concat(await Array.fromAsync(body));
       assert.equal(tar.length, size);

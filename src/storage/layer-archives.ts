@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { internal } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
@@ -82,6 +82,13 @@ export class LayerArchives {
       mediaType: layerMediaType('gzip'),
       ...(await this.#content.ingest(compress(body, 'gzip'), { hold })),
     };
+  }
+
+  /** Bytes on disk of what is kept of a layer's archive: its blob, or the recipe for it. */
+  async keptBytes({ blob, chainId }: Layer): Promise<number> {
+    if (await this.#content.has(blob)) return this.#content.size(blob);
+    const recipe = this.#snapshots.exists(chainId) ? this.#recipeOf(chainId) : '';
+    return existsSync(recipe) ? statSync(recipe).size : 0;
   }
 
   /** Tells whether the layer's own blob is there. */

@@ -14,6 +14,8 @@ export interface ImageListOptions {
   readonly all?: boolean;
   readonly filters: Filters;
   readonly sharedSize?: boolean;
+  /** Bytes that are kept of layers beside what is unpacked, by chain id; counted in all sizes. Default: none. */
+  readonly kept?: ReadonlyMap<string, number>;
 }
 
 /** When an image was made, in nanoseconds since 1970; undefined if it does not say. */
@@ -32,7 +34,8 @@ export function listImages(parts: ImageParts, users: ImageUsers, options: ImageL
     references.length === 0 ||
     references.some((matches) => matches(familiarString(reference)) || matches(familiarName(reference)));
   const parents = new Set(parts.images.list().map(({ parent }) => parent));
-  const sharedSize = options.sharedSize === true ? sharedSizes(parts) : undefined;
+  const sizes =
+    options.sharedSize === true ? layerSizes(parts, options.kept ?? new Map<string, number>()) : undefined;
   const found: { record: ImageRecord; created: bigint; summary: ImageSummary }[] = [];
   for (const record of parts.images.list()) {
     const { id } = record;
@@ -50,7 +53,7 @@ export function listImages(parts: ImageParts, users: ImageUsers, options: ImageL
     found.push({
       record,
       created,
-      summary: summaryOf({ record, names, created }, users, sharedSize?.(record)),
+      summary: summaryOf({ record, names, created }, users, sizes?.(record)),
     });
   }
   found.sort((a, b) =>
@@ -59,8 +62,18 @@ export function listImages(parts: ImageParts, users: ImageUsers, options: ImageL
   return found.map(({ summary }) => summary);
 }
 
-/** For each image, how many bytes of its layers other images have, too. */
-function sharedSizes({ images, layers }: ImageParts): (record: ImageRecord) => number {
+/** Bytes of the layers of an image. */
+interface LayerSizes {
+  readonly all: number;
+  /** Of those that other images have, too. */
+  readonly shared: number;
+}
+
+/** For each image, the sizes of its layers. */
+function layerSizes(
+  { images, layers }: ImageParts,
+  kept: ReadonlyMap<string, number>,
+): (record: ImageRecord) => LayerSizes {
   const chains = new Map<Digest, { chainId: Digest; size: number }[]>();
   const uses = new Map<Digest, number>();
   for (const { id, chainId } of images.list()) {
@@ -68,17 +81,21 @@ function sharedSizes({ images, layers }: ImageParts): (record: ImageRecord) => n
     chains.set(id, chain);
     for (const layer of chain) uses.set(layer.chainId, (uses.get(layer.chainId) ?? 0) + 1);
   }
-  return ({ id }) =>
-    (chains.get(id) ?? []).reduce(
-      (sum, { chainId, size }) => sum + ((uses.get(chainId) ?? 0) > 1 ? size : 0),
-      0,
-    );
+  return ({ id }) => {
+    let [all, shared] = [0, 0];
+    for (const { chainId, size } of chains.get(id) ?? []) {
+      const bytes = size + (kept.get(chainId) ?? 0);
+      all += bytes;
+      if ((uses.get(chainId) ?? 0) > 1) shared += bytes;
+    }
+    return { all, shared };
+  };
 }
 
 function summaryOf(
   { record, names, created }: { record: ImageRecord; names: readonly Reference[]; created: bigint },
   users: ImageUsers,
-  sharedSize: number | undefined,
+  sizes: LayerSizes | undefined,
 ): ImageSummary {
   return {
     Containers: users.containersUsing(record.id).length,
@@ -88,8 +105,8 @@ function summaryOf(
     ParentId: record.parent ?? '',
     RepoDigests: names.filter(({ digest }) => digest !== undefined).map(familiarString),
     RepoTags: names.filter(({ digest }) => digest === undefined).map(familiarString),
-    SharedSize: sharedSize ?? -1,
-    Size: record.size,
+    SharedSize: sizes?.shared ?? -1,
+    Size: sizes?.all ?? record.size,
   };
 }
 
