@@ -218,9 +218,8 @@ export class ContentStore {
     const digests = [...this.#unflushed];
     this.#unflushed.clear();
     try {
-      await Promise.all(digests.map((digest) => syncPath(this.path(digest))));
       const directories = new Set(digests.map((digest) => join(this.#root, 'blobs', algorithmOf(digest))));
-      await Promise.all([...directories].map(syncPath));
+      await Promise.all([...directories, ...digests.map((digest) => this.path(digest))].map(syncPath));
     } catch (error) {
       for (const digest of digests) this.#unflushed.add(digest);
       throw error;
