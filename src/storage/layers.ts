@@ -114,7 +114,7 @@ export class Layers {
     const chainId = chainIdOf(parent, diffId);
     request.hold?.add(chainId);
     using _alone = await this.#locks.acquire(chainId);
-    return this.#complete(chainId) ?? this.#unpack(request);
+    return this.#complete(chainId) ?? (await this.#unpack(request));
   }
 
   /**

@@ -2,7 +2,10 @@ import { invalid } from '#/base/errors.ts';
 
 const nothing = Buffer.alloc(0);
 
-/** Reads a stream of chunks in pieces of wanted sizes, holding no more than one chunk and one piece. */
+/**
+ * Reads a stream of chunks in pieces of wanted sizes, holding no more than one chunk and one piece. A chunk need not be valid
+ * longer than until the next one is asked for; a piece is valid until the next call.
+ */
 export class ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #tap: ((piece: Buffer) => void) | undefined;
@@ -40,7 +43,7 @@ export class ByteSource {
         if (missing === size) return undefined;
         throw truncated();
       }
-      pieces.push(piece);
+      pieces.push(Buffer.from(piece));
       missing -= piece.length;
     }
     return Buffer.concat(pieces, size);

@@ -4,24 +4,52 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { isKind } from '#/base/errors.ts';
-import { type Compression, compress, decompress, sniffCompression } from './compression.ts';
+import {
+  type Compression,
+  compress,
+  type DecompressOptions,
+  decompress,
+  sniffCompression,
+} from './compression.ts';
 import { pieces } from './tar-samples.ts';
 
 const text = Buffer.concat([Buffer.alloc(300_000, 'a text that repeats. '), randomBytes(1000)]);
 
-/** Both ways to inflate must agree. */
+/** All ways to inflate must agree. */
 async function inflated(data: Uint8Array, size?: number): Promise<[Compression, Buffer]> {
-  const [isal, zlib] = await Promise.allSettled(
-    (['isal', 'zlib'] as const).map(async (inflater): Promise<[Compression, Buffer]> => {
-      const { compression, bytes } = await decompress(pieces(data, size), inflater);
-      return [compression, Buffer.concat(await Array.fromAsync(bytes))];
+  const ways: readonly DecompressOptions[] = [
+    { inflater: 'directly' },
+    { inflater: 'stream' },
+    { inflater: 'directly', lent: true },
+    { inflater: 'stream', lent: true },
+  ];
+  const [first, ...others] = await Promise.allSettled(
+    ways.map(async (options): Promise<[Compression, Buffer]> => {
+      const source = options.lent === true ? lending(data, size) : pieces(data, size);
+      const { compression, bytes } = await decompress(source, options);
+      const found: Buffer[] = [];
+      for await (const chunk of bytes)
+        found.push(options.lent === true ? Buffer.from(chunk) : (chunk as Buffer));
+      return [compression, Buffer.concat(found)];
     }),
   );
-  assert.equal(isal?.status, zlib?.status);
-  if (isal?.status === 'rejected') throw isal.reason;
-  assert.ok(isal?.status === 'fulfilled' && zlib?.status === 'fulfilled');
-  assert.deepEqual(isal.value, zlib.value);
-  return isal.value;
+  assert.ok(first !== undefined);
+  for (const other of others) {
+    assert.equal(other.status, first.status);
+    if (first.status === 'fulfilled' && other.status === 'fulfilled')
+      assert.deepEqual(other.value, first.value);
+  }
+  if (first.status === 'rejected') throw first.reason;
+  return first.value;
+}
+
+/** Each chunk is overwritten before the next one comes. */
+async function* lending(data: Uint8Array, size: number = 1 << 20): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces(data, size)) {
+    const chunk = Buffer.from(piece);
+    yield chunk;
+    chunk.fill(0xee);
+  }
 }
 
 const packed: readonly (readonly [Compression, Buffer])[] = [

@@ -1,7 +1,7 @@
 import { type Duplex, pipeline } from 'node:stream';
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { invalid } from '#/base/errors.ts';
-import { GzipInflater, hasIsal, InflateError } from '#/kernel/isal.ts';
+import { canGunzip, GzipInflater, InflateError } from '#/kernel/gunzip.ts';
 import { Pacer } from '../tree/pacer.ts';
 
 /** How a stream is compressed. */
@@ -40,14 +40,22 @@ export function sniffCompression(start: Uint8Array): Compression {
   return 'none';
 }
 
-/** Who inflates gzip: `isal` on the calling thread, or zlib in the thread pool, in a third of the speed. */
-export type Inflater = 'isal' | 'zlib';
+/** Who inflates gzip: zlib called `directly` on this thread, or node:zlib's `stream` in the thread pool, in half the speed. */
+export type Inflater = 'directly' | 'stream';
 
-let available: Inflater | undefined;
+/** How to undo compression. */
+export interface DecompressOptions {
+  /** Default: `directly` where that works. */
+  readonly inflater?: Inflater;
+  /** The chunks of the source and of the result are only valid until the next one is asked for: nothing need be copied. */
+  readonly lent?: boolean;
+}
+
+let best: Inflater | undefined;
 
 function bestInflater(): Inflater {
-  available ??= hasIsal() ? 'isal' : 'zlib';
-  return available;
+  best ??= canGunzip() ? 'directly' : 'stream';
+  return best;
 }
 
 /**
@@ -56,7 +64,7 @@ function bestInflater(): Inflater {
  */
 export async function decompress(
   source: AsyncIterable<Uint8Array>,
-  inflater: Inflater = bestInflater(),
+  { inflater = bestInflater(), lent = false }: DecompressOptions = {},
 ): Promise<{ compression: Compression; bytes: AsyncIterable<Uint8Array> }> {
   const chunks = source[Symbol.asyncIterator]();
   const pieces: Uint8Array[] = [];
@@ -64,14 +72,16 @@ export async function decompress(
   while (size < 6) {
     const next = await chunks.next();
     if (next.done === true) break;
-    pieces.push(next.value);
+    pieces.push(next.value.length < 6 ? Buffer.from(next.value) : next.value);
     size += next.value.length;
   }
   const compression = sniffCompression(Buffer.concat(pieces));
   const whole = resumed(pieces, chunks);
   if (compression === 'none') return { compression, bytes: whole };
-  const isFast = compression === 'gzip' && inflater === 'isal';
-  return { compression, bytes: isFast ? gunzipped(whole) : inflated(whole, compression) };
+  if (compression !== 'gzip' || inflater === 'stream') {
+    return { compression, bytes: inflated(lent ? copied(whole) : whole, compression) };
+  }
+  return { compression, bytes: lent ? gunzipped(whole) : copied(gunzipped(whole)) };
 }
 
 async function* resumed(
@@ -88,6 +98,10 @@ async function* resumed(
   } finally {
     await rest.return?.();
   }
+}
+
+async function* copied(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) yield Buffer.from(chunk);
 }
 
 /** Lets the thread do other things now and then: a small archive can become a large one. */

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { invalid, isSystemError } from '#/base/errors.ts';
 
 /** How far a file has grown. */
@@ -41,16 +41,20 @@ export interface MovingFile {
   readonly later: string;
 }
 
+const chunkSize = 256 * 1024;
+
 /**
- * The bytes of a file while somebody writes to it, to the end that the gauge tells. `signal` ends the wait for more. Each chunk
- * is the reader's own.
+ * The bytes of a file while somebody writes to it, to the end that the gauge tells. `signal` ends the wait for more. A chunk is
+ * valid until the next one is asked for. Reads on the calling thread: what was just written comes from memory, and a trip through
+ * the thread pool takes longer than that.
  */
 export async function* readGrowing(
   { path, later }: MovingFile,
   gauge: GrowthGauge,
-  { chunkSize, signal }: { chunkSize: number; signal: AbortSignal | undefined },
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  await using file = await openMoving(path, later);
+  const fd = openMoving(path, later);
+  const buffer = Buffer.allocUnsafe(chunkSize);
   const aborted = Promise.withResolvers<never>();
   aborted.promise.catch(() => {});
   const abort = (): void => aborted.reject(signal?.reason);
@@ -60,24 +64,24 @@ export async function* readGrowing(
       signal?.throwIfAborted();
       const { available, ended } = gauge.growth;
       if (at < available) {
-        const buffer = Buffer.allocUnsafe(Math.min(chunkSize, available - at));
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-        if (bytesRead === 0) throw invalid(`Cannot read "${path}": it became shorter`);
-        at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
+        const count = readSync(fd, buffer, 0, Math.min(chunkSize, available - at), at);
+        if (count === 0) throw invalid(`Cannot read "${path}": it became shorter`);
+        at += count;
+        yield buffer.subarray(0, count);
       } else if (ended) return;
       else await Promise.race([gauge.changed, aborted.promise]);
     }
   } finally {
     signal?.removeEventListener('abort', abort);
+    closeSync(fd);
   }
 }
 
-async function openMoving(path: string, later: string): Promise<FileHandle> {
+function openMoving(path: string, later: string): number {
   try {
-    return await open(path, 'r');
+    return openSync(path, 'r');
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw error;
-    return open(later, 'r');
+    return openSync(later, 'r');
   }
 }

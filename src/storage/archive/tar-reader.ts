@@ -151,10 +151,9 @@ class HeaderParser {
         `Cannot read archive: a header is extended by ${size} bytes, more than ${this.#maxMetadata}`,
       );
     }
-    const data = await this.#source.exactly(size);
+    const data = await this.#source.exactly(size + paddingOf(size));
     if (data === undefined) throw truncated();
-    await this.#source.skip(paddingOf(size));
-    return data;
+    return data.subarray(0, size);
   }
 
   #setGlobals(records: readonly PaxRecord[]): void {

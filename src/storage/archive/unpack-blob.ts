@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { statSync } from 'node:fs';
 import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
 import { decompress } from './compression.ts';
 import { type ExtractOptions, type ExtractResult, extractTar } from './extract.ts';
-import { type Growth, type GrowthGauge, readGrowing } from './growing-file.ts';
+import { type Growth, GrowthGauge, readGrowing } from './growing-file.ts';
 
 /** A layer's blob to unpack; plain data that can go to another thread. */
 export interface UnpackJob {
@@ -28,23 +28,17 @@ export interface UnpackControl {
   readonly onProgress?: (bytes: number) => void;
 }
 
-const readSize = 256 * 1024;
-
 /** Unpacks a blob, whatever its compression, on this thread. `gauge` is for one that grows. Throws as `extractTar`. */
 export async function unpackBlob(
   job: UnpackJob,
   control: UnpackControl = {},
-  gauge?: GrowthGauge,
+  gauge: GrowthGauge = new GrowthGauge({ available: statSync(job.path).size, ended: true }),
 ): Promise<Unpacked> {
-  const file =
-    gauge === undefined
-      ? createReadStream(job.path, { highWaterMark: readSize })
-      : readGrowing({ path: job.path, later: job.growing?.later ?? job.path }, gauge, {
-          chunkSize: readSize,
-          signal: control.signal,
-        });
+  const place = { path: job.path, later: job.growing?.later ?? job.path };
+  const file = readGrowing(place, gauge, control.signal);
   const hash = createHash('sha256');
-  const { compression, bytes } = await decompress(watched(file, control));
+  // Each chunk is hashed and written before the next one is asked for.
+  const { compression, bytes } = await decompress(watched(file, control), { lent: true });
   const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };
   if (compression === 'none' && algorithmOf(job.digest) === 'sha256') {
     return { ...(await extractTar(bytes, options)), diffId: job.digest };
