@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { internal, invalid } from '#/base/errors.ts';
 import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
+import { makeBaseLayer } from '#/engine/containers/base-layer.ts';
 import type { HostDefaults } from '#/engine/containers/defaults.ts';
 import { checkLogConfig } from '#/engine/containers/log-config.ts';
 import type { Runtime } from '#/engine/containers/parts.ts';
@@ -67,7 +68,10 @@ export function prepareCgroups(): CgroupLayout {
 /** The snapshotter that is configured, or the best that works on the data root's file system. */
 export async function openSnapshots(config: Config, db: Database, log: Logger): Promise<Snapshotter> {
   const driver = config.storageDriver === '' ? {} : { driver: config.storageDriver };
-  const snapshots = await openSnapshotter({ root: join(config.dataRoot, 'snapshots'), db, ...driver });
+  const root = join(config.dataRoot, 'snapshots');
+  const base = join(root, 'base');
+  makeBaseLayer(base);
+  const snapshots = await openSnapshotter({ root, db, base, ...driver });
   if (snapshots.driver === 'vfs')
     log.warn('using the storage driver vfs: each container gets a copy of its whole image');
   return snapshots;

@@ -14,17 +14,22 @@ export interface SnapshotterOptions {
   readonly db: Database;
   /** Default: overlay2 where it works, else vfs. */
   readonly driver?: DriverName;
+  /**
+   * A directory, on the same file system, to lay below the layers of each writable snapshot that has any: what it holds is
+   * seen where the layers have nothing, and belongs to no layer. Drivers that copy do without.
+   */
+  readonly base?: string;
 }
 
 /** Opens the snapshotter that was asked for, or the best one. Throws `invalid` when overlay2 was and cannot work. */
-export async function openSnapshotter({ root, db, driver }: SnapshotterOptions): Promise<Snapshotter> {
+export async function openSnapshotter({ root, db, driver, base }: SnapshotterOptions): Promise<Snapshotter> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const failure = driver === 'vfs' ? undefined : overlayFailure(root);
   if (driver === 'overlay2' && failure !== undefined) {
     throw invalid(`Cannot use storage driver "overlay2" in "${root}": ${failure.message}`, failure);
   }
   if (driver === 'vfs' || failure !== undefined) return openVfs({ root: join(root, 'vfs'), db });
-  return openOverlay2({ root: join(root, 'overlay2'), db });
+  return openOverlay2({ root: join(root, 'overlay2'), db, base });
 }
 
 /** Tries an overlay mount: file systems differ in what they support, and only the kernel knows. */

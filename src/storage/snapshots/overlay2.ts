@@ -21,13 +21,24 @@ const wantedOptions = ['index=off', 'metacopy=off', 'redirect_dir=nofollow'];
  * Opens the snapshotter that lets the kernel's overlayfs lay directories over each other, `<root>/<id>/{diff,work}`, and
  * finishes what an earlier daemon left undone.
  */
-export async function openOverlay2({ root, db }: { root: string; db: Database }): Promise<Snapshotter> {
-  if (/[:,\\]/.test(root))
-    throw invalid(`Cannot use overlay2 in "${root}": the path contains ":", "," or "\\"`);
+export async function openOverlay2({
+  root,
+  db,
+  base,
+}: {
+  root: string;
+  db: Database;
+  /** A directory that lies below the layers of everything that is written to; see `SnapshotterOptions`. */
+  base?: string | undefined;
+}): Promise<Snapshotter> {
+  for (const path of base === undefined ? [root] : [root, base]) {
+    if (/[:,\\]/.test(path))
+      throw invalid(`Cannot use overlay2 in "${path}": the path contains ":", "," or "\\"`);
+  }
   const rows = new SnapshotRows(db, 'overlay2');
   const directories = new SnapshotDirectories(root);
   await directories.reconcile(rows);
-  return new DirectorySnapshots(new Overlay2(rows, directories), rows, directories);
+  return new DirectorySnapshots(new Overlay2(rows, { directories, base }), rows, directories);
 }
 
 class Overlay2 implements DirectoryDriver {
@@ -35,11 +46,16 @@ class Overlay2 implements DirectoryDriver {
   readonly canRebase = true;
   readonly #rows: SnapshotRows;
   readonly #directories: SnapshotDirectories;
+  readonly #base: string | undefined;
   readonly #options: readonly string[];
 
-  constructor(rows: SnapshotRows, directories: SnapshotDirectories) {
+  constructor(
+    rows: SnapshotRows,
+    { directories, base }: { directories: SnapshotDirectories; base: string | undefined },
+  ) {
     this.#rows = rows;
     this.#directories = directories;
+    this.#base = base;
     // An option that the kernel was built without makes the mount fail.
     this.#options = wantedOptions.filter((option) =>
       existsSync(`/sys/module/overlay/parameters/${option.replace(/=.*/, '')}`),
@@ -68,18 +84,24 @@ class Overlay2 implements DirectoryDriver {
       );
     }
     const diff = this.#directories.diff(row.id);
-    const options = [...this.#options, `lowerdir=${lowers.join(':')}`];
     if (row.kind === 'view') {
-      if (lowers.length > 1) return [{ type: 'overlay', source: 'overlay', options: ['ro', ...options] }];
+      if (lowers.length > 1)
+        return [{ type: 'overlay', source: 'overlay', options: ['ro', ...this.#over(lowers)] }];
       return [{ type: 'bind', source: lowers[0] ?? diff, options: ['bind', 'ro'] }];
     }
     if (lowers.length === 0) return [{ type: 'bind', source: diff, options: ['bind', 'rw'] }];
-    options.push(`upperdir=${diff}`, `workdir=${this.#work(row)}`);
-    return [{ type: 'overlay', source: 'overlay', options }];
+    // The kernel has no room for it below so many: then it is missed.
+    const below = this.#base === undefined || lowers.length === maxLowers ? [] : [this.#base];
+    const own = [`upperdir=${diff}`, `workdir=${this.#work(row)}`];
+    return [{ type: 'overlay', source: 'overlay', options: [...this.#over([...lowers, ...below]), ...own] }];
   }
 
   layerTarget(row: SnapshotRow): LayerTarget {
     return { root: this.#directories.diff(row.id), whiteouts: 'overlay', lowers: this.#lowers(row) };
+  }
+
+  #over(lowers: readonly string[]): string[] {
+    return [...this.#options, `lowerdir=${lowers.join(':')}`];
   }
 
   #lowers(row: SnapshotRow): string[] {
