@@ -185,6 +185,21 @@ test('fchownat, fchmodat, utimensat: work on the file itself, links included, an
   at.close(open);
 });
 
+test('attributesOf, futimens: of an open file', () => {
+  writeFileSync(join(dir, 'opened'), '');
+  at.fchownat(root, 'opened', { uid: 70_000, gid: 12 });
+  at.fchmodat(root, 'opened', 0o2755);
+  const open = at.openat2(root, 'opened', { flags: constants.O_WRONLY });
+  at.futimens(open, { atime: -5n, mtime: 1_700_000_000_123_456_789n });
+  const mode = constants.S_IFREG | 0o2755;
+  assert.deepEqual(at.attributesOf(open), { uid: 70_000, gid: 12, mode });
+  const { atime, mtime } = at.fstatat(root, 'opened');
+  assert.deepEqual([atime, mtime], [-5n, 1_700_000_000_123_456_789n]);
+  at.close(open);
+  assert.throws(() => at.attributesOf(open), { code: 'EBADF' });
+  assert.throws(() => at.futimens(open, { atime: 0n, mtime: 0n }), { code: 'EBADF' });
+});
+
 test('fchmodat: an open place, also of a file without permission bits', () => {
   writeFileSync(join(dir, 'file'), '', { mode: 0 });
   const open = at.openat2(root, 'file', { flags: at.O_PATH });

@@ -18,6 +18,7 @@ interface Libc {
   connect(fd: number, address: Memory, length: number): number;
   fchownat(dirfd: number, path: Memory, uid: number, gid: number, flags: number): number;
   flock(fd: number, operation: number): number;
+  futimens(fd: number, times: Memory): number;
   getsockname(fd: number, address: Memory, length: Memory): number;
   getsockopt(fd: number, level: number, name: number, value: Memory, length: Memory): number;
   ioctl(fd: number, request: number, argument: number): number;
@@ -55,6 +56,7 @@ const prototypes: Readonly<Record<keyof Libc, string>> = {
   connect: 'int connect(int, const void *, uint32_t)',
   fchownat: 'int fchownat(int, const void *, uint32_t, uint32_t, int)',
   flock: 'int flock(int, int)',
+  futimens: 'int futimens(int, const void *)',
   getsockname: 'int getsockname(int, void *, void *)',
   getsockopt: 'int getsockopt(int, int, int, void *, void *)',
   ioctl: 'int ioctl(int, ulong, long)',

@@ -1,10 +1,12 @@
 import { constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
 import { invalid, isSystemError, tooLarge } from '#/base/errors.ts';
 import {
+  attributesOf,
   close,
   fchmodat,
   fchownat,
   fstatat,
+  futimens,
   linkat,
   mkdirat,
   mknodat,
@@ -166,18 +168,17 @@ export class EntryWriter implements Disposable {
     if (this.#bytes > this.#maxBytes) {
       throw tooLarge(`Cannot unpack archive: it holds more than ${this.#maxBytes} bytes`);
     }
-    const open = (): number => openat2(spot.parent.fd, rawBytes(spot.name), { flags: newFile, mode: 0o600 });
-    const fd = this.#replacing(spot, open);
+    // Set-id and sticky bits come after the owner.
+    const how = { flags: newFile, mode: entry.mode & 0o777 };
+    const fd = this.#replacing(spot, () => openat2(spot.parent.fd, rawBytes(spot.name), how));
     try {
       if (entry.sparse === undefined) await writePlain(fd, entry.body);
       else await writeSparse(fd, entry.body, { runs: entry.sparse, size: entry.size });
-      fchownSync(fd, entry.uid, entry.gid);
-      fchmodSync(fd, entry.mode);
+      dressFile(fd, entry);
     } finally {
       close(fd);
     }
     this.#setXattrs(spot, entry);
-    utimensat(spot.parent.fd, rawBytes(spot.name), { atime: entry.mtime, mtime: entry.mtime });
   }
 
   async #makeHardLink(spot: Spot, linkPath: ByteString): Promise<void> {
@@ -246,6 +247,17 @@ export class EntryWriter implements Disposable {
     this.#root[Symbol.dispose]();
     this.#lowers[Symbol.dispose]();
   }
+}
+
+/**
+ * Gives a new file its owner, permissions and times. Most have the first two from their creation, and asking costs less than
+ * setting; what the umask, a set-gid directory or a default ACL made of them shows too.
+ */
+function dressFile(fd: number, { uid, gid, mode, mtime }: TarHeader): void {
+  const made = attributesOf(fd);
+  if (made.uid !== uid || made.gid !== gid) fchownSync(fd, uid, gid);
+  if ((made.mode & 0o7777) !== mode) fchmodSync(fd, mode);
+  futimens(fd, { atime: mtime, mtime });
 }
 
 async function writePlain(fd: number, body: AsyncIterable<Uint8Array>): Promise<void> {

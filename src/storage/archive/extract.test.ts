@@ -17,6 +17,7 @@ import { extractTar } from './extract.ts';
 import { treeOf, unpack } from './extract-samples.ts';
 import { fileHeader } from './tar-entry.ts';
 import { directory, file, link, tarOf } from './tar-samples.ts';
+import type { TarInput } from './tar-writer.ts';
 
 const second = 1_000_000_000n;
 
@@ -181,3 +182,54 @@ test('extractTar: content is bounded before it is written', async () => {
   await unpack(scratch.path, entries, { limits: { maxBytes: 1200 } });
   await assert.rejects(unpack(scratch.path, entries, { limits: { maxBytes: 1199 } }), { kind: 'tooLarge' });
 });
+
+test('extractTar: owners and permissions are right whatever the umask, the directory or its ACL make of new files', async () => {
+  using scratch = scratchDir();
+  // user::rwx, group::r-x, group 7:rwx, mask::rwx, other::---
+  const acl = aclOf([
+    [1, 7, -1],
+    [4, 5, -1],
+    [8, 7, 7],
+    [16, 7, -1],
+    [32, 0, -1],
+  ]);
+  const modes = [0, 0o400, 0o600, 0o644, 0o755, 0o777, 0o2755, 0o4711, 0o1666];
+  const files = (folder: string): TarInput[] =>
+    modes.flatMap((mode) =>
+      [0, 9].map((id) => file(`${folder}/${mode}-${id}`, 'x', { mode, uid: id, gid: id, mtime: 3n })),
+    );
+  const umask = process.umask(0o077);
+  try {
+    await unpack(scratch.path, [
+      directory('plain'),
+      ...files('plain'),
+      directory('setgid', { mode: 0o2775, gid: 5 }),
+      ...files('setgid'),
+      directory('acl', { xattrs: new Map([['system.posix_acl_default', acl]]) }),
+      ...files('acl'),
+    ]);
+  } finally {
+    process.umask(umask);
+  }
+  for (const folder of ['plain', 'setgid', 'acl']) {
+    for (const mode of modes) {
+      for (const id of [0, 9]) {
+        const stat = statSync(scratch.join(`${folder}/${mode}-${id}`), { bigint: true });
+        const found = [Number(stat.mode) & 0o7777, stat.uid, stat.gid, stat.mtimeNs];
+        assert.deepEqual(found, [mode, BigInt(id), BigInt(id), 3n], `${folder}/${mode}-${id}`);
+      }
+    }
+  }
+});
+
+/** A POSIX ACL as the kernel keeps it (linux/posix_acl_xattr.h): version 2, then tag, permissions and id of each entry. */
+function aclOf(entries: readonly (readonly [tag: number, permissions: number, id: number])[]): Buffer {
+  const acl = Buffer.alloc(4 + 8 * entries.length);
+  acl.writeUInt32LE(2, 0);
+  for (const [index, [tag, permissions, id]] of entries.entries()) {
+    acl.writeUInt16LE(tag, 4 + 8 * index);
+    acl.writeUInt16LE(permissions, 6 + 8 * index);
+    acl.writeInt32LE(id, 8 + 8 * index);
+  }
+  return acl;
+}
