@@ -3,6 +3,7 @@ import { migration as containers } from './migrations/0002-containers.ts';
 import { migration as network } from './migrations/0003-network.ts';
 import { migration as images } from './migrations/0004-images.ts';
 import { migration as registries } from './migrations/0005-registries.ts';
+import { migration as packedLayers } from './migrations/0006-packed-layers.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -11,4 +12,11 @@ export interface Migration {
 }
 
 /** All steps in order; the file's `user_version` is the number of steps applied. */
-export const migrations: readonly Migration[] = [storage, containers, network, images, registries];
+export const migrations: readonly Migration[] = [
+  storage,
+  containers,
+  network,
+  images,
+  registries,
+  packedLayers,
+];

@@ -60,7 +60,7 @@ for (const driver of ['overlay2', 'vfs'] as const) {
   });
 }
 
-test('LayerArchives.blob: packs a layer anew, with the same bytes each time, and gives a blob that is kept as it is', async () => {
+test('LayerArchives.pack: gives the same bytes each time, from a recipe and from a plain blob, and remembers as what', async () => {
   await using bare = await openImages({ policy: 'unpacked' });
   const { image } = await load(bare);
   const [layer] = bare.layers.chain(image.chainId as never);
@@ -68,7 +68,7 @@ test('LayerArchives.blob: packs a layer anew, with the same bytes each time, and
   const digests: string[] = [];
   for (let round = 0; round < 2; round += 1) {
     using hold = bare.content.hold();
-    const { digest, mediaType } = await bare.archives.blob(layer, hold);
+    const { digest, mediaType } = await bare.archives.pack(layer, hold);
     assert.match(mediaType, /\+gzip$/);
     digests.push(digest);
     hold[Symbol.dispose]();
@@ -80,7 +80,9 @@ test('LayerArchives.blob: packs a layer anew, with the same bytes each time, and
   const loaded = await load(kept);
   const [own] = kept.layers.chain(loaded.image.chainId as never);
   using hold = kept.content.hold();
-  assert.equal((await kept.archives.blob(own as never, hold)).digest, own?.blob);
+  const packed = await kept.archives.pack(own as never, hold);
+  assert.equal(packed.digest, digests[0]);
+  assert.deepEqual(kept.archives.packedAs(own as never), packed);
 });
 
 test('LayerArchives: recipes go with their layers, and survive the opening of the store', async () => {

@@ -4,8 +4,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { internal } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
-import type { Digest } from '#/oci/digest.ts';
-import { layerMediaType } from '#/oci/media-types.ts';
+import { type Digest, parseDigest } from '#/oci/digest.ts';
+import { layerCompression, layerMediaType } from '#/oci/media-types.ts';
 import type { Database, Statement } from '#/state/db.ts';
 import { compress } from './archive/compression.ts';
 import { followRecipe } from './archive/tar-recipe.ts';
@@ -43,6 +43,8 @@ export class LayerArchives {
   readonly #locks = new KeyedLocks();
   readonly #withBlob: Statement;
   readonly #forgetBlob: Statement;
+  readonly #findPacked: Statement;
+  readonly #rememberPacked: Statement;
 
   constructor(parts: {
     policy: KeepPolicy;
@@ -58,6 +60,10 @@ export class LayerArchives {
     this.#snapshots = parts.snapshots;
     this.#threads = parts.threads;
     this.#withBlob = parts.db.prepare('SELECT chain_id FROM layers WHERE blob = ?');
+    this.#findPacked = parts.db.prepare('SELECT digest, size FROM packed_layers WHERE chain_id = ?');
+    this.#rememberPacked = parts.db.prepare(
+      'INSERT INTO packed_layers (chain_id, digest, size) SELECT chain_id, ?2, ?3 FROM layers WHERE chain_id = ?1 ON CONFLICT DO UPDATE SET digest = ?2, size = ?3',
+    );
     this.#forgetBlob = parts.db.prepare('DELETE FROM image_blobs WHERE digest = ?');
   }
 
@@ -70,18 +76,22 @@ export class LayerArchives {
     for (const layer of this.#layers.chain(top)) await this.#compact(layer);
   }
 
-  /** The layer as a blob that is in the content store and held: the one it came as, or one that is packed anew. */
-  async blob(layer: Layer, hold: Hold<Digest>): Promise<Descriptor> {
+  /** Packs the layer with gzip, into a blob in the content store that is held; the same bytes each time. */
+  async pack(layer: Layer, hold: Hold<Digest>): Promise<Descriptor> {
     hold.add(layer.blob);
-    if (await this.#content.has(layer.blob)) {
-      const { mediaType, blob: digest } = layer;
-      return { mediaType, digest, size: await this.#content.size(digest) };
-    }
-    const { body } = await this.tar(layer);
-    return {
-      mediaType: layerMediaType('gzip'),
-      ...(await this.#content.ingest(compress(body, 'gzip'), { hold })),
-    };
+    const isPlain = layerCompression(layer.mediaType) === 'none' && (await this.#content.has(layer.blob));
+    const body = isPlain ? this.#content.open(layer.blob) : (await this.tar(layer)).body;
+    const { digest, size } = await this.#content.ingest(compress(body, 'gzip'), { hold });
+    this.#rememberPacked.run(layer.chainId, digest, size);
+    return { mediaType: layerMediaType('gzip'), digest, size };
+  }
+
+  /** As what the layer was packed before, if it was. That blob may be gone. */
+  packedAs({ chainId }: Layer): Descriptor | undefined {
+    const row = this.#findPacked.get(chainId);
+    if (row === undefined) return undefined;
+    const digest = parseDigest(String(row['digest']));
+    return { mediaType: layerMediaType('gzip'), digest, size: Number(row['size']) };
   }
 
   /** Bytes on disk of what is kept of a layer's archive: its blob, or the recipe for it. */

@@ -18,6 +18,7 @@ export class BlobSources {
   readonly #note: Statement;
   readonly #forget: Statement;
   readonly #find: Statement;
+  readonly #known: Statement;
   readonly #count: Statement;
   readonly #trim: Statement;
   #sinceTrim = 0;
@@ -35,6 +36,7 @@ export class BlobSources {
       `SELECT repository FROM blob_sources WHERE digest = ? AND registry = ? AND repository <> ?
        ORDER BY seen DESC, repository LIMIT ${maxOffers}`,
     );
+    this.#known = db.prepare('SELECT 1 FROM blob_sources WHERE digest = ? LIMIT 1');
     this.#count = db.prepare('SELECT count(*) AS n FROM blob_sources');
     this.#trim = db.prepare(
       `DELETE FROM blob_sources WHERE (digest, registry, repository) IN (
@@ -54,6 +56,11 @@ export class BlobSources {
   /** It does not have it, after all. */
   forget(digest: Digest, { domain, path }: RepositoryName): void {
     this.#forget.run(digest, domain, path);
+  }
+
+  /** Tells whether any registry is known to have had the blob. */
+  isKnown(digest: Digest): boolean {
+    return this.#known.get(digest) !== undefined;
   }
 
   /** Other repositories of the same registry that may have the blob, those heard of last first. */

@@ -120,7 +120,7 @@ export class Download {
       this.#tell((events) => events.complete());
     } catch (error) {
       this.#stage = 'closing';
-      await this.#partial.close();
+      await this.#partial.close(error);
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import type { PushBlobOptions, Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import { layerCompression } from '#/oci/media-types.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
 import type { BlobSources, RepositoryName } from './blob-sources.ts';
@@ -48,6 +49,9 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
   });
   const hold = stack.use(content.hold());
   hold.add(image.manifest);
+  for (const diffId of image.config.diffIds.toReversed()) {
+    onProgress({ kind: 'stage', id: shortDigest(diffId), status: 'Preparing' });
+  }
   const { bytes, manifest } = await packed(parts, request, { hold, made });
   const layers = manifest.layers
     .map(
@@ -57,7 +61,6 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
       }),
     )
     .toReversed();
-  for (const { id } of layers) onProgress({ kind: 'stage', id, status: 'Preparing' });
   await new BlobPush(parts, request).all(layers, manifest.config);
   const digest = await repository.putManifest(tag, { mediaType: manifest.mediaType, bytes }, { signal });
   onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
@@ -66,34 +69,38 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
 }
 
 /**
- * The image's manifest, with every blob of it in the content store. Layers that are not kept as blobs are packed anew, unless
- * the registry has them as they came: then the manifest may be the one that came, too.
+ * The image's manifest, with every blob of it in the content store or at the registry. Layers that are not kept as blobs, or came
+ * from an archive without being packed, are packed now, unless the registry has them. What came from a registry is pushed as it
+ * came.
  */
 async function packed(
-  { content, layers, archives }: PushParts,
+  parts: PushParts,
   { image, repository, signal }: PushRequest,
   { hold, made }: { hold: Hold<Digest>; made: Digest[] },
 ): Promise<{ bytes: Buffer; manifest: Manifest }> {
+  const { content, layers, archives, sources } = parts;
   const bytes = await content.read(image.manifest, maxManifestBytes);
   const manifest = parseStoredManifest(bytes);
   for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
   const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
-  const descriptors: Descriptor[] = [];
-  for (const [index, descriptor] of manifest.layers.entries()) {
+  const isAtRegistry = async ({ digest }: Descriptor): Promise<boolean> =>
+    (await repository.hasBlob(digest, { signal })) !== undefined;
+  const descriptorOf = async (own: Descriptor, index: number): Promise<Descriptor> => {
     const layer = chain[index];
-    const isThere = await content.has(descriptor.digest);
-    if (
-      isThere ||
-      layer === undefined ||
-      (await repository.hasBlob(descriptor.digest, { signal })) !== undefined
-    ) {
-      descriptors.push(descriptor);
-    } else {
-      const fresh = await archives.blob(layer, hold);
-      made.push(fresh.digest);
-      descriptors.push(fresh);
-    }
-  }
+    const isFit = layerCompression(own.mediaType) !== 'none' || sources.isKnown(own.digest);
+    if (layer === undefined || (isFit && (await content.has(own.digest)))) return own;
+    if (await isAtRegistry(own)) return own;
+    const before = archives.packedAs(layer);
+    if (before !== undefined && (await isAtRegistry(before))) return before;
+    signal.throwIfAborted();
+    const fresh = await archives.pack(layer, hold);
+    made.push(fresh.digest);
+    return fresh;
+  };
+  const work = manifest.layers.map(descriptorOf);
+  // Nothing may be left at work when the hold is let go.
+  await Promise.allSettled(work);
+  const descriptors = await Promise.all(work);
   if (descriptors.every(({ digest }, index) => digest === manifest.layers[index]?.digest))
     return { bytes, manifest };
   const anew = encodeManifest(manifest.config, descriptors);

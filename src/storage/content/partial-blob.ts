@@ -170,10 +170,12 @@ export class PartialBlob implements GrowingFile {
     }
   }
 
-  /** Leaves what has come for another time. Without effect after `complete`. */
-  async close(): Promise<void> {
+  /** Leaves what has come for another time, and tells those who wait for `completed` why. Without effect after `complete`. */
+  async close(reason?: unknown): Promise<void> {
     if (this.#file.fd < 0) return;
-    this.#completed.reject(conflict(`the download of ${this.#expected.digest} has ended before its end`));
+    this.#completed.reject(
+      reason ?? conflict(`the download of ${this.#expected.digest} has ended before its end`),
+    );
     try {
       await this.#flush();
     } finally {
