@@ -12,6 +12,6 @@ test('makeBaseLayer: what is there is left alone', () => {
   makeBaseLayer(root);
   const again = statSync(scratch.join('base/etc/hosts'));
   assert.deepEqual([again.ino, again.mtimeMs, again.size], [hosts.ino, hosts.mtimeMs, 0]);
-  const names = readdirSync(root, { recursive: true }).toSorted();
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).toSorted();
   assert.deepEqual(names, ['dev', 'etc', 'etc/hostname', 'etc/hosts', 'etc/resolv.conf', 'proc', 'sys']);
 });
