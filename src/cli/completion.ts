@@ -1,6 +1,7 @@
 import type { FlagTable } from './flags/flag.ts';
 import { globalFlags } from './globals.ts';
-import { type Entry, type Group, root } from './tree.ts';
+import { root } from './tree.ts';
+import type { Entry, Group } from './tree-node.ts';
 
 /** What the arguments of a command name, so that they can be completed with what there is. */
 const argumentLists: Readonly<Record<string, string>> = {

@@ -1,7 +1,8 @@
 import type { Command } from './command.ts';
 import type { FlagTable } from './flags/flag.ts';
 import { flagUsages } from './flags/usage.ts';
-import { type Entry, type Group, invocations, type Leaf, root } from './tree.ts';
+import { invocations, root } from './tree.ts';
+import type { Entry, Group, Leaf } from './tree-node.ts';
 
 /** The line that says how to call a command. */
 export function usageLine(path: string, command: Command): string {

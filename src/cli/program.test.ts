@@ -3,7 +3,8 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { Output } from './command.ts';
 import { runProgram } from './program.ts';
-import { type Entry, invocations, root } from './tree.ts';
+import { invocations, root } from './tree.ts';
+import type { Entry } from './tree-node.ts';
 
 class TextOutput implements Output {
   readonly isTTY = false;

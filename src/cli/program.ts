@@ -7,7 +7,8 @@ import type { FlagTable } from './flags/flag.ts';
 import { FlagError, type ParsedFlags, parseFlags } from './flags/parse.ts';
 import { chooseEndpoint, configFolder, type GlobalValues, globalFlags } from './globals.ts';
 import { commandHelp, groupHelp, usageLine } from './help.ts';
-import { type Entry, findChild, type Group, type Leaf, root } from './tree.ts';
+import { findChild, root } from './tree.ts';
+import type { Entry, Group, Leaf } from './tree-node.ts';
 import { version } from './version.ts';
 
 /** The outside world of one run. Standard input may be made on first use. */

@@ -1,32 +1,5 @@
-import type { Command } from './command.ts';
-
-/** A command in the tree. The module is loaded when the command is used; `import()` stays literal for the bundler. */
-export interface Leaf {
-  readonly kind: 'command';
-  /** The name and, after it, other names within the same group. */
-  readonly names: readonly string[];
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: Command }>;
-  /** Listed first in the program's help. */
-  readonly common?: boolean;
-}
-
-/** Commands about one kind of thing. */
-export interface Group {
-  readonly kind: 'group';
-  readonly names: readonly string[];
-  readonly summary: string;
-  readonly children: readonly Entry[];
-}
-
-/** A node of the command tree. */
-export type Entry = Leaf | Group;
-
-type Load = Leaf['load'];
-
-function leaf(names: string, summary: string, load: Load): Leaf {
-  return { kind: 'command', names: names.split(' '), summary, load };
-}
+import { manifest, registry } from './registry-tree.ts';
+import { type Entry, type Group, type Leaf, leaf } from './tree-node.ts';
 
 /** The same command at the top of the tree, perhaps under another name. */
 function top(child: Leaf, names: readonly string[] = child.names.slice(0, 1)): Leaf {
@@ -262,7 +235,9 @@ export const root: Group = {
     { ...top(info), common: true },
     container,
     image,
+    manifest,
     network,
+    registry,
     system,
     volume,
     top(attach),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { tooLarge } from '#/base/errors.ts';
-import { parseJson } from '#/oci/json.ts';
+import { type Field, parseJson } from '#/oci/json.ts';
 import { readBody } from './body.ts';
 import type { Route } from './route.ts';
 
@@ -23,7 +23,9 @@ export async function* listPages(
       const response = await send({ method: 'GET', path: page });
       const bytes = await readBody(response, { maxBytes: maxPageBytes });
       const document = parseJson(bytes, { what: `list of ${member}`, maxBytes: maxPageBytes });
-      const found = document.get(member).optional((field) => field.list(maxNames, (name) => name.string()));
+      const found = document
+        .get(member)
+        .optional((field) => field.list(maxNames, (name) => nameIn(name, member)));
       return { names: found ?? [], link: nextLink(response, page) };
     });
     yield* names;
@@ -31,6 +33,19 @@ export async function* listPages(
     next = link === undefined || asked.has(link) ? undefined : link;
   }
 }
+
+/** A name that can be one (distribution-spec, "Pulling manifests"); above all nothing that could do something to a terminal. */
+function nameIn(field: Field, member: 'tags' | 'repositories'): string {
+  const name = field.string();
+  if (!patterns[member].test(name)) throw field.error(`not a name: ${JSON.stringify(name.slice(0, 100))}`);
+  return name;
+}
+
+const patterns = {
+  tags: /^\w[\w.-]{0,127}$/,
+  // More than the specification allows, for registries take more.
+  repositories: /^[\w./@+~-]{1,1000}$/,
+} as const;
 
 /** The next page (RFC 8288), as it is to be asked for: never on another host, and seen from the page with the link. */
 export function nextLink({ headers }: IncomingMessage, page: string): string | undefined {

@@ -1,5 +1,5 @@
 import { EngineError, messageOf } from '#/base/errors.ts';
-import { drain } from './body.ts';
+import { drain, readBody } from './body.ts';
 import { loadCertificates, type TlsSettings } from './certificates.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
 import type { Credentials } from './credentials.ts';
@@ -36,6 +36,8 @@ export interface LoginResult {
   /** To be kept instead of the password; empty if the registry gives none. */
   readonly identityToken: string;
 }
+
+const maxReportBytes = 64 * 1024 * 1024;
 
 interface Asker {
   readonly credentials: Credentials;
@@ -118,6 +120,24 @@ export class RegistryClient implements Disposable {
       mirrors: false,
     });
     yield* listPages(route, { path: '_catalog?n=1000', member: 'repositories', signal });
+  }
+
+  /**
+   * Has a skiff-registry collect its garbage, or tell what it would do; its report as JSON. Throws RegistryError, with the status
+   * 404 or 405 if it is another kind of registry.
+   */
+  async collectGarbage(
+    domain: string,
+    { dryRun, credentials, signal }: Asker & { dryRun: boolean },
+  ): Promise<string> {
+    const scopes = ['registry:catalog:*'];
+    const route = this.#route(domain, { credentials, prefix: '', scopes, mirrors: false });
+    // Not again if it fails: a collection that goes on is not to be begun a second time.
+    return route.once(signal, async (send) => {
+      const path = `skiff/v1/gc?dry-run=${dryRun ? 1 : 0}`;
+      const response = await send({ method: 'POST', path, headers: { 'content-length': '0' } });
+      return (await readBody(response, { maxBytes: maxReportBytes })).toString();
+    });
   }
 
   [Symbol.dispose](): void {
