@@ -134,10 +134,8 @@ test('login: without a daemon the registry itself is asked', async () => {
     assert.equal((await api.skiff(args, { input: 'good', env })).stdout, 'Login Succeeded\n');
     assert.deepEqual(auths(api), { [host]: { auth: base64('me:good') } });
     const { code, stderr } = await api.skiff(args, { input: 'bad', env });
-    assert.deepEqual(
-      [code, stderr],
-      [1, `cannot log in to ${host}: unauthorized: authentication required\n`],
-    );
+    const reason = `login attempt to http://${host}/v2/ failed with status: 401 Unauthorized`;
+    assert.deepEqual([code, stderr], [1, `cannot log in to ${host}: ${reason}\n`]);
   } finally {
     server.close();
   }
