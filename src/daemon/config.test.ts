@@ -85,7 +85,13 @@ test('loadConfig: registries and proxies', () => {
       'insecure-registries': ['10.0.0.0/8', 'fd00::/16', 'http://reg.example:5000'],
       'max-concurrent-downloads': 1,
       proxies: { 'http-proxy': 'http://u:p@proxy.example:3128', 'no-proxy': 'localhost' },
-      registries: { 'ghcr.io': { mirrors: ['http://m'], rewrites: [{ from: '^a/(.*)$', to: 'b/$1' }] } },
+      registries: {
+        'ghcr.io': {
+          mirrors: ['http://m'],
+          rewrites: [{ from: '^a/(.*)$', to: 'b/$1' }],
+          realms: ['Login.example', 'auth.example:8443'],
+        },
+      },
     }),
     '--max-concurrent-uploads=0',
   );
@@ -99,6 +105,7 @@ test('loadConfig: registries and proxies', () => {
   assert.deepEqual(config.registries['ghcr.io'], {
     mirrors: ['http://m/'],
     rewrites: [{ from: /^a\/(.*)$/, to: 'b/$1' }],
+    realms: ['login.example', 'auth.example:8443'],
   });
 });
 
@@ -124,6 +131,11 @@ test('loadConfig: mistakes about registries name the key and never show a passwo
     [{ 'no-proxy': 'a', proxies: { 'no-proxy': 'b' } }, [], /"no-proxy" is there twice/],
     [{ registries: { 'a/b': {} } }, [], /"a\/b" is not the host of a registry/],
     [{ registries: { 'a.b': { mirror: [] } } }, [], /unknown key "mirror" of a.b/],
+    [
+      { registries: { 'a.b': { realms: ['https://x'] } } },
+      [],
+      /realms of a.b: "https:\/\/x" is neither HOST/,
+    ],
     [{ registries: { 'a.b': { rewrites: [{ from: '(', to: '' }] } } }, [], /bad regular expression "\("/],
     [
       { 'http-proxy': 'http://u:secret@a' },

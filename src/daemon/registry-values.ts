@@ -9,12 +9,15 @@ interface RegistryRoute {
   readonly mirrors: readonly string[];
   /** The first whose pattern matches the path of a repository changes it, on the registry and on its mirrors. */
   readonly rewrites: readonly { readonly from: RegExp; readonly to: string }[];
+  /** Other hosts, with or without port, that may give out tokens for it. */
+  readonly realms: readonly string[];
 }
 
 /** Routes by the registry's host (with its port), as image names have it. */
 export type RegistryRoutes = Readonly<Record<string, RegistryRoute>>;
 
 const maxRewrites = 100;
+const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
 const maxPattern = 500;
 
 /** The URL of a mirror. */
@@ -25,7 +28,7 @@ export const insecureRegistry: ValueKind<string> = scalar('string', {
   parse: (value) => {
     const text = value.replace(/^https?:\/\//, '');
     if (isCidr(text)) return text;
-    if (!/^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/.test(text)) {
+    if (!hostPattern.test(text)) {
       throw invalid(`insecure registry ${value} is not valid; it is HOST, HOST:PORT or a CIDR`);
     }
     return text;
@@ -53,7 +56,7 @@ export function count(what: string): ValueKind<number> {
   };
 }
 
-/** `{"HOST": {"mirrors": ["https://…"], "rewrites": [{"from": "^library/(.*)$", "to": "hub/$1"}]}}`. */
+/** `{"HOST": {"mirrors": ["https://…"], "rewrites": [{"from": "^library/(.*)$", "to": "hub/$1"}], "realms": ["auth.example"]}}`. */
 export const registryRoutes: ValueKind<RegistryRoutes> = {
   name: 'registries',
   fromFlag: () => {
@@ -85,17 +88,25 @@ function isCidr(text: string): boolean {
 function routeOf(host: string, value: unknown): RegistryRoute {
   if (parseReference(`${host}/x`).domain !== host)
     throw invalid(`${JSON.stringify(host)} is not the host of a registry`);
-  const entries = entriesOf(value, 'object of registries with mirrors and rewrites');
-  const unknown = entries.find(([key]) => key !== 'mirrors' && key !== 'rewrites');
+  const entries = entriesOf(value, 'object of registries with mirrors, rewrites and realms');
+  const unknown = entries.find(([key]) => !['mirrors', 'rewrites', 'realms'].includes(key));
   if (unknown !== undefined)
-    throw invalid(`unknown key ${JSON.stringify(unknown[0])} of ${host}; there are mirrors and rewrites`);
-  const { mirrors = [], rewrites = [] } = Object.fromEntries(entries);
+    throw invalid(
+      `unknown key ${JSON.stringify(unknown[0])} of ${host}; there are mirrors, rewrites and realms`,
+    );
+  const { mirrors = [], rewrites = [], realms = [] } = Object.fromEntries(entries);
   if (!Array.isArray(mirrors) || !Array.isArray(rewrites) || rewrites.length > maxRewrites) {
     throw invalid(`mirrors and rewrites of ${host} are lists (of at most ${maxRewrites} rewrites)`);
+  }
+  if (!Array.isArray(realms)) throw invalid(`realms of ${host} is a list of hosts`);
+  const noHost = realms.find((realm: unknown) => typeof realm !== 'string' || !hostPattern.test(realm));
+  if (noHost !== undefined) {
+    throw invalid(`realms of ${host}: ${JSON.stringify(noHost)} is neither HOST nor HOST:PORT`);
   }
   return {
     mirrors: mirrors.map((url: unknown) => parseMirror(String(url))),
     rewrites: rewrites.map((rewrite: unknown) => rewriteOf(host, rewrite)),
+    realms: realms.map((realm: unknown) => String(realm).toLowerCase()),
   };
 }
 

@@ -28,6 +28,8 @@ export interface HostSettings {
 export interface RegistryHost {
   /** Ends with a slash; the protocol's `v2/` comes after it. */
   readonly base: URL;
+  /** Of the references that it is asked about, and in the configuration. */
+  readonly domain: string;
   /** `host[:port]` as in names of folders with certificates. */
   readonly name: string;
   readonly isMirror: boolean;
@@ -55,10 +57,10 @@ export async function hostsFor(
   for (const url of urls) {
     const base = new URL(url.endsWith('/') ? url : `${url}/`);
     const insecure = base.protocol === 'http:' || (await isInsecure(base.host, settings));
-    found.push({ base, name: base.host, isMirror: true, insecure, realms: route.realms ?? [] });
+    found.push({ domain, base, name: base.host, isMirror: true, insecure, realms: route.realms ?? [] });
   }
   const host = domain === hubDomain ? hubRegistry : domain;
-  const own = { name: host, isMirror: false, realms: route.realms ?? [] };
+  const own = { domain, name: host, isMirror: false, realms: route.realms ?? [] };
   const insecure = domain !== hubDomain && (await isInsecure(host, settings));
   found.push({ ...own, base: new URL(`https://${host}/`), insecure });
   if (insecure) found.push({ ...own, base: new URL(`http://${host}/`), insecure });

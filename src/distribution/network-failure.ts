@@ -57,7 +57,8 @@ const unknownAuthority: ReadonlySet<string> = new Set([
 
 function tlsFailure(error: unknown, url: URL): string | undefined {
   const { code = '', cert } = error as NetworkError;
-  const message = messageOf(error);
+  // Bun writes the same with underscores and capitals.
+  const message = messageOf(error).replaceAll('_', ' ');
   const bad = 'tls: failed to verify certificate: x509: certificate';
   if (unknownAuthority.has(code)) return `${bad} signed by unknown authority`;
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
@@ -75,7 +76,7 @@ function tlsFailure(error: unknown, url: URL): string | undefined {
     return 'http: server gave HTTP response to HTTPS client';
   }
   const alert = /(?:tlsv[\d.]+|sslv3) alert ([a-z ]+)/i.exec(message)?.[1];
-  return alert === undefined ? undefined : `remote error: tls: ${alert.trim()}`;
+  return alert === undefined ? undefined : `remote error: tls: ${alert.trim().toLowerCase()}`;
 }
 
 /** Of the addresses of a name that were all tried, the failure of the first one of IPv4, which is the better known one. */

@@ -21,7 +21,7 @@ function ask(
   }: Partial<RegistryHost> & { credentials?: Credentials } = {},
 ): string {
   const base = new URL(registry);
-  const host = { base, name: base.host, isMirror: false, insecure, realms };
+  const host = { domain: 'reg.example', base, name: base.host, isMirror: false, insecure, realms };
   const [challenge] = parseChallenges(`Bearer realm="${realm}",service="x"`);
   assert.ok(challenge !== undefined);
   return realmOf(challenge, host, credentials).href;

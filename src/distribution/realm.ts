@@ -32,7 +32,7 @@ export function realmOf(challenge: Challenge, host: RegistryHost, credentials: C
   }
   if (credentials.kind !== 'anonymous' && !isOwn && organisation(own) !== organisation(other)) {
     throw refuse(
-      `that is another host, so the credentials were not sent. If it belongs to the registry, add "${other}" to "realms" of "${host.name}" in "registries" of daemon.json`,
+      `that is another host, so the credentials were not sent. If it belongs to the registry, add "${other}" to "realms" of "${host.domain}" in "registries" of daemon.json`,
     );
   }
   return realm;

@@ -32,6 +32,7 @@ export interface TokenService extends AsyncDisposable {
 /** Starts one on a free port of the loopback interface. */
 export async function openTokenService(options: TokenServiceOptions = {}): Promise<TokenService> {
   const { users = {}, identities = {}, expiresIn, member = 'token' } = options;
+  const known = new Map(Object.entries(identities));
   const scopesOf = new Map<string, readonly string[]>();
   let count = 0;
   const issue = (user: string, scopes: readonly string[], more: object = {}): Answer => {
@@ -50,13 +51,14 @@ export async function openTokenService(options: TokenServiceOptions = {}): Promi
     handle: ({ method, path, headers, body }) => {
       if (method === 'POST') {
         const form = new URLSearchParams(body.toString());
-        const user = identities[form.get('refresh_token') ?? ''];
+        const user = known.get(form.get('refresh_token') ?? '');
         return user === undefined ? refused : issue(user, (form.get('scope') ?? '').split(' '));
       }
       const { searchParams } = new URL(path, 'http://service.invalid');
       const user = userOf(headers['authorization'], users);
       if (user === undefined) return refused;
       const isOffline = searchParams.get('offline_token') === 'true' && user !== '';
+      if (isOffline) known.set(`identity-of-${user}`, user);
       return issue(
         user,
         searchParams.getAll('scope'),
