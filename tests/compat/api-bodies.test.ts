@@ -144,15 +144,10 @@ test('what is deliberately not implemented says 501', async () => {
     ['GET', `/containers/${Id}/archive?path=/`],
     ['HEAD', `/containers/${Id}/archive?path=/`],
     ['PUT', `/containers/${Id}/archive?path=/`],
-    ['POST', '/images/create?fromImage=x'],
-    ['POST', '/images/busybox/push'],
-    ['GET', '/images/search?term=x'],
-    ['GET', '/distribution/x/json'],
     ['POST', '/build'],
     ['POST', '/session'],
     ['POST', '/swarm/init'],
     ['POST', '/plugins/pull'],
-    ['POST', '/auth'],
   ];
   for (const [method, path] of cases) {
     const answer = await daemon.ask(method, path, method === 'GET' || method === 'HEAD' ? undefined : {});
