@@ -35,6 +35,9 @@ const idleTime = 5000;
 /** A hostile archive must not take more than this from the daemon, in MiB. */
 const maxHeap = 512;
 
+/** Entries of an archive are short-lived: with room for them, nearly none has to be moved. MiB. */
+const youngHeap = 16;
+
 /**
  * Unpacks layers in threads of their own, so that hashing, parsing and tens of thousands of system calls leave the
  * daemon responsive. Threads are started when needed and end when idle.
@@ -102,7 +105,7 @@ export class UnpackThreads implements AsyncDisposable {
       name: 'unpack',
       // Descriptors of openat2 are not known to Node.
       trackUnmanagedFds: false,
-      resourceLimits: { maxOldGenerationSizeMb: maxHeap },
+      resourceLimits: { maxOldGenerationSizeMb: maxHeap, maxYoungGenerationSizeMb: youngHeap },
     });
     this.#all.add(worker);
     worker.once('exit', () => {

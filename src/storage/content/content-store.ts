@@ -1,22 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { conflict, invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
 import { algorithmOf, type Digest, hexOf, isDigest, parseDigest } from '#/oci/digest.ts';
 import { type Hold, Holds } from '../holds.ts';
 import { type ExpectedBlob, PartialBlob } from './partial-blob.ts';
+import { Settling, syncPath } from './settling.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** How to take in a blob. */
 export interface IngestOptions {
@@ -35,11 +27,12 @@ export interface BlobInfo {
   readonly size: number;
 }
 
-/** Pieces are joined to writes of this size. */
-const writeSize = 1024 * 1024;
 const readSize = 256 * 1024;
 /** How long what an interrupted download left is kept, in milliseconds. */
 const partialAge = 7 * 24 * 3600 * 1000;
+
+/** Blobs up to this size are flushed at once: manifests, configurations, small layers. Bytes. */
+const settledAtOnce = 1024 * 1024;
 
 /** As in the image-spec, image-layout.md. */
 const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
@@ -56,10 +49,12 @@ export class ContentStore {
   readonly #partials = new Set<Digest>();
   /** Stored, but perhaps only in memory yet. */
   readonly #unflushed = new Set<Digest>();
+  readonly #settling: Settling;
   #flushing: Promise<void> = Promise.resolve();
 
   private constructor(root: string) {
     this.#root = root;
+    this.#settling = new Settling(join(root, 'settling'), (digest) => this.path(digest));
   }
 
   /** Opens or creates the store in the directory `root`, and sweeps what an interrupted ingest left. */
@@ -71,6 +66,7 @@ export class ContentStore {
     await mkdir(store.#partialDir, { recursive: true, mode: 0o700 });
     await store.#sweepPartials();
     await mkdir(join(root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 });
+    await store.#settling.recover();
     await writeIfMissing(join(root, 'oci-layout'), layoutFile);
     await writeIfMissing(join(root, 'index.json'), emptyIndex);
     return store;
@@ -201,8 +197,9 @@ export class ContentStore {
   }
 
   /**
-   * Makes everything that was stored until now survive a power cut: call it before a row refers to a blob. Blobs are flushed at
-   * the same time, which costs a disk little more than one of them alone.
+   * Makes small blobs that were stored until now survive a power cut: call it before a row refers to a blob. Blobs are flushed at
+   * the same time, which costs a disk little more than one of them alone. Large ones are flushed afterwards, without anybody
+   * waiting for it; until then they are marked, and looked at after a power cut.
    */
   flush(): Promise<void> {
     // What another call is flushing now may be what this one is about.
@@ -218,12 +215,22 @@ export class ContentStore {
     const digests = [...this.#unflushed];
     this.#unflushed.clear();
     try {
+      const small: string[] = [];
+      const large: Digest[] = [];
+      for (const digest of digests) {
+        if (await this.#isLarge(digest)) large.push(digest);
+        else small.push(this.path(digest));
+      }
       const directories = new Set(digests.map((digest) => join(this.#root, 'blobs', algorithmOf(digest))));
-      await Promise.all([...directories, ...digests.map((digest) => this.path(digest))].map(syncPath));
+      await Promise.all([...[...directories, ...small].map(syncPath), this.#settling.mark(large)]);
     } catch (error) {
       for (const digest of digests) this.#unflushed.add(digest);
       throw error;
     }
+  }
+
+  async #isLarge(digest: Digest): Promise<boolean> {
+    return (await this.has(digest)) && (await this.size(digest)) > settledAtOnce;
   }
 
   /** Removes partial blobs that nobody has gone on with for long. */
@@ -252,26 +259,15 @@ async function writeHashed(
   const hash = createHash(algorithm);
   await using file = await open(path, 'wx', 0o600);
   let size = 0;
-  let pending: Uint8Array[] = [];
-  let pendingSize = 0;
+  const output = new WriteBehind(file);
   for await (const chunk of source) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(`Content is larger than ${maxBytes} bytes`);
     hash.update(chunk);
-    pending.push(chunk);
-    pendingSize += chunk.length;
-    if (pendingSize < writeSize) continue;
-    await writeAll(file, pending);
-    pending = [];
-    pendingSize = 0;
+    await output.append(chunk);
   }
-  await writeAll(file, pending);
+  await output.flush();
   return { hex: hash.digest('hex'), size };
-}
-
-async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  // writev(2) may write less than it was given (disk full, signals): writeFile goes on until all is written.
-  await file.writeFile(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces));
 }
 
 async function writeIfMissing(path: string, text: string): Promise<void> {
@@ -279,16 +275,6 @@ async function writeIfMissing(path: string, text: string): Promise<void> {
     await writeFile(path, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (!isSystemError(error, 'EEXIST')) throw error;
-  }
-}
-
-/** Without effect on what has been removed meanwhile. */
-async function syncPath(path: string): Promise<void> {
-  try {
-    await using file = await open(path, 'r');
-    await file.sync();
-  } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { conflict, invalid } from '#/base/errors.ts';
 import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
 import type { BlobInfo } from './content-store.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** What is known of a blob before it is here. */
 export interface ExpectedBlob {
@@ -24,8 +25,6 @@ export interface GrowingFile {
   watch(listener: () => void): () => void;
 }
 
-/** Pieces are joined to writes of this size. */
-const writeSize = 512 * 1024;
 const readSize = 1024 * 1024;
 
 /**
@@ -42,8 +41,8 @@ export class PartialBlob implements GrowingFile {
   readonly #finish: (state: 'complete' | 'closed') => Promise<void>;
   readonly #listeners = new Set<() => void>();
   readonly #completed = Promise.withResolvers<BlobInfo>();
-  #pending: Uint8Array[] = [];
-  #pendingSize = 0;
+  readonly #output: WriteBehind;
+  #size: number;
   #available: number;
   #ended = false;
   #isComplete = false;
@@ -62,7 +61,13 @@ export class PartialBlob implements GrowingFile {
     this.#expected = parts.expected;
     this.#file = parts.file;
     this.#hash = parts.hash;
+    this.#size = parts.size;
     this.#available = parts.size;
+    // Opened for appending: every write goes to the end.
+    this.#output = new WriteBehind(parts.file, (bytes) => {
+      this.#available += bytes;
+      this.#tell();
+    });
     this.#finish = parts.finish;
     // It may be that nobody waits for it.
     this.#completed.promise.catch(() => {});
@@ -103,7 +108,7 @@ export class PartialBlob implements GrowingFile {
 
   /** Bytes that have been received: what to ask for next begins there. */
   get size(): number {
-    return this.#available + this.#pendingSize;
+    return this.#size;
   }
 
   get available(): number {
@@ -138,9 +143,12 @@ export class PartialBlob implements GrowingFile {
       );
     }
     this.#hash.update(chunk);
-    this.#pending.push(chunk);
-    this.#pendingSize += chunk.length;
-    if (this.#pendingSize >= writeSize) await this.#flush();
+    this.#size += chunk.length;
+    try {
+      await this.#output.append(chunk);
+    } catch (error) {
+      throw this.#broken(error);
+    }
   }
 
   /** Verifies the blob and puts it into the content store. Throws `invalid` for other content; then the file is gone. */
@@ -186,23 +194,17 @@ export class PartialBlob implements GrowingFile {
   }
 
   async #flush(): Promise<void> {
-    const pieces = this.#pending;
-    const size = this.#pendingSize;
-    if (size === 0) return;
-    this.#pending = [];
-    this.#pendingSize = 0;
-    // Opened for appending: every write goes to the end. writeFile goes on until all is written.
     try {
-      await this.#file.writeFile(
-        pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, size),
-      );
+      await this.#output.flush();
     } catch (error) {
-      // What is in the file now is not what was hashed: opening it again finds out.
-      this.#end();
-      throw error;
+      throw this.#broken(error);
     }
-    this.#available += size;
-    this.#tell();
+  }
+
+  /** What is in the file now is not what was hashed: opening it again finds out. */
+  #broken(error: unknown): unknown {
+    this.#end();
+    return error;
   }
 
   #end(): void {
