@@ -61,7 +61,7 @@ test('docker rmi: not what a container uses', () =>
       line: 'docker tag busybox keep; docker rmi busybox; docker tag keep busybox; docker rmi keep',
       out: 'Untagged: busybox:latest\nUntagged: keep:latest\n',
     },
-    { line: 'docker start c1; docker rm c1', out: 'c1\nc1\n' },
+    { line: 'docker start c1; docker wait c1; docker rm c1', out: 'c1\n0\nc1\n' },
   ]));
 
 test('docker save, load', () =>
