@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { basicAuth, openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { never, openClient, repositoryOf } from '#tests/registry-clients.ts';
@@ -95,4 +98,28 @@ test('a garbage collection is asked for once, and a registry that has none says 
     registry.requests.map(({ method, path }) => `${method} ${path}`),
     ['POST /skiff/v1/gc?dry-run=1', 'POST /skiff/v1/gc?dry-run=1'],
   );
+});
+
+test('a registry without TLS is asked for it once, not for each repository', async () => {
+  let refused = 0;
+  const server = createServer((_request, response) => response.end('{"tags":["t"]}'));
+  server.on('clientError', (_error, socket) => {
+    refused += 1;
+    socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  using client = openClient();
+  try {
+    for (const name of ['a', 'b', 'c']) {
+      assert.deepEqual(
+        await Array.fromAsync(repositoryOf(client, `${host}/${name}`).tags({ signal: never() })),
+        ['t'],
+      );
+    }
+    assert.equal(refused, 1);
+  } finally {
+    server.close();
+  }
 });

@@ -49,6 +49,8 @@ export class RegistryClient implements Disposable {
   readonly #options: RegistryClientOptions;
   readonly #transport: Transport;
   readonly #tls = new Map<string, Promise<TlsSettings>>();
+  /** Where registries have answered, with TLS or without, by their names. */
+  readonly #answered = new Map<string, string>();
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
@@ -162,11 +164,16 @@ export class RegistryClient implements Disposable {
     return new Route({
       connect: async () => {
         const hosts = await resolve();
+        const own = hosts.filter(({ isMirror }) => !isMirror);
+        // A registry without TLS need not be asked for it each time.
+        const first = own.findIndex(({ name, base }) => this.#answered.get(name) === base.origin);
+        if (first > 0) own.unshift(...own.splice(first, 1));
         return {
-          own: hosts.filter(({ isMirror }) => !isMirror).map(connect),
+          own: own.map(connect),
           mirrors: hosts.filter(({ isMirror }) => isMirror).map(connect),
         };
       },
+      onAnswer: ({ name, base }) => this.#answered.set(name, base.origin),
       prefix,
       scopes,
       attempts: maxAttempts,

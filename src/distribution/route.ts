@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { EngineError } from '#/base/errors.ts';
 import type { Connection, RegistryRequest } from './connection.ts';
+import type { RegistryHost } from './hosts.ts';
 import { withRetries } from './retry.ts';
 import { NoAnswer } from './transport.ts';
 
@@ -21,6 +22,8 @@ export interface Connections {
 export interface RouteParts {
   /** Called once, when the first request is made. */
   readonly connect: () => Promise<Connections>;
+  /** Called with the registry's own address that has answered. */
+  readonly onAnswer?: (host: RegistryHost) => void;
   /** `v2/PATH/`, or `v2/` for what is about the whole registry. */
   readonly prefix: string;
   readonly scopes: readonly string[];
@@ -79,11 +82,11 @@ export class Route {
     for (const connection of own) {
       try {
         const result = await ask(this.#sender(connection, signal));
-        this.#working = connection;
+        this.#answered(connection);
         return result;
       } catch (error) {
         if (!(error instanceof NoAnswer) || error.origin !== connection.host.base.origin) {
-          this.#working = connection;
+          this.#answered(connection);
           throw error;
         }
         // Perhaps it does without TLS. That failure, the last, says more than one of TLS.
@@ -91,6 +94,11 @@ export class Route {
       }
     }
     throw last;
+  }
+
+  #answered(connection: Connection): void {
+    this.#working = connection;
+    this.#parts.onAnswer?.(connection.host);
   }
 
   #connect(): Promise<Connections> {
