@@ -162,6 +162,9 @@ test('pushBlob does not insist where it may not push', async () => {
     await assert.rejects(push(), { kind: 'forbidden', message: 'denied: read only' });
     await assert.rejects(push({ mountFrom: ['other'] }), { kind: 'forbidden' });
     assert.equal(registry.seen('POST').length, 3);
+    // Where already the question is refused, the words come from the attempt: there are none in an answer to HEAD.
+    registry.faults.add({ method: 'HEAD', fault: { kind: 'answer', answer: { status: 403, body } } });
+    await assert.rejects(push(), { kind: 'forbidden', message: 'denied: read only' });
   });
 });
 

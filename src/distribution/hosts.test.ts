@@ -93,6 +93,33 @@ test('what a mirror lacks or breaks comes from the next one, or from the registr
   assert.ok(seen.every(({ headers }) => headers['authorization'] === undefined));
 });
 
+test('a mirror that does not answer is asked once', async () => {
+  await using silent = await openFaultyRegistry();
+  await using registry = await openFaultyRegistry();
+  registry.content.addImage('app', [], { tag: 'latest' });
+  silent.faults.add({ fault: { kind: 'reset' } });
+  const routes = { [registry.host]: { mirrors: [silent.url], rewrites: [] } };
+  using client = openClient({ hosts: { routes } });
+  const repository = repositoryOf(client, `${registry.host}/app`);
+  for (let round = 0; round < 3; round += 1) await repository.manifest('latest', { signal: never() });
+  assert.equal(silent.requests.length, 1);
+  assert.equal(registry.requests.length, 3);
+});
+
+test('a request that is cancelled decides nothing about TLS for the others', async () => {
+  await using registry = await openFaultyRegistry();
+  registry.content.addImage('app', [], { tag: 'latest' });
+  using client = openClient();
+  const repository = repositoryOf(client, `${registry.host}/app`);
+  const cancel = new AbortController();
+  const leaving = repository.manifest('latest', { signal: cancel.signal });
+  const staying = repository.manifest('latest', { signal: never() });
+  cancel.abort(new Error('left'));
+  await assert.rejects(leaving, /left/);
+  await staying;
+  await repository.manifest('latest', { signal: never() });
+});
+
 test('a mirror that has everything leaves the registry alone, also where its URL has a path', async () => {
   await using mirror = await openFaultyRegistry({
     handle: ({ path }) => (path.startsWith('/prefix/') ? undefined : { status: 404 }),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { invalid, isKind, tooLarge } from '#/base/errors.ts';
-import { type Descriptor, readDescriptor } from '#/oci/descriptor.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
 import { algorithmOf, type Digest, isDigest, parseDigest } from '#/oci/digest.ts';
 import { parseJson } from '#/oci/json.ts';
 import { maxManifestBytes } from '#/oci/manifest.ts';
@@ -9,7 +9,9 @@ import { mediaTypes } from '#/oci/media-types.ts';
 import { BlobUpload } from './blob-upload.ts';
 import { drain, readBody } from './body.ts';
 import { downloadBlob, type OpenedBlob, openBlob } from './download.ts';
+import { RegistryError } from './failures.ts';
 import { listPages, nextLink } from './pages.ts';
+import { maxReferrers, type Referrer, type ReferrersPage, referrersIn } from './referrers.ts';
 import type { Route } from './route.ts';
 
 /** A manifest or index as it came, checked against its digest. */
@@ -36,7 +38,6 @@ const manifestTypes: readonly string[] = [
   mediaTypes.dockerIndex,
   mediaTypes.dockerManifest,
 ];
-const maxReferrers = 10_000;
 
 interface Cancel {
   readonly signal: AbortSignal;
@@ -133,7 +134,7 @@ export class Repository {
     open: (start: number) => AsyncIterable<Uint8Array>,
     options: PushBlobOptions,
   ): Promise<'exists' | 'mounted' | 'uploaded'> {
-    if ((await this.hasBlob(descriptor.digest, options)) !== undefined) return 'exists';
+    if (await this.#mayHaveBlob(descriptor.digest, options)) return 'exists';
     const upload = new BlobUpload(this.#route, { descriptor, open, ...options });
     for (const path of options.mountFrom ?? []) {
       if (!(await upload.mount(path))) continue;
@@ -142,6 +143,16 @@ export class Repository {
     }
     await upload.run();
     return 'uploaded';
+  }
+
+  /** A registry that refuses to tell gets the blob: the answer to that has its reasons, which one to HEAD cannot have. */
+  async #mayHaveBlob(digest: Digest, options: Cancel): Promise<boolean> {
+    try {
+      return (await this.hasBlob(digest, options)) !== undefined;
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.isPassing || error.status === 401) throw error;
+      return false;
+    }
   }
 
   /** Stores a manifest under a tag or its digest. */
@@ -225,24 +236,6 @@ export class Repository {
       throw error;
     }
   }
-}
-
-interface Referrer {
-  readonly descriptor: Descriptor;
-  readonly type: string | undefined;
-}
-
-interface ReferrersPage {
-  readonly referrers: readonly Referrer[];
-  readonly link: string | undefined;
-}
-
-function referrersIn(bytes: Buffer): Referrer[] {
-  const document = parseJson(bytes, { what: 'list of referrers', maxBytes: maxManifestBytes });
-  return document.get('manifests').list(maxReferrers, (field) => ({
-    descriptor: readDescriptor(field),
-    type: field.get('artifactType').optional((member) => member.string()),
-  }));
 }
 
 function hashOf(bytes: Uint8Array, like: Digest | undefined): Digest {

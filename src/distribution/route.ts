@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { EngineError } from '#/base/errors.ts';
 import type { Connection, RegistryRequest } from './connection.ts';
+import { RegistryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
 import { withRetries } from './retry.ts';
 import { NoAnswer } from './transport.ts';
@@ -40,6 +41,8 @@ export class Route {
   #connections: Promise<Connections> | undefined;
   /** Of the registry's addresses, the one that has answered. */
   #working: Connection | undefined;
+  /** Mirrors that did not answer: it would take as long each time. */
+  readonly #silent = new Set<Connection>();
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -54,6 +57,7 @@ export class Route {
     { mirrors = true }: { mirrors?: boolean } = {},
   ): Promise<T> {
     for (const mirror of mirrors ? (await this.#connect()).mirrors : []) {
+      if (this.#silent.has(mirror)) continue;
       const send = this.#sender(mirror, signal);
       try {
         // What a mirror does not have, the registry can still have.
@@ -64,6 +68,7 @@ export class Route {
         // Whatever is wrong with a mirror, the registry itself decides. A caller that leaves is no fault of it.
         signal.throwIfAborted();
         if (!(error instanceof EngineError)) throw error;
+        if (error instanceof NoAnswer) this.#silent.add(mirror);
       }
     }
     return this.own(signal, read);
@@ -85,8 +90,9 @@ export class Route {
         this.#answered(connection);
         return result;
       } catch (error) {
+        signal.throwIfAborted();
         if (!(error instanceof NoAnswer) || error.origin !== connection.host.base.origin) {
-          this.#answered(connection);
+          if (error instanceof RegistryError) this.#answered(connection);
           throw error;
         }
         // Perhaps it does without TLS. That failure, the last, says more than one of TLS.
