@@ -91,12 +91,16 @@ export class Route {
         return result;
       } catch (error) {
         signal.throwIfAborted();
+        if (wantsTls(error, connection) && connection !== own.at(-1)) {
+          last = error;
+          continue;
+        }
         if (!(error instanceof NoAnswer) || error.origin !== connection.host.base.origin) {
           if (error instanceof RegistryError) this.#answered(connection);
           throw error;
         }
         // Perhaps it does without TLS. That failure, the last, says more than one of TLS.
-        last = error;
+        last = last instanceof RegistryError ? last : error;
       }
     }
     throw last;
@@ -122,4 +126,14 @@ export class Route {
       return connection.send({ ...request, path, scopes: [...scopes, ...(request.scopes ?? [])], signal });
     };
   }
+}
+
+/** What servers with TLS answer to plain HTTP: a registry that did without has it now. */
+function wantsTls(error: unknown, { host }: Connection): boolean {
+  return (
+    host.base.protocol === 'http:' &&
+    error instanceof RegistryError &&
+    error.status === 400 &&
+    error.codes.length === 0
+  );
 }
