@@ -6,6 +6,7 @@ import { makeAuthority } from '#tests/certificates.ts';
 import { openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { never, openClient, repositoryOf } from '#tests/registry-clients.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
+import { until } from '#tests/until.ts';
 
 test('a registry that did without TLS and has it now is found again', async () => {
   using dir = scratchDir();
@@ -13,9 +14,14 @@ test('a registry that did without TLS and has it now is found again', async () =
   await using secure = await openFaultyRegistry({ tls: makeAuthority(dir).issue('IP:127.0.0.1') });
   for (const { content } of [plain, secure]) content.addImage('app', [], { tag: 'latest' });
   let hasTls = false;
+  let open = 0;
   // One address: what a registry of the time would answer.
   await using door = createServer((socket) => {
+    open += 1;
     socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      open -= 1;
+    });
     socket.once('data', (first) => {
       const isTls = first[0] === 0x16;
       if (hasTls && !isTls)
@@ -37,6 +43,7 @@ test('a registry that did without TLS and has it now is found again', async () =
   hasTls = true;
   // The connection that is kept belongs to the registry as it was.
   await plain[Symbol.asyncDispose]();
+  await until(() => open === 0, { what: 'the end of the connection that was kept' });
   await ask();
   await ask();
   assert.equal(secure.requests.length, 2);
