@@ -11,6 +11,8 @@ const files = ['etc/hosts', 'etc/hostname', 'etc/resolv.conf'];
  * is there is left alone.
  */
 export function makeBaseLayer(root: string): void {
+  // What leads there is for nobody else.
+  mkdirSync(root, { recursive: true, mode: 0o700 });
   for (const name of directories) mkdirSync(join(root, name), { recursive: true });
   for (const name of files) writeFileSync(join(root, name), '', { flag: 'a' });
   // Whatever umask the daemon was started with.

@@ -37,22 +37,25 @@ interface Layer {
  * digest stays what it was. Returns that digest. The image is held; it may be removed meanwhile.
  */
 export async function pushImage(parts: PushParts, request: PushRequest): Promise<Digest> {
-  const { content } = parts;
+  const { content, layers: store, images, archives } = parts;
   const { image, tag, repository, onProgress, signal } = request;
-  // The hold is let go first, then goes what was packed for this push only.
+  // The holds are let go first, then goes what was packed for this push only, or of an image that was removed meanwhile.
   await using stack = new AsyncDisposableStack();
+  const used = new Set<Digest>([image.manifest]);
   const made: Digest[] = [];
   stack.defer(async () => {
-    for (const digest of made) await parts.images.dropBlob(digest);
+    if (image.chainId !== undefined) await store.release(image.chainId);
+    for (const digest of [...used, ...made]) await images.dropBlob(digest);
     // What was packed can be what the image came with.
-    if (made.length > 0) await parts.archives.compact(image.chainId);
+    if (made.length > 0) await archives.compact(image.chainId);
   });
   const hold = stack.use(content.hold());
   hold.add(image.manifest);
+  if (image.chainId !== undefined) stack.use(store.hold()).add(image.chainId);
   for (const diffId of image.config.diffIds.toReversed()) {
     onProgress({ kind: 'stage', id: shortDigest(diffId), status: 'Preparing' });
   }
-  const { bytes, manifest } = await packed(parts, request, { hold, made });
+  const { bytes, manifest } = await packed(parts, request, { hold, used, made });
   const layers = manifest.layers
     .map(
       (descriptor, index): Layer => ({
@@ -76,12 +79,15 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
 async function packed(
   parts: PushParts,
   { image, repository, signal }: PushRequest,
-  { hold, made }: { hold: Hold<Digest>; made: Digest[] },
+  { hold, used, made }: { hold: Hold<Digest>; used: Set<Digest>; made: Digest[] },
 ): Promise<{ bytes: Buffer; manifest: Manifest }> {
   const { content, layers, archives, sources } = parts;
   const bytes = await content.read(image.manifest, maxManifestBytes);
   const manifest = parseStoredManifest(bytes);
-  for (const { digest } of [manifest.config, ...manifest.layers]) hold.add(digest);
+  for (const { digest } of [manifest.config, ...manifest.layers]) {
+    hold.add(digest);
+    used.add(digest);
+  }
   const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
   const isAtRegistry = async ({ digest }: Descriptor): Promise<boolean> =>
     (await repository.hasBlob(digest, { signal })) !== undefined;
