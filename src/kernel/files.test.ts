@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -31,6 +32,7 @@ import {
   reflink,
   seekData,
   seekHole,
+  spreadChildren,
   syncfs,
 } from './files.ts';
 
@@ -171,4 +173,18 @@ test('xattrs: values and lists longer than the first buffer', () => {
     [],
   );
   rmSync(file);
+});
+
+test('spreadChildren: sets the flag where there is one, and says where there is none', () => {
+  const flagsOf = (path: string): string => execFileSync('lsattr', ['-d', path], { encoding: 'utf8' });
+  const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  // Not every file system that the tests may run on knows it.
+  if (spreadChildren(fd)) {
+    assert.match(flagsOf(dir), /^\S*T/);
+    assert.equal(spreadChildren(fd), true);
+  } else assert.notEqual(fileSystemType(dir), 'extfs');
+  closeSync(fd);
+  const proc = openSync('/proc/self', constants.O_RDONLY | constants.O_DIRECTORY);
+  assert.equal(spreadChildren(proc), false);
+  closeSync(proc);
 });

@@ -8,7 +8,9 @@ import { type ChainId, chainIdOf } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import { type Hold, Holds } from './holds.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
-import { type ChainRequest, unpackChain, unpackKey, unpackPrefix } from './unpack-chain.ts';
+import { UnpackAhead } from './unpack-ahead.ts';
+import { type ChainRequest, unpackChain } from './unpack-chain.ts';
+import { unpackKey, unpackPrefix } from './unpack-key.ts';
 
 /** A layer that is unpacked. */
 export interface Layer {
@@ -52,6 +54,7 @@ export class Layers {
   readonly #all: Statement;
   readonly #chain: Statement;
   readonly #delete: Statement;
+  readonly #withBlob: Statement;
   readonly #blobInUse: Statement;
 
   constructor(parts: {
@@ -75,6 +78,7 @@ export class Layers {
         UNION ALL SELECT l.parent, depth + 1 FROM layers l JOIN chain USING (chain_id) WHERE l.parent IS NOT NULL
       ) SELECT layers.* FROM chain JOIN layers USING (chain_id) ORDER BY depth DESC`);
     this.#delete = db.prepare('DELETE FROM layers WHERE chain_id = ?');
+    this.#withBlob = db.prepare('SELECT 1 FROM layers WHERE blob = ? LIMIT 1');
     this.#blobInUse = db.prepare(
       `SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1
        UNION ALL SELECT 1 FROM kept_blobs WHERE digest = ?1 LIMIT 1`,
@@ -133,6 +137,12 @@ export class Layers {
       existing: (chainId) => this.#complete(chainId),
       record: (layer) => this.#record(layer),
     });
+  }
+
+  /** For blobs that may turn out to be layers; see `ChainRequest.ahead`. */
+  unpackAhead(): UnpackAhead {
+    const isLayer = (blob: Digest): boolean => this.#withBlob.get(blob) !== undefined;
+    return new UnpackAhead({ snapshots: this.#snapshots, threads: this.#threads, isLayer });
   }
 
   /** Unpacks again what has no snapshot, of `top` and the layers below it: after a change of the storage driver. */

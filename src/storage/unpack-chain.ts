@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '#/base/abort.ts';
 import { invalid, isKind } from '#/base/errors.ts';
 import type { KeyedLocks } from '#/base/locks.ts';
@@ -12,6 +11,8 @@ import type { PartialBlob } from './content/partial-blob.ts';
 import type { Hold } from './holds.ts';
 import type { Layer } from './layers.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
+import type { UnpackAhead } from './unpack-ahead.ts';
+import { unpackKey } from './unpack-key.ts';
 
 /** One layer of a chain to unpack. */
 export interface ChainLayer {
@@ -30,6 +31,8 @@ export interface ChainRequest {
   readonly layers: readonly ChainLayer[];
   /** Keeps the layers, until a row refers to them. */
   readonly hold: Hold<ChainId>;
+  /** What has been unpacked already, of blobs that the content store has by now. */
+  readonly ahead?: UnpackAhead | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How many bytes of the blob of `layers[index]` have been unpacked. */
   readonly onProgress?: ((index: number, bytes: number) => void) | undefined;
@@ -49,14 +52,6 @@ export interface ChainParts {
   readonly record: (layer: Layer) => Layer;
 }
 
-/** Begins the keys of snapshots that are being unpacked: what is left of them after a crash is removed by these names. */
-export const unpackPrefix = 'unpack:';
-
-/** A key that no other snapshot has. */
-export function unpackKey(): string {
-  return unpackPrefix + randomUUID();
-}
-
 /** See `Layers.unpackChain`. */
 export async function unpackChain(
   request: ChainRequest,
@@ -71,7 +66,8 @@ export async function unpackChain(
     request.hold.add(chainId);
     const below = tasks.at(-1);
     const onProgress = (bytes: number): void => request.onProgress?.(index, bytes);
-    const one = new LayerUnpack(parts, layer, { parent, chainId, below, signal, onProgress });
+    const { ahead } = request;
+    const one = new LayerUnpack(parts, layer, { parent, chainId, below, ahead, signal, onProgress });
     const task = one.run().then((made) => {
       request.onUnpacked?.(index);
       return made;
@@ -97,6 +93,7 @@ interface ChainPlace {
   readonly chainId: ChainId;
   /** The layer below, which may still be in the making. */
   readonly below: Promise<Layer> | undefined;
+  readonly ahead: UnpackAhead | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
 }
@@ -122,23 +119,41 @@ class LayerUnpack {
       await below;
       return existing;
     }
-    return (await this.#besideParent()) ?? (await this.#onParent());
+    return (await this.#fromAhead()) ?? (await this.#besideParent()) ?? (await this.#onParent());
+  }
+
+  /** Uses what was unpacked before the layer was known. Undefined: there is nothing of use. */
+  async #fromAhead(): Promise<Layer | undefined> {
+    const taken = await this.#place.ahead?.take(this.#layer.blob);
+    if (taken === undefined) return undefined;
+    const { key, unpacked } = taken;
+    return this.#keeping(key, async () => {
+      this.#place.onProgress(this.#layer.size);
+      this.#check(unpacked);
+      return this.#withParent(key, unpacked);
+    });
   }
 
   /** Unpacks at once, before the layers below are there. Undefined: that cannot be done. */
   async #besideParent(): Promise<Layer | undefined> {
     const { snapshots } = this.#parts;
-    const { parent, below } = this.#place;
-    if (parent === undefined || !snapshots.canRebase) return undefined;
+    if (this.#place.parent === undefined || !snapshots.canRebase) return undefined;
     return this.#inSnapshot(undefined, async (key) => {
-      const unpacked = await this.#unpack(key, { lowersLater: true });
-      await below;
-      if (unpacked.needsLowers) return undefined;
-      snapshots.rebase(key, parent);
-      const { root, lowers } = snapshots.layerTarget(key);
-      await dressImplied(root, unpacked.implied, lowers);
-      return unpacked;
+      return this.#withParent(key, await this.#unpack(key, { lowersLater: true }));
     });
+  }
+
+  /** Puts what was unpacked without a parent on top of it. Undefined: it could not be unpacked without. */
+  async #withParent(key: string, unpacked: Unpacked): Promise<Unpacked | undefined> {
+    const { snapshots } = this.#parts;
+    const { parent, below } = this.#place;
+    await below;
+    if (unpacked.needsLowers) return undefined;
+    if (parent === undefined) return unpacked;
+    snapshots.rebase(key, parent);
+    const { root, lowers } = snapshots.layerTarget(key);
+    await dressImplied(root, unpacked.implied, lowers);
+    return unpacked;
   }
 
   /** Unpacks when the layers below are there. */
@@ -154,11 +169,16 @@ class LayerUnpack {
     parent: ChainId | undefined,
     fill: (key: string) => Promise<Unpacked | undefined>,
   ): Promise<Layer | undefined> {
-    const { snapshots } = this.#parts;
     const key = unpackKey();
-    await snapshots.prepare(key, parent);
+    await this.#parts.snapshots.prepare(key, parent);
+    return this.#keeping(key, () => fill(key));
+  }
+
+  /** Makes the snapshot the layer's, or removes it. */
+  async #keeping(key: string, fill: () => Promise<Unpacked | undefined>): Promise<Layer | undefined> {
+    const { snapshots } = this.#parts;
     try {
-      const unpacked = await fill(key);
+      const unpacked = await fill();
       if (unpacked === undefined) {
         await snapshots.remove(key);
         return undefined;
@@ -177,7 +197,7 @@ class LayerUnpack {
   /** Unpacks the blob; when this returns, the blob and what came out of it are verified. */
   async #unpack(key: string, { lowersLater }: { lowersLater: boolean }): Promise<Unpacked> {
     const { content, snapshots, threads } = this.#parts;
-    const { blob, diffId, size, partial } = this.#layer;
+    const { blob, size, partial } = this.#layer;
     const { signal, onProgress } = this.#place;
     const growing = partial?.isComplete === false ? partial : undefined;
     const target = snapshots.layerTarget(key);
@@ -195,9 +215,13 @@ class LayerUnpack {
       throw error;
     }
     if (partial !== undefined) await unlessAborted(partial.completed, signal);
-    if (!unpacked.needsLowers && unpacked.diffId !== diffId) {
-      throw invalid(`Layer ${blob} has diff id ${unpacked.diffId}, expected ${diffId}`);
-    }
+    this.#check(unpacked);
     return unpacked;
+  }
+
+  #check(unpacked: Unpacked): void {
+    const { blob, diffId } = this.#layer;
+    if (unpacked.needsLowers || unpacked.diffId === diffId) return;
+    throw invalid(`Layer ${blob} has diff id ${unpacked.diffId}, expected ${diffId}`);
   }
 }

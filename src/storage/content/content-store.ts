@@ -119,6 +119,18 @@ export class ContentStore {
     }
   }
 
+  /**
+   * A blob of known digest that somebody writes and others may read along, as with `partial`; but if its writer leaves, nothing is
+   * left of it. It should be held before it is complete.
+   */
+  async growing(expected: ExpectedBlob): Promise<PartialBlob> {
+    const path = join(this.#ingestDir, randomUUID());
+    return PartialBlob.open({ path, later: this.path(expected.digest) }, expected, async (state) => {
+      if (state === 'complete') await this.#place(path, expected.digest);
+      else await rm(path, { force: true });
+    });
+  }
+
   /** The blob as a stream, from byte `start`. The stream fails with `notFound` when there is no such blob. */
   open(digest: Digest, { start = 0 }: { start?: number } = {}): Readable {
     return Readable.from(this.#chunks(digest, start), { objectMode: false });

@@ -2,9 +2,11 @@ import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import { type Digest, isDigest } from '#/oci/digest.ts';
 import { decompress } from '../archive/compression.ts';
+import type { TarEntry } from '../archive/tar-entry.ts';
 import { readTar } from '../archive/tar-reader.ts';
 import type { BlobInfo, ContentStore } from '../content/content-store.ts';
 import type { Hold } from '../holds.ts';
+import type { UnpackAhead } from '../unpack-ahead.ts';
 
 /** Entries of one image archive; the largest have a few files for each of their layers. */
 const maxEntries = 100_000;
@@ -17,11 +19,14 @@ const maxLinks = 16;
  */
 export class ArchiveFiles {
   readonly #content: ContentStore;
+  readonly #ahead: UnpackAhead;
   readonly #files = new Map<string, BlobInfo>();
   readonly #links = new Map<string, string>();
 
-  constructor(content: ContentStore) {
+  /** `ahead` is told of what may be layers. */
+  constructor(content: ContentStore, ahead: UnpackAhead) {
     this.#content = content;
+    this.#ahead = ahead;
   }
 
   /** Reads the archive to its end; every file is added to `hold`. Throws `invalid` for what is not an archive. */
@@ -32,15 +37,28 @@ export class ArchiveFiles {
       if (entry.kind === 'file') {
         if (entry.sparse !== undefined)
           throw invalid(`Cannot read image archive: "${path}" is a sparse file`);
-        const expected = blobDigest(path);
-        const options = expected === undefined ? { hold } : { hold, expected };
-        this.#files.set(path, await this.#content.ingest(entry.body, options));
+        this.#files.set(path, await this.#store(path, entry, hold));
         this.#links.delete(path);
       } else if (entry.kind === 'symlink') {
         this.#links.set(path, normalize(posix.join(posix.dirname(path), entry.linkPath)));
       } else if (entry.kind === 'hardlink') {
         this.#links.set(path, normalize(entry.linkPath));
       }
+    }
+  }
+
+  async #store(path: string, { size, body }: TarEntry, hold: Hold<Digest>): Promise<BlobInfo> {
+    const digest = blobDigest(path);
+    if (digest === undefined) return this.#content.ingest(body, { hold });
+    hold.add(digest);
+    const blob = await this.#content.growing({ digest, size });
+    try {
+      this.#ahead.begin(digest, size, blob);
+      for await (const chunk of body) await blob.append(chunk);
+      return await blob.complete();
+    } catch (error) {
+      await blob.close(error);
+      throw error;
     }
   }
 

@@ -5,6 +5,7 @@ import { type ChainId, chainIdOf } from '../chain-id.ts';
 import type { Hold } from '../holds.ts';
 import type { ImageStore } from '../images.ts';
 import type { Layers } from '../layers.ts';
+import type { UnpackAhead } from '../unpack-ahead.ts';
 import type { ChainLayer } from '../unpack-chain.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { type ArchivedImage, archivedImages } from './archive-images.ts';
@@ -37,7 +38,8 @@ export async function loadImages(
   options: LoadOptions = {},
 ): Promise<AddedImage[]> {
   const { content, layers, images } = parts;
-  const files = new ArchiveFiles(content);
+  const ahead = layers.unpackAhead();
+  const files = new ArchiveFiles(content, ahead);
   const manifests: Digest[] = [];
   const tops: ChainId[] = [];
   // The stack lets go of the holds first, then removes what did not become part of an image.
@@ -48,13 +50,14 @@ export async function loadImages(
   });
   const blobHold = stack.use(content.hold());
   const hold = stack.use(layers.hold());
+  stack.use(ahead);
   await files.ingest(source, blobHold);
   const archive = await archivedImages({ files, content, platform: options.platform });
   const found: NewImage[] = [];
   for (const archived of archive) {
     const { digest: manifest } = await content.ingest(Readable.from([archived.manifest]), { hold: blobHold });
     manifests.push(manifest);
-    const { chainId, size } = await unpackLayers(layers, archived, { ...options, hold, tops });
+    const { chainId, size } = await unpackLayers(layers, archived, { ...options, hold, tops, ahead });
     const { id, configBytes, names } = archived;
     const blobs = [id, manifest, ...archived.layers.map(({ digest }) => digest)];
     const parent = parentOf(archived, archive, images);
@@ -65,11 +68,18 @@ export async function loadImages(
   return images.add(found);
 }
 
+/** What one load has in the works. */
+interface UnpackState {
+  readonly hold: Hold<ChainId>;
+  readonly tops: ChainId[];
+  readonly ahead: UnpackAhead;
+}
+
 /** Unpacks what is not unpacked yet, and checks each layer against its diff id. The layers are noted for the cleanup. */
 async function unpackLayers(
   layers: Layers,
   { config, layers: descriptors }: ArchivedImage,
-  { hold, tops, onProgress, signal }: LoadOptions & { hold: Hold<ChainId>; tops: ChainId[] },
+  { hold, tops, ahead, onProgress, signal }: LoadOptions & UnpackState,
 ): Promise<{ chainId: ChainId | undefined; size: number }> {
   const chain = descriptors.map(({ digest: blob, mediaType, size }, index): ChainLayer => {
     return { diffId: config.diffIds[index] as Digest, blob, mediaType, size };
@@ -82,6 +92,7 @@ async function unpackLayers(
   return layers.unpackChain({
     layers: chain,
     hold,
+    ahead,
     signal,
     onProgress: (index, current) => {
       const { diffId, size: total } = chain[index] as ChainLayer;
