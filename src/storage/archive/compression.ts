@@ -11,32 +11,31 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 const chunkSize = 256 * 1024;
 
 /** Known formats by their first bytes. */
-const magics: readonly (readonly [Compression | 'bzip2' | 'xz', readonly number[]])[] = [
+const magics: readonly (readonly [Compression | ForeignCompression, readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b, 0x08]],
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
   ['bzip2', [0x42, 0x5a, 0x68]],
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
 ];
 
-/** Tells a compression by the first bytes of a stream (6 are enough). Throws `invalid` for one that Skiff cannot read. */
+/** Compressions that are undone by programs of those names, and never stored. */
+export type ForeignCompression = 'xz' | 'bzip2';
+
+/** Tells a compression by the first bytes of a stream (6 are enough). Throws `invalid` for one that Skiff does not store. */
 export function sniffCompression(start: Uint8Array): Compression {
-  for (const [name, magic] of magics) {
-    if (!magic.every((byte, i) => start[i] === byte)) continue;
-    if (name === 'bzip2' || name === 'xz') {
-      throw invalid(`Cannot read archive: ${name} compression is not supported; use gzip, zstd or none`);
-    }
-    return name;
+  const found = sniffAny(start);
+  if (found === 'xz' || found === 'bzip2') {
+    throw invalid(`Cannot read archive: ${found} compression is not supported here; use gzip, zstd or none`);
   }
+  return found;
+}
+
+/** As `sniffCompression`, for all compressions that are known. */
+export function sniffAny(start: Uint8Array): Compression | ForeignCompression {
+  for (const [name, magic] of magics) if (magic.every((byte, i) => start[i] === byte)) return name;
   // A skippable frame can come first in zstd.
-  if (
-    start.length >= 4 &&
-    ((start[0] ?? 0) & 0xf0) === 0x50 &&
-    start[1] === 0x2a &&
-    start[2] === 0x4d &&
-    start[3] === 0x18
-  ) {
-    return 'zstd';
-  }
+  const [first = 0] = start;
+  if ((first & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
   return 'none';
 }
 
@@ -66,6 +65,19 @@ export async function decompress(
   source: AsyncIterable<Uint8Array>,
   { inflater = bestInflater(), lent = false }: DecompressOptions = {},
 ): Promise<{ compression: Compression; bytes: AsyncIterable<Uint8Array> }> {
+  const { start, whole } = await peek(source);
+  const compression = sniffCompression(start);
+  if (compression === 'none') return { compression, bytes: whole };
+  if (compression !== 'gzip' || inflater === 'stream') {
+    return { compression, bytes: inflated(lent ? copied(whole) : whole, compression) };
+  }
+  return { compression, bytes: lent ? gunzipped(whole) : copied(gunzipped(whole)) };
+}
+
+/** The first bytes of a stream, 6 if it has as many, and the stream with them. Its chunks may be lent. */
+export async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ start: Uint8Array; whole: AsyncIterable<Uint8Array> }> {
   const chunks = source[Symbol.asyncIterator]();
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -75,13 +87,7 @@ export async function decompress(
     pieces.push(next.value.length < 6 ? Buffer.from(next.value) : next.value);
     size += next.value.length;
   }
-  const compression = sniffCompression(Buffer.concat(pieces));
-  const whole = resumed(pieces, chunks);
-  if (compression === 'none') return { compression, bytes: whole };
-  if (compression !== 'gzip' || inflater === 'stream') {
-    return { compression, bytes: inflated(lent ? copied(whole) : whole, compression) };
-  }
-  return { compression, bytes: lent ? gunzipped(whole) : copied(gunzipped(whole)) };
+  return { start: Buffer.concat(pieces), whole: resumed(pieces, chunks) };
 }
 
 async function* resumed(

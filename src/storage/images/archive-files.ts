@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import { type Digest, isDigest } from '#/oci/digest.ts';
 import { decompress } from '../archive/compression.ts';
+import { undoForeign } from '../archive/foreign-compression.ts';
 import type { TarEntry } from '../archive/tar-entry.ts';
 import { readTar } from '../archive/tar-reader.ts';
 import type { BlobInfo, ContentStore } from '../content/content-store.ts';
@@ -31,7 +32,7 @@ export class ArchiveFiles {
 
   /** Reads the archive to its end; every file is added to `hold`. Throws `invalid` for what is not an archive. */
   async ingest(source: AsyncIterable<Uint8Array>, hold: Hold<Digest>): Promise<void> {
-    const { bytes } = await decompress(source);
+    const { bytes } = await decompress(await undoForeign(source));
     for await (const entry of readTar(bytes, { maxEntries })) {
       const path = normalize(entry.path);
       if (entry.kind === 'file') {

@@ -6,6 +6,7 @@ import { encodeManifest } from '#/oci/manifest.ts';
 import { layerMediaType, mediaTypes } from '#/oci/media-types.ts';
 import type { Platform } from '#/oci/platform.ts';
 import type { Reference } from '#/oci/reference.ts';
+import { undoForeign } from '../archive/foreign-compression.ts';
 import type { ChainId } from '../chain-id.ts';
 import { compressionOf } from './archive-images.ts';
 import type { AddedImage, ImageParts } from './record.ts';
@@ -42,7 +43,7 @@ export async function importImage(
     stored.push(blob.digest);
     return blob;
   };
-  const blob = await ingest(source);
+  const blob = await ingest(await undoForeign(source));
   const mediaType = layerMediaType(await compressionOf(content, blob.digest));
   const layer = await layers.unpack({
     blob: blob.digest,

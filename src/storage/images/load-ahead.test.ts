@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
+import { hostPlatform } from '#/oci/platform.ts';
 import { configOf, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
 import { treeOf } from '../archive/extract-samples.ts';
 import { directory, file, link, tarOf as tarOfEntries } from '../archive/tar-samples.ts';
+import { importImage } from './import.ts';
 import { loadImages } from './load.ts';
 
 const noise = (): string => randomBytes(700_000).toString('hex');
@@ -99,5 +102,25 @@ test('loadImages: a source that fails while a layer is unpacked fails with its o
     throw new Error('line cut');
   }
   await assert.rejects(loadImages(s, failing()), /line cut/);
+  nothingLeft(s);
+});
+
+test('loadImages, importImage: take archives in xz and bzip2, and store what is in them', async () => {
+  await using s = await openImages({ driver: 'overlay2' });
+  const layers = await sampleLayers();
+  const archive = await archiveOf(layers);
+  for (const program of ['xz', 'bzip2']) {
+    const pack = (input: Buffer): Buffer => execFileSync(program, ['-zc'], { input, maxBuffer: 50_000_000 });
+    const [loaded] = await loadImages(s, streamOf(pack(archive)));
+    assert.ok(loaded?.image.chainId !== undefined);
+    const { image } = await importImage(s, streamOf(pack(layers[0] as Buffer)), {
+      config: {},
+      message: '',
+      platform: hostPlatform(),
+      name: undefined,
+    });
+    assert.deepEqual(image.config.diffIds, [digestOf(layers[0] as Buffer)]);
+    for (const { id } of s.images.list()) await s.images.delete(id);
+  }
   nothingLeft(s);
 });
