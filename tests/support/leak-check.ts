@@ -58,7 +58,7 @@ function differenceBetween(wanted: Holdings, found: Holdings): Record<string, un
     const now = new Set(lines);
     const changes = [
       ...[...now.difference(before)].map((line) => `+ ${line}`),
-      ...[...before.difference(now)].filter((line) => !isEndpoint(line)).map((line) => `- ${line}`),
+      ...[...before.difference(now)].filter((line) => !goesByItself(line)).map((line) => `- ${line}`),
     ];
     if (changes.length > 0) result[kind] = changes;
   }
@@ -69,11 +69,12 @@ function differenceBetween(wanted: Holdings, found: Holdings): Record<string, un
 }
 
 /**
- * The link of a container's network. The kernel takes it away some time after the container has ended: it may have been
- * there still when the first look was taken. That of a container that goes on cannot go without other things that do.
+ * What may have been there still when the first look was taken, of something that had ended before: the link of a
+ * container's network, which the kernel takes away some time after the container, and the mark of a blob that is on its
+ * way to the disk. The link of a container that goes on cannot go without other things that do.
  */
-function isEndpoint(line: string): boolean {
-  return line.startsWith('skv');
+function goesByItself(line: string): boolean {
+  return line.startsWith('skv') || line.includes('/content/settling/');
 }
 
 /** Looks at all that there is now. */
