@@ -20,7 +20,8 @@ test('docker ps: columns, filters, order', () =>
     },
     {
       line: "docker ps --format '{{.Names}} {{.Image}} {{.Command}} {{.State}} {{.Networks}} {{.Labels}}'",
-      out: 'up busybox "sleep 1000" running bridge a=b,c=\n',
+      // The order of the labels is the client's: 20.10 has none.
+      out: /^up busybox "sleep 1000" running bridge (a=b,c=|c=,a=b)\n$/,
     },
     {
       line: "docker ps -a --no-trunc --format '{{.Names}} {{.Command}} {{.State}}'",
