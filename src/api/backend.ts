@@ -1,3 +1,4 @@
+import type { Builder } from '#/builder/build.ts';
 import type { Containers } from '#/engine/containers/containers.ts';
 import type { Execs } from '#/engine/containers/execs.ts';
 import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
@@ -21,6 +22,7 @@ export interface Backend {
   readonly networks: NetworksBackend;
   readonly system: SystemBackend;
   readonly events: EventsBackend;
+  readonly builder: BuilderBackend;
 }
 
 /** `engine.containers`. */
@@ -56,3 +58,6 @@ interface EventsBackend {
     readonly signal: AbortSignal;
   }): AsyncGenerator<EngineEvent>;
 }
+
+/** `builder`. */
+export type BuilderBackend = Pick<Builder, keyof Builder>;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Backend } from '#/api/backend.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
+import { Builder } from '#/builder/build.ts';
 import { Terminals } from '#/engine/containers/attach.ts';
 import { Attachments } from '#/engine/containers/attachments.ts';
 import { ContainerVolumes } from '#/engine/containers/container-volumes.ts';
@@ -193,6 +194,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       volumes,
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
+      builder: new Builder(),
       system: {
         info: () => system.info(),
         version: () => system.version(),

@@ -21,5 +21,6 @@ export function fakeBackend(parts: Parts): Backend {
     networks: service('networks') as Backend['networks'],
     system: service('system') as Backend['system'],
     events: service('events') as Backend['events'],
+    builder: service('builder') as Backend['builder'],
   };
 }
