@@ -179,11 +179,19 @@ export class Client implements Disposable {
       return new ConnectionError(message, error);
     }
     if (['ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EAI_AGAIN', 'ECONNRESET'].includes(code)) {
-      const message = `error during connect to ${name}: ${error instanceof Error ? error.message : code}`;
-      return new ConnectionError(message, error);
+      const why = error instanceof Error ? error.message : code;
+      const hint = code === 'ECONNRESET' ? tlsHint(this.endpoint) : '';
+      return new ConnectionError(`error during connect to ${name}: ${why}${hint}`, error);
     }
     return error;
   }
+}
+
+/** Why a daemon may hang up without an answer: the two sides want different things of TLS. */
+function tlsHint(endpoint: Endpoint): string {
+  if (endpoint.kind === 'unix') return '';
+  if (endpoint.tls === undefined) return '; if the daemon speaks TLS, use --tlsverify';
+  return `; the daemon may not accept ${endpoint.tls.cert === undefined ? 'clients without a certificate: use --tlscert and --tlskey' : "this client's certificate (--tlscert)"}`;
 }
 
 /** A path segment from outside, escaped. */

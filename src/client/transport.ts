@@ -100,10 +100,13 @@ async function loadHttp(endpoint: Endpoint): Promise<HttpModule> {
     return { agent: new HttpAgent({ keepAlive: true }), request };
   }
   const { Agent: HttpsAgent, request } = await import('node:https');
+  const { isIP } = await import('node:net');
   const { ca, cert, key, verify } = endpoint.tls;
   const agent = new HttpsAgent({
     keepAlive: true,
     rejectUnauthorized: verify,
+    // Else the Host header is what the certificate must name. Addresses are not sent as names (RFC 6066 section 3).
+    servername: isIP(endpoint.host) === 0 ? endpoint.host : '',
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
