@@ -70,7 +70,9 @@ export class ApiServer {
     };
     // As for plain connections: a client that has no more stdin closes its half and goes on reading.
     const server =
-      tls === undefined ? createServer(options) : createTlsServer({ ...options, ...tls, allowHalfOpen: true });
+      tls === undefined
+        ? createServer(options)
+        : createTlsServer({ ...options, ...tls, allowHalfOpen: true });
     server.maxConnections = maxConnections;
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
