@@ -92,16 +92,31 @@ test('selectImages: names, repositories, identifiers and prefixes', async () => 
   assert.throws(() => select('A'), { kind: 'invalid' });
 });
 
-test('saveImages: an image may be removed while it is saved', async () => {
+for (const policy of ['compressed', 'unpacked'] as const) {
+  test(`saveImages: images may be removed while they are saved, and nothing of them stays (${policy})`, async () => {
+    await using s = await openImages({ policy });
+    await twoImages(s);
+    for (const { chainId } of s.images.list()) await s.archives.compact(chainId);
+    const expected = await save(s, 'a', 'b');
+    const stream = saveImages(s, selectImages(s.images, ['a', 'b']));
+    // Both are removed before the second one has been looked at.
+    const first = stream.next();
+    for (const { id } of s.images.list()) await s.images.delete(id);
+    const begun = await first;
+    const rest = await Array.fromAsync(stream);
+    assert.deepEqual(Buffer.concat([begun.value ?? Buffer.alloc(0), ...rest]), expected);
+    assert.deepEqual(await s.footprint(), { images: 0, blobs: 0, snapshots: 0, layers: 0 });
+  });
+}
+
+test('saveImages: a reader who leaves keeps nothing of an image that was removed', async () => {
   await using s = await openImages();
   await twoImages(s);
-  const expected = await save(s, 'b:1');
-  const { image } = selectImages(s.images, ['b:1'])[0] ?? assert.fail();
-  const stream = saveImages(s, selectImages(s.images, ['b:1']));
-  const first = await stream.next();
-  await s.images.delete(image.id);
-  const rest = await Array.fromAsync(stream);
-  assert.deepEqual(Buffer.concat([first.value ?? Buffer.alloc(0), ...rest]), expected);
+  const stream = saveImages(s, selectImages(s.images, ['a', 'b']));
+  await stream.next();
+  for (const { id } of s.images.list()) await s.images.delete(id);
+  await stream.return();
+  assert.deepEqual(await s.footprint(), { images: 0, blobs: 0, snapshots: 0, layers: 0 });
 });
 
 test('importImage: makes an image of one layer, whatever its compression', async () => {

@@ -13,7 +13,6 @@ import {
 } from '#/oci/reference.ts';
 import { fileHeader } from '../archive/tar-entry.ts';
 import { type TarInput, writeTar } from '../archive/tar-writer.ts';
-import type { Hold } from '../holds.ts';
 import type { ImageStore } from '../images.ts';
 import type { ImageParts, ImageRecord } from './record.ts';
 
@@ -59,10 +58,33 @@ export async function* saveImages(
   parts: ImageParts,
   items: readonly SaveItem[],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  using hold = parts.content.hold();
+  await using stack = new AsyncDisposableStack();
+  const used = new Set<Digest>();
+  // The holds are let go first, then goes what only they have kept of images that were removed meanwhile.
+  stack.defer(() => dropUnused(parts, items, used));
+  const hold = stack.use(parts.content.hold());
+  const chains = stack.use(parts.layers.hold());
+  const use = (digest: Digest): void => {
+    hold.add(digest);
+    used.add(digest);
+  };
+  for (const { image } of items) {
+    use(image.manifest);
+    use(image.id);
+    if (image.chainId !== undefined) chains.add(image.chainId);
+  }
   const described: DescribedItem[] = [];
-  for (const item of items) described.push({ ...item, ...(await portable(parts, item.image, hold)) });
+  for (const item of items) described.push({ ...item, ...(await portable(parts, item.image, use)) });
   yield* writeTar(entries(described));
+}
+
+async function dropUnused(
+  { images, layers }: ImageParts,
+  items: readonly SaveItem[],
+  used: ReadonlySet<Digest>,
+): Promise<void> {
+  for (const { image } of items) if (image.chainId !== undefined) await layers.release(image.chainId);
+  for (const digest of used) await images.dropBlob(digest);
 }
 
 /** What an image is made of, as it goes into an archive. */
@@ -85,12 +107,11 @@ type DescribedItem = SaveItem & PortableImage;
 async function portable(
   { content, layers, archives }: ImageParts,
   image: ImageRecord,
-  hold: Hold<Digest>,
+  use: (digest: Digest) => void,
 ): Promise<PortableImage> {
-  hold.add(image.manifest);
   const bytes = await content.read(image.manifest, maxManifestBytes);
   const stored = parseStoredManifest(bytes);
-  for (const { digest } of [stored.config, ...stored.layers]) hold.add(digest);
+  for (const { digest } of [stored.config, ...stored.layers]) use(digest);
   const kept = ({ digest, size }: { digest: Digest; size: number }): PortableBlob => {
     return { digest, size, open: () => content.open(digest) };
   };
