@@ -3,6 +3,7 @@ import { invalid, isKind, unavailable } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { brokenOff, nameOf } from './body.ts';
+import type { Connection } from './connection.ts';
 import { canPass, pause } from './retry.ts';
 import type { Route, Send } from './route.ts';
 
@@ -42,26 +43,35 @@ export function parseContentRange(
   return { start, end, total };
 }
 
+/** How to download a blob. */
+export interface DownloadOptions {
+  readonly start?: number;
+  readonly signal: AbortSignal;
+  readonly onRetry?: (error: unknown, delay: number) => void;
+  /** Called with each mirror that brings a part of it. */
+  readonly onMirror?: (mirror: Connection) => void;
+}
+
 /** See `Repository.download`. */
 export async function* downloadBlob(
   route: Route,
   { digest, size }: Descriptor,
-  options: { start?: number; signal: AbortSignal; onRetry?: (error: unknown, delay: number) => void },
+  options: DownloadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { signal, onRetry } = options;
+  const { signal, onRetry, onMirror } = options;
   let at = options.start ?? 0;
   for (let failures = 0; at < size; ) {
     const before = at;
     try {
       // A mirror that twice brought nothing is not asked again.
       const mirrors = failures < 2;
-      const opened = await route.get(signal, (send) => openBlob(send, digest, at), { mirrors });
-      if (opened.total !== undefined && opened.total !== size) {
-        opened.body.destroy();
-        throw invalid(
-          `blob ${digest} has ${opened.total} bytes at the registry, its descriptor says ${size}`,
-        );
-      }
+      const open = async (send: Send, mirror?: Connection): Promise<OpenedBlob> => {
+        const found = await openBlob(send, digest, at);
+        refuseOtherSize(found, { digest, size });
+        if (mirror !== undefined) onMirror?.(mirror);
+        return found;
+      };
+      const opened = await route.get(signal, open, { mirrors });
       for await (const chunk of bytesFrom(opened, at)) {
         if (at + chunk.length > size)
           throw invalid(`blob ${digest} is longer than the ${size} bytes of its descriptor`);
@@ -77,6 +87,16 @@ export async function* downloadBlob(
       await pause(error, failures, { attempts: route.attempts, delay: route.delay, signal, onRetry });
     }
   }
+}
+
+/** Other content, whatever it is: what a mirror has, or something between us and it. */
+function refuseOtherSize(
+  { total, body }: OpenedBlob,
+  { digest, size }: { digest: Digest; size: number },
+): void {
+  if (total === undefined || total === size) return;
+  body.destroy();
+  throw invalid(`blob ${digest} has ${total} bytes at the registry, its descriptor says ${size}`);
 }
 
 /** What comes, without what is known already. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mediaTypes } from '#/oci/media-types.ts';
 import { openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { never, openClient, repositoryOf } from '#tests/registry-clients.ts';
 import { type HostSettings, hostsFor, isInsecure, rewrittenPath } from './hosts.ts';
@@ -125,9 +126,8 @@ test('a mirror that has everything leaves the registry alone, also where its URL
     handle: ({ path }) => (path.startsWith('/prefix/') ? undefined : { status: 404 }),
   });
   await using registry = await openFaultyRegistry();
-  mirror.faults.add({
-    fault: { kind: 'answer', answer: { status: 200, headers: { 'content-type': 'a/b' }, body: '{}' } },
-  });
+  const headers = { 'content-type': mediaTypes.manifest };
+  mirror.faults.add({ fault: { kind: 'answer', answer: { status: 200, headers, body: '{}' } } });
   const routes = { [registry.host]: { mirrors: [`${mirror.url}/prefix`], rewrites: [] } };
   using client = openClient({ hosts: { routes } });
   const { bytes } = await repositoryOf(client, `${registry.host}/app`).manifest('latest', {

@@ -7,8 +7,9 @@ import { parseJson } from '#/oci/json.ts';
 import { maxManifestBytes } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import { BlobUpload } from './blob-upload.ts';
-import { drain, readBody } from './body.ts';
-import { downloadBlob, type OpenedBlob, openBlob } from './download.ts';
+import { drain, nameOf, readBody } from './body.ts';
+import type { Connection } from './connection.ts';
+import { type DownloadOptions, downloadBlob, type OpenedBlob, openBlob } from './download.ts';
 import { RegistryError } from './failures.ts';
 import { listPages, nextLink } from './pages.ts';
 import { maxReferrers, type Referrer, type ReferrersPage, referrersIn } from './referrers.ts';
@@ -46,6 +47,8 @@ interface Cancel {
 /** One repository of a registry as one person (distribution-spec 1.1). Every method throws RegistryError or `unavailable`. */
 export class Repository {
   readonly #route: Route;
+  /** The mirrors that brought parts of blobs. */
+  readonly #mirrors = new Map<Digest, Set<Connection>>();
 
   constructor(route: Route) {
     this.#route = route;
@@ -59,7 +62,7 @@ export class Repository {
     ref: string,
     { accept = manifestTypes, signal }: Cancel & { accept?: readonly string[] },
   ): Promise<FetchedManifest> {
-    return this.#route.get(signal, async (send) => {
+    return this.#route.get(signal, async (send, mirror) => {
       const response = await send({
         method: 'GET',
         path: `manifests/${ref}`,
@@ -75,6 +78,10 @@ export class Repository {
         );
       }
       const mediaType = announcedType(response) ?? statedType(bytes);
+      // What a registry has that we cannot use is told; a mirror that has it, or a page for people, is passed over.
+      if (mirror !== undefined && !accept.includes(mediaType)) {
+        throw invalid(`${nameOf(response)}: the mirror sent ${JSON.stringify(mediaType)}`);
+      }
       return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
     });
   }
@@ -107,13 +114,29 @@ export class Repository {
 
   /**
    * The bytes of a blob from `start` on. When the connection breaks it goes on where it was, as often as something came or as
-   * the registry's number of attempts allows. The number of bytes is checked; the digest is for the caller to check.
+   * the registry's number of attempts allows. The number of bytes is checked; the digest is for the caller to check, who tells
+   * `disown` of a wrong one.
    */
   download(
     descriptor: Descriptor,
-    options: Cancel & { start?: number; onRetry?: (error: unknown, delay: number) => void },
+    options: Omit<DownloadOptions, 'onMirror'>,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    return downloadBlob(this.#route, descriptor, options);
+    const { digest } = descriptor;
+    const onMirror = (mirror: Connection): void => {
+      this.#mirrors.set(digest, (this.#mirrors.get(digest) ?? new Set()).add(mirror));
+    };
+    return downloadBlob(this.#route, descriptor, { ...options, onMirror });
+  }
+
+  /**
+   * What was downloaded as this blob is something else. True: mirrors brought it, which are not asked any more, so that another
+   * download will bring something else.
+   */
+  disown(digest: Digest): boolean {
+    const guilty = this.#mirrors.get(digest);
+    this.#mirrors.delete(digest);
+    for (const mirror of guilty ?? []) this.#route.passOver(mirror);
+    return guilty !== undefined;
   }
 
   /** Bytes of a blob, if the repository has it. */

@@ -41,8 +41,8 @@ export class Route {
   #connections: Promise<Connections> | undefined;
   /** Of the registry's addresses, the one that has answered. */
   #working: Connection | undefined;
-  /** Mirrors that did not answer: it would take as long each time. */
-  readonly #silent = new Set<Connection>();
+  /** Mirrors that did not answer, which would take as long each time, or gave something wrong. */
+  readonly #passedOver = new Set<Connection>();
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -50,28 +50,37 @@ export class Route {
     this.delay = parts.delay;
   }
 
-  /** Reads something: from the first mirror that has it, or else from the registry itself, or from the latter only. */
+  /**
+   * Reads something: from the first mirror that has it, or else from the registry itself, or from the latter only. `read` is told
+   * the mirror, if it is one.
+   */
   async get<T>(
     signal: AbortSignal,
-    read: (send: Send) => Promise<T>,
+    read: (send: Send, mirror?: Connection) => Promise<T>,
     { mirrors = true }: { mirrors?: boolean } = {},
   ): Promise<T> {
     for (const mirror of mirrors ? (await this.#connect()).mirrors : []) {
-      if (this.#silent.has(mirror)) continue;
+      if (this.#passedOver.has(mirror)) continue;
       const send = this.#sender(mirror, signal);
       try {
         // What a mirror does not have, the registry can still have.
-        return await read((request) =>
-          send({ ...request, accept: request.accept?.filter((status) => status !== 404) ?? [] }),
+        return await read(
+          (request) => send({ ...request, accept: request.accept?.filter((status) => status !== 404) ?? [] }),
+          mirror,
         );
       } catch (error) {
         // Whatever is wrong with a mirror, the registry itself decides. A caller that leaves is no fault of it.
         signal.throwIfAborted();
         if (!(error instanceof EngineError)) throw error;
-        if (error instanceof NoAnswer) this.#silent.add(mirror);
+        if (error instanceof NoAnswer) this.passOver(mirror);
       }
     }
     return this.own(signal, read);
+  }
+
+  /** Asks a mirror no more. */
+  passOver(mirror: Connection): void {
+    this.#passedOver.add(mirror);
   }
 
   /** Asks the registry itself, again if that can help. */

@@ -47,6 +47,7 @@ export class Download {
   readonly #ended = Promise.withResolvers<void>();
   #partial: PartialBlob | undefined;
   #resumed = false;
+  #disowned = false;
   #stage: 'waiting' | 'loading' | 'closing' = 'loading';
 
   constructor(descriptor: Descriptor, parts: DownloadParts) {
@@ -69,6 +70,11 @@ export class Download {
   /** A part of it comes from an earlier download, which may be the one to blame if the digest is wrong. */
   get resumed(): boolean {
     return this.#resumed;
+  }
+
+  /** It came wrong from mirrors, which the repository will not ask again. */
+  get disowned(): boolean {
+    return this.#disowned;
   }
 
   /** Takes part; false if it is too late for that. */
@@ -120,6 +126,7 @@ export class Download {
       this.#tell((events) => events.complete());
     } catch (error) {
       this.#stage = 'closing';
+      if (isKind(error, 'invalid')) this.#disowned = origin.repository.disown(this.descriptor.digest);
       await this.#partial.close(error);
       throw error;
     }

@@ -20,7 +20,7 @@ interface WantedLayer {
   readonly id: string;
 }
 
-/** How often all is begun anew because of a download that was not this pull's own fault. */
+/** How often all is begun anew because of a download that was not this pull's own fault, nor that of a mirror. */
 const maxAttempts = 3;
 
 /**
@@ -48,12 +48,16 @@ export async function pullLayers(
     blobs.add(descriptor.digest);
     request.onProgress({ kind: 'stage', id, status: 'Pulling fs layer' });
   }
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 1; ; ) {
     const pull = new LayerPull(parts, request, { layers, missing, chains });
     try {
       return await pull.run();
     } catch (error) {
-      if (attempt >= maxAttempts || request.signal.aborted || !pull.mayBlameOthers(error)) throw error;
+      if (request.signal.aborted) throw error;
+      // There are only so many mirrors.
+      if (pull.hasLostMirrors) continue;
+      if (attempt >= maxAttempts || !pull.mayBlameOthers(error)) throw error;
+      attempt += 1;
     }
   }
 }
@@ -106,6 +110,11 @@ class LayerPull {
     return this.#shares.some(
       ({ foreign, download }) => foreign || (download.resumed && isKind(error, 'invalid')),
     );
+  }
+
+  /** Mirrors have brought something wrong, and will not be asked again. */
+  get hasLostMirrors(): boolean {
+    return this.#shares.some(({ foreign, download }) => !foreign && download.disowned);
   }
 
   async run(): Promise<{ chainId: ChainId | undefined; size: number }> {

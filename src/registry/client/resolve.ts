@@ -103,11 +103,18 @@ export async function fetchConfig(
   }
   const stored = await readIfStored(content, digest, maxConfigBytes);
   if (stored !== undefined) return stored;
-  const bytes = Buffer.concat(await Array.fromAsync(repository.download(descriptor, { signal })));
-  const actual = createHash(algorithmOf(digest)).update(bytes).digest('hex');
-  if (actual !== hexOf(digest))
-    throw invalid(`image configuration ${digest} came with other content: ${actual}`);
-  return bytes;
+  for (;;) {
+    try {
+      const bytes = Buffer.concat(await Array.fromAsync(repository.download(descriptor, { signal })));
+      const actual = createHash(algorithmOf(digest)).update(bytes).digest('hex');
+      if (actual !== hexOf(digest))
+        throw invalid(`image configuration ${digest} came with other content: ${actual}`);
+      return bytes;
+    } catch (error) {
+      // There are only so many mirrors that can bring something wrong.
+      if (!isKind(error, 'invalid') || !repository.disown(digest)) throw error;
+    }
+  }
 }
 
 /** Looks through one tree of indexes. */
