@@ -8,8 +8,8 @@ import { encodeImageConfig } from '#/oci/image-config.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import { hostPlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
-import { fileHeader } from '#/storage/archive/tar-entry.ts';
-import { type TarInput, writeTar } from '#/storage/archive/tar-writer.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
 
 /** The images that are measured with: names as they are in the archives. */
 export const largeImage = 'bench-large:1';

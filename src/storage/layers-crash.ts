@@ -1,7 +1,7 @@
 /** A program for layers.test.ts: unpacks layers of many files for ever, and tells its parent about each step. */
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '#/oci/digest.ts';
-import { file, pieces, tarOf } from './archive/tar-samples.ts';
+import { file, pieces, tarOf } from '#/tar/tar-samples.ts';
 import { openStorage } from './layers-storage.ts';
 
 const storage = await openStorage({ root: process.argv[2] ?? '' });

@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
+import { file, link, pieces, tarOf } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
-import { file, link, pieces, tarOf } from './archive/tar-samples.ts';
 import { chainIdOf } from './chain-id.ts';
 import { openStorage, type TestStorage } from './layers-storage.ts';
 

@@ -5,8 +5,6 @@ import { Readable } from 'node:stream';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { Database } from '#/state/db.ts';
-import { fileHeader } from '#/storage/archive/tar-entry.ts';
-import { type TarInput, writeTar } from '#/storage/archive/tar-writer.ts';
 import { UnpackThreads } from '#/storage/archive/unpack-threads.ts';
 import { ContentStore } from '#/storage/content/content-store.ts';
 import type { ImageParts } from '#/storage/images/record.ts';
@@ -15,6 +13,8 @@ import { type KeepPolicy, LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { openSnapshotter } from '#/storage/snapshots/open-snapshotter.ts';
 import type { DriverName, Snapshotter } from '#/storage/snapshots/snapshotter.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
 
 /** A complete image store in a temporary folder. */
 export interface ImageScratch extends ImageParts, AsyncDisposable {

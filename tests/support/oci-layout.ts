@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Digest, digestOf, hexOf } from '#/oci/digest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
-import { fileHeader } from '#/storage/archive/tar-entry.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
 import { tarOf } from './images.ts';
 
 /**

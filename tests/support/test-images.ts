@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { fileHeader } from '#/storage/archive/tar-entry.ts';
-import type { TarInput } from '#/storage/archive/tar-writer.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import type { TestDaemon } from './daemon.ts';
 import { tarOf } from './images.ts';
 

@@ -1,6 +1,6 @@
+import { textOf } from '#/base/byte-string.ts';
 import { notImplemented } from '#/base/errors.ts';
 import { type Change, overlayChanges } from '#/storage/archive/overlay-changes.ts';
-import { textOf } from '#/storage/byte-string.ts';
 import type { FilesystemChange } from '#/wire/containers.ts';
 import type { ContainerParts } from './parts.ts';
 

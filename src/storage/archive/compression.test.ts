@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { isKind } from '#/base/errors.ts';
+import { pieces } from '#/tar/tar-samples.ts';
 import {
   type Compression,
   compress,
@@ -11,7 +12,6 @@ import {
   decompress,
   sniffCompression,
 } from './compression.ts';
-import { pieces } from './tar-samples.ts';
 
 const text = Buffer.concat([Buffer.alloc(300_000, 'a text that repeats. '), randomBytes(1000)]);
 

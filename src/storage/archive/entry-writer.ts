@@ -1,4 +1,5 @@
 import { constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError, tooLarge } from '#/base/errors.ts';
 import {
   attributesOf,
@@ -15,7 +16,7 @@ import {
   utimensat,
 } from '#/kernel/at.ts';
 import { lsetxattr, makedev } from '#/kernel/files.ts';
-import { type ByteString, quoted, rawBytes } from '../byte-string.ts';
+import { type DataRun, storedSize, type TarEntry, type TarHeader } from '#/tar/tar-entry.ts';
 import type { Spot } from '../tree/copy-node.ts';
 import { removeTreeSync } from '../tree/remove-tree.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
@@ -23,7 +24,6 @@ import type { ExtractOptions } from './extract.ts';
 import { ExtractRoot, joined, parseInnerPath } from './extract-root.ts';
 import { impliedRoot } from './implied-directories.ts';
 import { LowerLayers } from './lower-layers.ts';
-import { type DataRun, storedSize, type TarEntry, type TarHeader } from './tar-entry.ts';
 import { DeletingWhiteouts, overlayWhiteouts, type WhiteoutPolicy } from './whiteout-policy.ts';
 import { isReservedXattr, parseWhiteout } from './whiteouts.ts';
 

@@ -12,11 +12,11 @@ import {
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EngineError } from '#/base/errors.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import { directory, file, link, pieces, tarOf } from '#/tar/tar-samples.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { type ExtractOptions, extractTar } from './extract.ts';
-import { fileHeader } from './tar-entry.ts';
-import { directory, file, link, pieces, tarOf } from './tar-samples.ts';
-import type { TarInput } from './tar-writer.ts';
 
 /** A root to unpack into, next to things that must stay as they are. */
 function trap(): ScratchDir & { readonly root: string; check(): void } {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { lgetxattr } from '#/kernel/files.ts';
+import { directory, file, link } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { treeOf, unpack } from './extract-samples.ts';
-import { directory, file, link } from './tar-samples.ts';
 
 const second = 1_000_000_000n;
 

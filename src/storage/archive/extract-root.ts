@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
+import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { mkdirat, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
-import { type ByteString, quoted, rawBytes } from '../byte-string.ts';
 import { Directory } from '../tree/directory.ts';
 
 /** How many directories are kept open: archives go through trees depth first. */

@@ -1,8 +1,8 @@
 /** Unpacking for tests. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { pieces, tarOf } from '#/tar/tar-samples.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import { type ExtractOptions, extractTar } from './extract.ts';
-import { pieces, tarOf } from './tar-samples.ts';
-import type { TarInput } from './tar-writer.ts';
 
 /** Unpacks entries into `root`. */
 export async function unpack(

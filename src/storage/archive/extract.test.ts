@@ -10,14 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { test } from 'node:test';
+import { byteString } from '#/base/byte-string.ts';
 import { lgetxattr, lsetxattr } from '#/kernel/files.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import { directory, file, link, tarOf } from '#/tar/tar-samples.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
-import { byteString } from '../byte-string.ts';
 import { extractTar } from './extract.ts';
 import { treeOf, unpack } from './extract-samples.ts';
-import { fileHeader } from './tar-entry.ts';
-import { directory, file, link, tarOf } from './tar-samples.ts';
-import type { TarInput } from './tar-writer.ts';
 
 const second = 1_000_000_000n;
 

@@ -1,9 +1,9 @@
+import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { EngineError, internal, invalid, isSystemError } from '#/base/errors.ts';
-import { type ByteString, quoted } from '../byte-string.ts';
+import type { TarEntry } from '#/tar/tar-entry.ts';
+import { readTar, type TarLimits } from '#/tar/tar-reader.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { EntryWriter, NeedsLowers } from './entry-writer.ts';
-import type { TarEntry } from './tar-entry.ts';
-import { readTar, type TarLimits } from './tar-reader.ts';
 
 /** How to unpack an archive. */
 export interface ExtractOptions {

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { pieces } from '#/tar/tar-samples.ts';
 import { until } from '#tests/until.ts';
 import { undoForeign } from './foreign-compression.ts';
-import { pieces } from './tar-samples.ts';
 
 const text = Buffer.concat([Buffer.alloc(3_000_000, 'a text that repeats. '), randomBytes(500_000)]);
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
 import { fstatat, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import { Directory } from '../tree/directory.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { isDirectory } from '../tree/walk-tree.ts';

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
 import {
   type FileStat,
@@ -8,7 +9,6 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_SYMLINKS,
 } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import { copyAttributes, copyNode, type Spot } from '../tree/copy-node.ts';
 import { Directory } from '../tree/directory.ts';
 import { isDirectory } from '../tree/walk-tree.ts';

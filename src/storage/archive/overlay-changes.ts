@@ -1,4 +1,4 @@
-import type { ByteString } from '../byte-string.ts';
+import type { ByteString } from '#/base/byte-string.ts';
 import { Directory } from '../tree/directory.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { isDirectory, walkTree } from '../tree/walk-tree.ts';

@@ -13,10 +13,10 @@ import {
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { lgetxattr, lsetxattr, makedev, mkfifo, mknod } from '#/kernel/files.ts';
+import { readAll, type WholeEntry } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { extractTar } from './extract.ts';
 import { type PackOptions, packTree } from './pack-tree.ts';
-import { readAll, type WholeEntry } from './tar-samples.ts';
 
 async function packed(path: string, options?: PackOptions): Promise<WholeEntry[]> {
   return readAll(Buffer.concat(await Array.fromAsync(packTree(path, options))));

@@ -1,14 +1,14 @@
 import { constants, fstatSync, readSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { close, type FileStat, openat2, readlinkat } from '#/kernel/at.ts';
 import { lgetxattr, llistxattr } from '#/kernel/files.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
+import { type DataRun, fileHeader, type TarEntryKind, type TarHeader } from '#/tar/tar-entry.ts';
+import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
 import { dataRuns, type Spot } from '../tree/copy-node.ts';
 import { Directory } from '../tree/directory.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { isDirectory, type TreeEntry, walkTree } from '../tree/walk-tree.ts';
-import { type DataRun, fileHeader, type TarEntryKind, type TarHeader } from './tar-entry.ts';
-import { type TarInput, writeTar } from './tar-writer.ts';
 import { isOpaque, isReservedXattr, isWhiteout, opaqueMarker, whiteoutPrefix } from './whiteouts.ts';
 
 /** How to make an archive of a directory. */

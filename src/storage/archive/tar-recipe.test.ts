@@ -5,10 +5,10 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { digestOf } from '#/oci/digest.ts';
+import { directory, file, link, pieces, tarOf } from '#/tar/tar-samples.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { extractTar } from './extract.ts';
 import { followRecipe, makeRecipe } from './tar-recipe.ts';
-import { directory, file, link, pieces, tarOf } from './tar-samples.ts';
 
 interface Made {
   readonly recipe: string;

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, createReadStream, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { close, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
-import { type ByteString, quoted, rawBytes } from '../byte-string.ts';
+import { ByteSource, truncated } from '#/tar/byte-source.ts';
+import { readTar } from '#/tar/tar-reader.ts';
 import { Directory } from '../tree/directory.ts';
 import { Pacer } from '../tree/pacer.ts';
-import { ByteSource, truncated } from './byte-source.ts';
 import { decompress } from './compression.ts';
-import { readTar } from './tar-reader.ts';
 
 /**
  * How to make an archive again from what was unpacked of it: its bytes in order, where those that files of the layer have are

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
 import { AT_REMOVEDIR, fstatat, mknodat, unlinkat } from '#/kernel/at.ts';
 import { lsetxattr } from '#/kernel/files.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import type { Spot } from '../tree/copy-node.ts';
 import type { Directory } from '../tree/directory.ts';
 import { isDirectory } from '../tree/walk-tree.ts';

@@ -4,9 +4,9 @@
  * hide everything below (kernel, overlayfs.rst, "whiteouts and opaque directories").
  */
 import { constants } from 'node:fs';
+import type { ByteString } from '#/base/byte-string.ts';
 import type { FileStat } from '#/kernel/at.ts';
 import { lgetxattr } from '#/kernel/files.ts';
-import type { ByteString } from '../byte-string.ts';
 import type { Directory } from '../tree/directory.ts';
 
 /** `.wh.NAME` hides NAME. */

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { test } from 'node:test';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { digestOf, parseDigest } from '#/oci/digest.ts';
+import { pieces } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
-import { pieces } from '../archive/tar-samples.ts';
 import { ContentStore } from './content-store.ts';
 
 const text = Buffer.alloc(3_000_000, 'some content. ');

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Digest, digestOf } from '#/oci/digest.ts';
+import { pieces } from '#/tar/tar-samples.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { until } from '#tests/until.ts';
-import { pieces } from '../archive/tar-samples.ts';
 import { ContentStore } from './content-store.ts';
 
 async function stored(scratch: ScratchDir, bytes: Uint8Array): Promise<Digest> {

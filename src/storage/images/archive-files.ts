@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import { type Digest, isDigest } from '#/oci/digest.ts';
+import type { TarEntry } from '#/tar/tar-entry.ts';
+import { readTar } from '#/tar/tar-reader.ts';
 import { decompress } from '../archive/compression.ts';
 import { undoForeign } from '../archive/foreign-compression.ts';
-import type { TarEntry } from '../archive/tar-entry.ts';
-import { readTar } from '../archive/tar-reader.ts';
 import type { BlobInfo, ContentStore } from '../content/content-store.ts';
 import type { Hold } from '../holds.ts';
 import type { UnpackAhead } from '../unpack-ahead.ts';

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
 import { hostPlatform } from '#/oci/platform.ts';
+import { directory, file, link, tarOf as tarOfEntries } from '#/tar/tar-samples.ts';
 import { configOf, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
 import { treeOf } from '../archive/extract-samples.ts';
-import { directory, file, link, tarOf as tarOfEntries } from '../archive/tar-samples.ts';
 import { importImage } from './import.ts';
 import { loadImages } from './load.ts';
 

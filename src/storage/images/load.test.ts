@@ -6,8 +6,8 @@ import { encodeManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import { hostPlatform, parsePlatform } from '#/oci/platform.ts';
 import { familiarString } from '#/oci/reference.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
 import { configOf, dockerArchive, openImages, streamOf, tarOf } from '#tests/images.ts';
-import { fileHeader } from '../archive/tar-entry.ts';
 import { loadImages } from './load.ts';
 import type { AddedImage } from './record.ts';
 

@@ -11,8 +11,8 @@ import {
   parseAnyReference,
   type Reference,
 } from '#/oci/reference.ts';
-import { fileHeader } from '../archive/tar-entry.ts';
-import { type TarInput, writeTar } from '../archive/tar-writer.ts';
+import { fileHeader } from '#/tar/tar-entry.ts';
+import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
 import type { ImageStore } from '../images.ts';
 import type { ImageParts, ImageRecord } from './record.ts';
 

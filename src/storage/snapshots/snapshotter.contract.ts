@@ -16,10 +16,10 @@ import { test } from 'node:test';
 import { lgetxattr } from '#/kernel/files.ts';
 import { type Mount, mount, unmount } from '#/kernel/mount.ts';
 import { Database } from '#/state/db.ts';
+import { directory, file, link, pieces, tarOf } from '#/tar/tar-samples.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { extractTar } from '../archive/extract.ts';
-import { directory, file, link, pieces, tarOf } from '../archive/tar-samples.ts';
-import type { TarInput } from '../archive/tar-writer.ts';
 import type { Snapshotter } from './snapshotter.ts';
 
 type Open = (options: { root: string; db: Database }) => Promise<Snapshotter>;

@@ -1,4 +1,5 @@
 import { constants, fchmodSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import {
   close,
   type FileStat,
@@ -13,7 +14,6 @@ import {
 } from '#/kernel/at.ts';
 import { lgetxattr, llistxattr, lsetxattr, makedev, reflink, seekData, seekHole } from '#/kernel/files.ts';
 import { isReservedXattr } from '../archive/whiteouts.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import type { Directory } from './directory.ts';
 import { Pacer } from './pacer.ts';
 

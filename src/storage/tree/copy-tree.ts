@@ -1,6 +1,6 @@
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import type { FileStat } from '#/kernel/at.ts';
 import { fstatat, linkat } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import { copyAttributes, copyNode, copyTimes, type Spot } from './copy-node.ts';
 import { Directory } from './directory.ts';
 import { Pacer } from './pacer.ts';

@@ -1,6 +1,6 @@
 import { constants, readdirSync } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { close, O_PATH, openat2 } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 
 /** An open directory: a place to name things from. It stays the same directory whatever is renamed around it. */
 export class Directory implements Disposable {

@@ -1,6 +1,6 @@
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
 import { AT_REMOVEDIR, renameat2, unlinkat } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import { Directory } from './directory.ts';
 import { Pacer } from './pacer.ts';
 

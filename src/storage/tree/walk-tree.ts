@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
+import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { type FileStat, fstatat } from '#/kernel/at.ts';
-import { type ByteString, rawBytes } from '../byte-string.ts';
 import type { Directory } from './directory.ts';
 
 /** Each level costs a descriptor; paths from outside that are deeper than this are nobody's files. */

@@ -14,9 +14,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { test } from 'node:test';
-import { mkfifo, mknod } from '#/kernel/files.ts';
+import { byteString } from '#/base/byte-string.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
-import { byteString } from '../byte-string.ts';
 import { readTar } from './tar-reader.ts';
 import { file, fixChecksum, pieces, readAll, tarOf } from './tar-samples.ts';
 
@@ -35,8 +34,8 @@ function makeTree(root: string): void {
   writeFileSync(Buffer.from(`${root}/latin\xe9`, 'latin1'), 'bytes');
   symlinkSync('../somewhere', `${root}/dir/link`);
   symlinkSync('x'.repeat(200), `${root}/longlink`);
-  mkfifo(`${root}/fifo`, 0o640);
-  mknod(`${root}/null`, 0o020000 | 0o666, 0x103n);
+  execFileSync('mknod', ['-m', '640', `${root}/fifo`, 'p']);
+  execFileSync('mknod', ['-m', '666', `${root}/null`, 'c', '1', '3']);
   utimesSync(`${root}/dir/plain`, 1.7e9, 1.7e9);
 }
 

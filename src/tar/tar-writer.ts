@@ -1,4 +1,4 @@
-import { type ByteString, quoted } from '../byte-string.ts';
+import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { blockSize, fitsOctal, formatHeaderBlock, paddingOf, splitName } from './header-block.ts';
 import { formatPax, formatPaxTime, type PaxRecord } from './pax.ts';
 import { formatSparse1Map } from './sparse.ts';

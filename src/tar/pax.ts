@@ -1,5 +1,5 @@
+import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { invalid } from '#/base/errors.ts';
-import { type ByteString, quoted } from '../byte-string.ts';
 
 /** One record of an extended header (POSIX.1-2017 pax, "pax Extended Header"). */
 export type PaxRecord = readonly [keyword: ByteString, value: ByteString];

@@ -2,8 +2,9 @@
  * The maps of sparse files in GNU tar's formats: the old one in header blocks, and 0.0, 0.1 and 1.0 in extended headers
  * (GNU tar manual, "Storing Sparse Files").
  */
+
+import type { ByteString } from '#/base/byte-string.ts';
 import { invalid } from '#/base/errors.ts';
-import type { ByteString } from '../byte-string.ts';
 import { type ByteSource, truncated } from './byte-source.ts';
 import { blockSize, paddingOf, parseNumber } from './header-block.ts';
 import { type PaxRecord, paxInteger } from './pax.ts';

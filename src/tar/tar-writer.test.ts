@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { byteString } from '../byte-string.ts';
+import { byteString } from '#/base/byte-string.ts';
 import { fileHeader, storedSize, type TarHeader } from './tar-entry.ts';
 import { directory, file, link, readAll, tarOf } from './tar-samples.ts';
 import type { TarInput } from './tar-writer.ts';

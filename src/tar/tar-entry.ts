@@ -1,4 +1,4 @@
-import type { ByteString } from '../byte-string.ts';
+import type { ByteString } from '#/base/byte-string.ts';
 
 /** What an archive entry is. Old and rare kinds are read as the one of these that they mean. */
 export type TarEntryKind = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';

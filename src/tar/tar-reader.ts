@@ -1,5 +1,5 @@
+import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { invalid, tooLarge } from '#/base/errors.ts';
-import { type ByteString, quoted } from '../byte-string.ts';
 import { ByteSource, truncated } from './byte-source.ts';
 import { blockSize, type HeaderBlock, paddingOf, parseHeaderBlock } from './header-block.ts';
 import { type PaxRecord, parsePax, paxInteger, paxTime } from './pax.ts';

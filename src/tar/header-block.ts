@@ -1,5 +1,5 @@
+import type { ByteString } from '#/base/byte-string.ts';
 import { invalid } from '#/base/errors.ts';
-import type { ByteString } from '../byte-string.ts';
 
 /** Archives are made of blocks of this many bytes. */
 export const blockSize = 512;
