@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { mount, unmount } from '../mount.ts';
@@ -64,7 +64,8 @@ const mountSource = 'skiff';
  * Mounts the v1 hierarchies that are missing, all below `root`: on a hybrid host one for each controller that v2 still
  * owns (OCI runtimes refuse such a mixture), and wherever v1 is used those that only another mount namespace has (runtimes
  * go by /proc/self/cgroup, and would make a container's groups as plain directories in what lies below). Dispose of the
- * result to take the mounts away again. Does nothing on v2. EBUSY: a controller is in use in the v2 hierarchy.
+ * result to take the mounts away again; the directories stay, because removing one would also unmount what is mounted on it
+ * in other mount namespaces. Does nothing on v2. EBUSY: a controller is in use in the v2 hierarchy.
  */
 export function mountLeftoverControllers(layout: CgroupLayout, root: string = cgroupRoot): Disposable {
   using stack = new DisposableStack();
@@ -73,7 +74,7 @@ export function mountLeftoverControllers(layout: CgroupLayout, root: string = cg
     const words = controllers.every((name) => name.startsWith('name='))
       ? ['none', ...controllers]
       : controllers;
-    if (makeDirectory(target)) stack.defer(() => rmdirSync(target));
+    makeDirectory(target);
     if (mountHierarchy(words, target)) stack.defer(() => unmount(target, { detach: true }));
   }
   return stack.move();
@@ -100,7 +101,6 @@ export function unmountLeftoverControllers(root: string = cgroupRoot): void {
     if (type !== 'cgroup' || source !== mountSource || dirname(mountPoint) !== root) continue;
     if (readdirSync(mountPoint, { withFileTypes: true }).some((entry) => entry.isDirectory())) continue;
     unmount(mountPoint, { detach: true });
-    rmdirSync(mountPoint);
   }
 }
 
@@ -155,14 +155,11 @@ function checkedPath(path: string): string {
   return path;
 }
 
-/** False: it was there. */
-function makeDirectory(path: string): boolean {
+function makeDirectory(path: string): void {
   try {
     mkdirSync(path, 0o755);
-    return true;
   } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return false;
-    throw error;
+    if (!isSystemError(error, 'EEXIST')) throw error;
   }
 }
 
