@@ -12,14 +12,19 @@ for (const [address, prefix] of [
   ['127.0.0.0', 8],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
   ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
 ] as const) {
   internal.addSubnet(address, prefix, 'ipv4');
+  // By way of NAT64 (RFC 6052).
+  internal.addSubnet(`64:ff9b::${address}`, 96 + prefix, 'ipv6');
 }
 for (const [address, prefix] of [
   ['::', 127],
   ['fc00::', 7],
   ['fe80::', 10],
+  ['fec0::', 10],
 ] as const) {
   internal.addSubnet(address, prefix, 'ipv6');
 }
@@ -35,9 +40,13 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost') || inList(loopback, hostname);
 }
 
-/** Tells whether an address is one that only inner networks have (RFC 1918, 4193, 6598, link-local, loopback). Names are not. */
+/**
+ * Tells whether an address is one that only inner networks have (RFC 1918, 4193, 6598, link-local, loopback). Names are not: where
+ * they lead is known only when a connection stands.
+ */
 export function isInternal(hostname: string): boolean {
-  return isLoopback(hostname) || inList(internal, hostname);
+  // Link-local addresses can come with the interface.
+  return isLoopback(hostname) || inList(internal, hostname.replace(/%.*$/, ''));
 }
 
 /** Tells whether an address is in a range such as `10.0.0.0/8`. */

@@ -4,6 +4,8 @@ export interface Challenge {
   readonly scheme: string;
   /** Names in lower case. */
   readonly parameters: ReadonlyMap<string, string>;
+  /** The address of the server, where it is known. */
+  readonly from?: string | undefined;
 }
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { forbidden, internal, unavailable } from '#/base/errors.ts';
+import { isInternal } from './addresses.ts';
 import { drain } from './body.ts';
 import type { TlsSettings } from './certificates.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
@@ -8,7 +9,7 @@ import { RegistryError, registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
 import { requestName, shownUrl } from './shown-url.ts';
 import { Tokens } from './tokens.ts';
-import type { HttpRequest, Transport } from './transport.ts';
+import { type HttpRequest, peerOf, type Transport } from './transport.ts';
 
 /** A request to a registry, or to where the registry sends us. */
 export interface RegistryRequest {
@@ -104,8 +105,22 @@ export class Connection {
       },
       body: stream === undefined ? body : stream(),
       tls: await this.#parts.tlsFor(url.host),
+      // Whoever controls a name can have it lead elsewhere from one request to the next.
+      admit: authorization === undefined ? undefined : this.#stayOutside(url),
       signal,
     });
+  }
+
+  /** Where credentials go: not into an inner network if the registry that asked for them is outside. */
+  #stayOutside(url: URL): ((address: string) => void) | undefined {
+    const from = this.#challenges[0]?.from;
+    if (from === undefined || isInternal(from)) return undefined;
+    return (address) => {
+      if (!isInternal(address)) return;
+      throw forbidden(
+        `the registry ${this.host.name} leads to ${address} now, an address of an inner network, which it was not before; nothing was sent to "${shownUrl(url)}"`,
+      );
+    };
   }
 
   async #follow(request: RegistryRequest, from: URL, first: IncomingMessage): Promise<IncomingMessage> {
@@ -164,8 +179,12 @@ export class Connection {
   }
 
   /** Takes note of what an answer of 401 asks for. False: it is nothing that could be done, or has been done in vain. */
-  #adopt({ headers }: IncomingMessage, sent: string | undefined): boolean {
-    const offered = parseChallenges(headers['www-authenticate'] ?? '');
+  #adopt(response: IncomingMessage, sent: string | undefined): boolean {
+    const from = peerOf(response);
+    const offered = parseChallenges(response.headers['www-authenticate'] ?? '').map((challenge) => ({
+      ...challenge,
+      from,
+    }));
     this.#challenges = offered;
     const { kind } = this.#credentials;
     if (offered.some(({ scheme }) => scheme === 'bearer')) return kind !== 'registryToken';

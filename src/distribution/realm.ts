@@ -17,25 +17,55 @@ export function realmOf(challenge: Challenge, host: RegistryHost, credentials: C
   const realm = new URL(text);
   realm.username = '';
   realm.password = '';
-  const refuse = (reason: string): Error =>
-    forbidden(`the registry ${host.name} asks to get tokens at "${shownUrl(realm)}": ${reason}`);
+  const refuse = (reason: string): Error => refusal(realm, host, reason);
   if (realm.protocol !== 'https:' && realm.protocol !== 'http:') throw refuse('it is not a URL of HTTP');
   if (realm.protocol === 'http:' && host.base.protocol === 'https:' && !host.insecure) {
     throw refuse('it does without TLS, unlike the registry; nothing was sent there');
   }
   const own = hostnameOf(host.base.host);
   const other = hostnameOf(realm.host);
-  const isListed = host.realms.some((name) => name === realm.host || name === other);
-  const isOwn = own === other || (isLoopback(own) && isLoopback(other)) || isListed;
+  const isOwn = own === other || (isLoopback(own) && isLoopback(other)) || isListed(realm, host);
   if (!isOwn && isInternal(other) && !isInternal(own)) {
     throw refuse('it is an address of an inner network, the registry is not; nothing was sent there');
   }
   if (credentials.kind !== 'anonymous' && !isOwn && organisation(own) !== organisation(other)) {
-    throw refuse(
-      `that is another host, so the credentials were not sent. If it belongs to the registry, add "${other}" to "realms" of "${host.domain}" in "registries" of daemon.json`,
-    );
+    throw refuse(`that is another host, so the credentials were not sent. ${advice(realm, host)}`);
   }
   return realm;
+}
+
+/**
+ * Judges the address that the name of a realm really leads to, when there is a connection: who names the place can also have the
+ * name lead anywhere, and elsewhere each time. Throws for an inner network if the registry that sent the challenge is not in one,
+ * unless the realm is configured.
+ */
+export function realmGuard(
+  realm: URL,
+  host: RegistryHost,
+  { from }: Challenge,
+): ((address: string) => void) | undefined {
+  // Behind a proxy only the registry's name is known.
+  if (isListed(realm, host) || isInternal(from ?? hostnameOf(host.base.host))) return undefined;
+  return (address) => {
+    if (!isInternal(address)) return;
+    throw refusal(
+      realm,
+      host,
+      `it leads to ${address}, an address of an inner network, the registry does not; nothing was sent there. ${advice(realm, host)}`,
+    );
+  };
+}
+
+function isListed({ host }: URL, { realms }: RegistryHost): boolean {
+  return realms.some((name) => name === host || name === hostnameOf(host));
+}
+
+function refusal(realm: URL, { name }: RegistryHost, reason: string): Error {
+  return forbidden(`the registry ${name} asks to get tokens at "${shownUrl(realm)}": ${reason}`);
+}
+
+function advice({ host }: URL, { domain }: RegistryHost): string {
+  return `If it belongs to the registry, add "${hostnameOf(host)}" to "realms" of "${domain}" in "registries" of daemon.json`;
 }
 
 /** Second-level names under which countries give out domains: `co.uk`, `com.au`. */

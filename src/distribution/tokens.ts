@@ -6,7 +6,7 @@ import type { Challenge } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
-import { realmOf } from './realm.ts';
+import { realmGuard, realmOf } from './realm.ts';
 import type { Transport } from './transport.ts';
 
 /** A token and until when it is good. */
@@ -132,6 +132,7 @@ async function requestToken(
   const { transport, host, tlsFor, userAgent } = parts;
   const { credentials, challenge, scopes, offline, signal } = request;
   const url = realmOf(challenge, host, credentials);
+  const admit = realmGuard(url, host, challenge);
   const service = challenge.parameters.get('service');
   const common = { 'user-agent': userAgent, accept: 'application/json' };
   const tls = await tlsFor(url.host);
@@ -150,7 +151,7 @@ async function requestToken(
       'content-type': 'application/x-www-form-urlencoded',
       'content-length': String(body.length),
     };
-    response = await transport.send({ method: 'POST', url, headers, body, tls, signal });
+    response = await transport.send({ method: 'POST', url, headers, body, tls, admit, signal });
   } else {
     if (service !== undefined) url.searchParams.set('service', service);
     for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -164,7 +165,7 @@ async function requestToken(
       ...common,
       ...(isBasic && { authorization: basicAuthorization(credentials.username, credentials.password) }),
     };
-    response = await transport.send({ method: 'GET', url, headers, tls, signal });
+    response = await transport.send({ method: 'GET', url, headers, tls, admit, signal });
   }
   // A redirect would take credentials to a host that nobody has vouched for: it counts as a failure.
   if (response.statusCode !== 200)

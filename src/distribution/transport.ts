@@ -10,6 +10,7 @@ import {
   type AgentOptions as HttpsAgentOptions,
   request as httpsRequest,
 } from 'node:https';
+import type { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EngineError, internal, messageOf } from '#/base/errors.ts';
@@ -39,6 +40,11 @@ export interface HttpRequest {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** For https. */
   readonly tls: TlsSettings;
+  /**
+   * Called with the address that the connection leads to before anything is sent; throws if nothing shall be. Not called where a
+   * proxy makes the connection.
+   */
+  readonly admit?: ((address: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -69,9 +75,10 @@ export class Transport implements Disposable {
   }
 
   /** The answer, as soon as its head is there. Throws NoAnswer if none comes, the signal's reason, and what the body throws. */
-  send({ method, url, headers, body, tls, signal }: HttpRequest): Promise<IncomingMessage> {
+  send({ method, url, headers, body, tls, admit, signal }: HttpRequest): Promise<IncomingMessage> {
     signal.throwIfAborted();
-    const agent = this.#agentFor(url, tls);
+    const proxy = proxyFor(url, this.#proxies);
+    const agent = this.#agentFor(url, { tls, proxy });
     const options: RequestOptions = { method, headers, signal, agent };
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const call = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options);
@@ -89,14 +96,30 @@ export class Transport implements Disposable {
       // An answer that comes before all was sent is the last word: the rest is of no interest to anybody.
       if (!call.writableFinished && body !== undefined) response.once('close', () => call.destroy());
       nameAnswer(response, requestName(method, url));
+      const { remoteAddress } = response.socket;
+      if (proxy === '' && remoteAddress !== undefined) peers.set(response, remoteAddress);
       resolve(response);
     });
-    if (body === undefined || body instanceof Uint8Array) call.end(body);
+    const begin = (): void => {
+      if (body === undefined || body instanceof Uint8Array) call.end(body);
+      else {
+        const source = Readable.from(body, { objectMode: false });
+        // What fails here is no failure of the network, and no reason to try again.
+        source.once('error', reject);
+        pipeline(source, call, () => {});
+      }
+    };
+    if (admit === undefined || proxy !== '') begin();
     else {
-      const source = Readable.from(body, { objectMode: false });
-      // What fails here is no failure of the network, and no reason to try again.
-      source.once('error', reject);
-      pipeline(source, call, () => {});
+      whenConnected(call, url, ({ remoteAddress = '' }) => {
+        try {
+          admit(remoteAddress);
+          begin();
+        } catch (error) {
+          reject(error);
+          call.destroy();
+        }
+      });
     }
     return promise;
   }
@@ -107,8 +130,7 @@ export class Transport implements Disposable {
     for (const agents of this.#secure.values()) for (const agent of agents.values()) agent.destroy();
   }
 
-  #agentFor(url: URL, tls: TlsSettings): HttpAgent {
-    const proxy = proxyFor(url, this.#proxies);
+  #agentFor(url: URL, { tls, proxy }: { tls: TlsSettings; proxy: string }): HttpAgent {
     // Which hosts take the proxy has been decided already.
     const proxyEnv = proxy === '' ? {} : { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };
     const kept = { keepAlive: true, timeout: keepTime };
@@ -131,12 +153,24 @@ function limitTime(call: ClientRequest, url: URL, { connect, idle }: Patience): 
   });
   // Whoever reads the answer hears why it ends.
   call.setTimeout(idle, () => (answer ?? call).destroy(new Error(`nothing came for ${idle / 1000} s`)));
-  call.once('socket', (socket) => {
-    const connected = (): void => clearTimeout(connecting);
-    if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
-    else connected();
-  });
+  whenConnected(call, url, () => clearTimeout(connecting));
   call.once('close', () => clearTimeout(connecting));
+}
+
+/** Calls back when the request has a connection, a new one or one that was kept. */
+function whenConnected(call: ClientRequest, url: URL, then: (socket: Socket) => void): void {
+  call.once('socket', (socket) => {
+    if (socket.connecting)
+      socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => then(socket));
+    else then(socket);
+  });
+}
+
+const peers = new WeakMap<IncomingMessage, string>();
+
+/** The address that an answer has come from; undefined where a proxy got it, and nobody but that knows. */
+export function peerOf(response: IncomingMessage): string | undefined {
+  return peers.get(response);
 }
 
 /** By authorities, where there are no certificates of ours: reading a hundred of them takes longer than a request. */
