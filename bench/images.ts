@@ -23,6 +23,14 @@ async function forget(side: Side, ...names: readonly string[]): Promise<void> {
   for (const name of names) await docker(side, 'rmi', '-f', name).catch(() => undefined);
 }
 
+/** Removes the large image under all its names: what is kept of it under one would spare the other the work. */
+async function forgetLarge(side: Side): Promise<void> {
+  const [repository = ''] = largeImage.split(':');
+  const filters = [repository, `*/${repository}`].flatMap((name) => ['--filter', `reference=${name}`]);
+  const { stdout } = await docker(side, 'images', '--format', '{{.Repository}}:{{.Tag}}', ...filters);
+  await forget(side, ...stdout.split('\n').filter((name) => name !== ''));
+}
+
 /** Puts the samples into the registry, from the peer. */
 async function prepare({ plan: { peer }, registry, samples }: Options): Promise<Result[]> {
   for (const file of [samples.large, samples.small]) await docker(peer, 'load', '-q', '-i', file);
@@ -42,7 +50,7 @@ const load =
       target: '0.6',
       times: plan.times,
       warmUp: false,
-      before: (side) => forget(side, largeImage),
+      before: forgetLarge,
       run: async (side) => (await docker(side, 'load', '-q', '-i', samples.large)).milliseconds,
     }),
   ];
@@ -77,7 +85,7 @@ const pull =
       target: '0.5',
       times: plan.times,
       warmUp: false,
-      before: (side) => forget(side, name, largeImage),
+      before: forgetLarge,
       run,
     });
     const growth = {
@@ -130,7 +138,10 @@ const push =
   async (plan) => {
     if (emptyRegistries.length === 0) return [];
     const left = { subject: [...emptyRegistries], peer: [...emptyRegistries] };
-    for (const side of [plan.subject, plan.peer]) await docker(side, 'load', '-q', '-i', samples.large);
+    for (const side of [plan.subject, plan.peer]) {
+      await forgetLarge(side);
+      await docker(side, 'load', '-q', '-i', samples.large);
+    }
     const run = async (side: Side): Promise<number> => {
       const name = `${left[side.name].shift()}/${largeImage}`;
       await docker(side, 'tag', largeImage, name);

@@ -4,6 +4,7 @@ import { migration as network } from './migrations/0003-network.ts';
 import { migration as images } from './migrations/0004-images.ts';
 import { migration as registries } from './migrations/0005-registries.ts';
 import { migration as packedLayers } from './migrations/0006-packed-layers.ts';
+import { migration as deflater } from './migrations/0007-deflater.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -19,4 +20,5 @@ export const migrations: readonly Migration[] = [
   images,
   registries,
   packedLayers,
+  deflater,
 ];

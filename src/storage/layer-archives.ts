@@ -3,12 +3,13 @@ import { existsSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { internal } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
+import { canDeflate, type Deflater } from '#/kernel/gzip.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { layerCompression, layerMediaType } from '#/oci/media-types.ts';
 import type { Database, Statement } from '#/state/db.ts';
-import { compress } from './archive/compression.ts';
-import { followRecipe } from './archive/tar-recipe.ts';
+import { bestDeflater, type PackJob } from './archive/pack-archive.ts';
+import { followRecipe, type RecipeSource } from './archive/tar-recipe.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
 import type { ChainId } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
@@ -60,9 +61,13 @@ export class LayerArchives {
     this.#snapshots = parts.snapshots;
     this.#threads = parts.threads;
     this.#withBlob = parts.db.prepare('SELECT chain_id FROM layers WHERE blob = ?');
-    this.#findPacked = parts.db.prepare('SELECT digest, size FROM packed_layers WHERE chain_id = ?');
+    this.#findPacked = parts.db.prepare(
+      'SELECT digest, size, deflater FROM packed_layers WHERE chain_id = ?',
+    );
     this.#rememberPacked = parts.db.prepare(
-      'INSERT INTO packed_layers (chain_id, digest, size) SELECT chain_id, ?2, ?3 FROM layers WHERE chain_id = ?1 ON CONFLICT DO UPDATE SET digest = ?2, size = ?3',
+      `INSERT INTO packed_layers (chain_id, digest, size, deflater)
+       SELECT chain_id, ?2, ?3, ?4 FROM layers WHERE chain_id = ?1
+       ON CONFLICT DO UPDATE SET digest = ?2, size = ?3, deflater = ?4`,
     );
     this.#forgetBlob = parts.db.prepare('DELETE FROM image_blobs WHERE digest = ?');
   }
@@ -76,14 +81,40 @@ export class LayerArchives {
     for (const layer of this.#layers.chain(top)) await this.#compact(layer);
   }
 
-  /** Packs the layer with gzip, into a blob in the content store that is held; the same bytes each time. */
-  async pack(layer: Layer, hold: Hold<Digest>): Promise<Descriptor> {
+  /**
+   * Packs the layer with gzip, into a blob in the content store that is held; the same bytes each time, as long as the library is
+   * there that packed it the first time.
+   */
+  async pack(
+    layer: Layer,
+    { hold, signal }: { readonly hold: Hold<Digest>; readonly signal: AbortSignal },
+  ): Promise<Descriptor> {
     hold.add(layer.blob);
-    const isPlain = layerCompression(layer.mediaType) === 'none' && (await this.#content.has(layer.blob));
-    const body = isPlain ? this.#content.open(layer.blob) : (await this.tar(layer)).body;
-    const { digest, size } = await this.#content.ingest(compress(body, 'gzip'), { hold });
-    this.#rememberPacked.run(layer.chainId, digest, size);
+    const { source, size: tarSize } = await this.#packable(layer);
+    const deflater = this.#deflaterOf(layer);
+    const { digest, size } = await this.#content.adopt(
+      (target) => this.#threads.pack({ source, target, deflater }, tarSize, { signal }),
+      hold,
+    );
+    this.#rememberPacked.run(layer.chainId, digest, size, deflater);
     return { mediaType: layerMediaType('gzip'), digest, size };
+  }
+
+  async #packable(layer: Layer): Promise<{ source: PackJob['source']; size: number }> {
+    if (layerCompression(layer.mediaType) === 'none' && (await this.#content.has(layer.blob))) {
+      return {
+        source: { path: this.#content.path(layer.blob) },
+        size: await this.#content.size(layer.blob),
+      };
+    }
+    const { source, tarSize } = await this.#source(layer);
+    return { source: { ...source, diffId: layer.diffId }, size: tarSize };
+  }
+
+  /** The one that packed the layer before, so that registries which have it need not be sent it again. */
+  #deflaterOf({ chainId }: Layer): Deflater {
+    const before = this.#findPacked.get(chainId)?.['deflater'];
+    return (before === 'isal' || before === 'zlib') && canDeflate(before) ? before : bestDeflater();
   }
 
   /** As what the layer was packed before, if it was. That blob may be gone. */
@@ -108,6 +139,11 @@ export class LayerArchives {
 
   /** The layer's archive by its recipe. Reading it fails at the end if files of the layer were changed on disk. */
   async tar(layer: Layer): Promise<LayerTar> {
+    const { source, tarSize } = await this.#source(layer);
+    return { size: tarSize, body: followRecipe(source, layer) };
+  }
+
+  async #source(layer: Layer): Promise<{ source: RecipeSource; tarSize: number }> {
     const recipe = this.#recipeOf(layer.chainId);
     if (!existsSync(recipe)) {
       throw internal(
@@ -116,7 +152,7 @@ export class LayerArchives {
     }
     const { tarSize, recipeSize } = await readSizes(recipe);
     const root = this.#snapshots.upperDir(layer.chainId);
-    return { size: tarSize, body: followRecipe({ recipe, root, size: recipeSize }, layer) };
+    return { source: { recipe, root, size: recipeSize }, tarSize };
   }
 
   async #compact(layer: Layer): Promise<void> {

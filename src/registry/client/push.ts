@@ -1,10 +1,11 @@
 import type { PushBlobOptions, Repository } from '#/distribution/repository.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
-import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import { encodeManifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
 import { layerCompression } from '#/oci/media-types.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { Layer as StoredLayer } from '#/storage/layers.ts';
 import type { BlobSources, RepositoryName } from './blob-sources.ts';
 import { type OnProgress, shortDigest } from './progress.ts';
 import type { Slots } from './slots.ts';
@@ -28,8 +29,16 @@ export interface PushRequest {
 
 /** A layer to push. Docker names them by their uncompressed content here. */
 interface Layer {
-  readonly descriptor: Descriptor;
   readonly id: string;
+  /** As what it is pushed; it may have to be packed for that. */
+  readonly descriptor: Promise<Descriptor>;
+}
+
+/** What a push takes, to be let go after it. */
+interface Held {
+  readonly hold: Hold<Digest>;
+  readonly used: Set<Digest>;
+  readonly made: Digest[];
 }
 
 /**
@@ -55,81 +64,56 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
   for (const diffId of image.config.diffIds.toReversed()) {
     onProgress({ kind: 'stage', id: shortDigest(diffId), status: 'Preparing' });
   }
-  const { bytes, manifest } = await packed(parts, request, { hold, used, made });
-  const layers = manifest.layers
-    .map(
-      (descriptor, index): Layer => ({
-        descriptor,
-        id: shortDigest(image.config.diffIds[index] ?? descriptor.digest),
-      }),
-    )
-    .toReversed();
-  await new BlobPush(parts, request).all(layers, manifest.config);
-  const digest = await repository.putManifest(tag, { mediaType: manifest.mediaType, bytes }, { signal });
-  onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
-  onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: bytes.length } });
-  return digest;
-}
-
-/**
- * The image's manifest, with every blob of it in the content store or at the registry. Layers that are not kept as blobs, or came
- * from an archive without being packed, are packed now, unless the registry has them. What came from a registry is pushed as it
- * came.
- */
-async function packed(
-  parts: PushParts,
-  { image, repository, signal }: PushRequest,
-  { hold, used, made }: { hold: Hold<Digest>; used: Set<Digest>; made: Digest[] },
-): Promise<{ bytes: Buffer; manifest: Manifest }> {
-  const { content, layers, archives, sources } = parts;
-  const bytes = await content.read(image.manifest, maxManifestBytes);
-  const manifest = parseStoredManifest(bytes);
-  for (const { digest } of [manifest.config, ...manifest.layers]) {
+  const stored = await content.read(image.manifest, maxManifestBytes);
+  const { config, layers, mediaType } = parseStoredManifest(stored);
+  for (const { digest } of [config, ...layers]) {
     hold.add(digest);
     used.add(digest);
   }
-  const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
-  const isAtRegistry = async ({ digest }: Descriptor): Promise<boolean> =>
-    (await repository.hasBlob(digest, { signal })) !== undefined;
-  const descriptorOf = async (own: Descriptor, index: number): Promise<Descriptor> => {
-    const layer = chain[index];
-    const isFit = layerCompression(own.mediaType) !== 'none' || sources.isKnown(own.digest);
-    if (layer === undefined || (isFit && (await content.has(own.digest)))) return own;
-    if (await isAtRegistry(own)) return own;
-    const before = archives.packedAs(layer);
-    if (before !== undefined && (await isAtRegistry(before))) return before;
-    signal.throwIfAborted();
-    const fresh = await archives.pack(layer, hold);
-    made.push(fresh.digest);
-    return fresh;
-  };
-  const work = manifest.layers.map(descriptorOf);
-  // Nothing may be left at work when the hold is let go.
-  await Promise.allSettled(work);
-  const descriptors = await Promise.all(work);
-  if (descriptors.every(({ digest }, index) => digest === manifest.layers[index]?.digest))
-    return { bytes, manifest };
-  const anew = encodeManifest(manifest.config, descriptors);
-  return { bytes: anew, manifest: parseStoredManifest(anew) };
+  const push = new BlobPush(parts, request, { hold, used, made });
+  const descriptors = await push.all(layers, config);
+  const isStored = descriptors.every(({ digest }, index) => digest === layers[index]?.digest);
+  const bytes = isStored ? stored : encodeManifest(config, descriptors);
+  const type = isStored ? mediaType : parseStoredManifest(bytes).mediaType;
+  const digest = await repository.putManifest(tag, { mediaType: type, bytes }, { signal });
+  onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
+  onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: bytes.length } });
+  return digest;
 }
 
 /** The blobs of one push. */
 class BlobPush {
   readonly #parts: PushParts;
   readonly #request: PushRequest;
+  readonly #held: Held;
+  readonly #chain: readonly StoredLayer[];
 
-  constructor(parts: PushParts, request: PushRequest) {
+  constructor(parts: PushParts, request: PushRequest, held: Held) {
     this.#parts = parts;
     this.#request = request;
+    this.#held = held;
+    const { chainId } = request.image;
+    this.#chain = chainId === undefined ? [] : parts.layers.chain(chainId);
   }
 
-  /** All of them, each once; the first failure ends the others. */
-  async all(layers: readonly Layer[], config: Descriptor): Promise<void> {
+  /**
+   * All of them, each once and as soon as it can be; the first failure ends the others. Returns as what the layers were pushed. Nothing
+   * is left at work after that.
+   */
+  async all(layers: readonly Descriptor[], config: Descriptor): Promise<Descriptor[]> {
     const stop = new AbortController();
     const signal = AbortSignal.any([this.#request.signal, stop.signal]);
-    const first = new Map(layers.map((layer) => [layer.descriptor.digest, layer]));
-    const tasks = [...first.values()].map((layer) => this.#layer(layer, signal));
-    tasks.push(this.#upload(config, { signal }).then(() => {}));
+    const { diffIds } = this.#request.image.config;
+    const ready = new Map<Digest, Layer>();
+    for (const [index, own] of layers.entries()) {
+      if (ready.has(own.digest)) continue;
+      const id = shortDigest(diffIds[index] ?? own.digest);
+      ready.set(own.digest, { id, descriptor: this.#packed(own, { layer: this.#chain[index], signal }) });
+    }
+    const tasks: Promise<unknown>[] = [...ready.values()]
+      .toReversed()
+      .map((layer) => this.#layer(layer, signal));
+    tasks.push(this.#upload(config, { signal }));
     try {
       await Promise.all(tasks);
     } catch (error) {
@@ -137,12 +121,37 @@ class BlobPush {
       await Promise.allSettled(tasks);
       throw error;
     }
+    return Promise.all(layers.map(async (own) => (await ready.get(own.digest)?.descriptor) ?? own));
   }
 
-  async #layer({ descriptor, id }: Layer, signal: AbortSignal): Promise<void> {
+  /**
+   * What to push of a layer: a blob in the content store or at the registry. A layer that is not kept as a blob, or came from an
+   * archive without being packed, is packed now, unless the registry has it. What came from a registry is pushed as it came.
+   */
+  async #packed(
+    own: Descriptor,
+    { layer, signal }: { layer: StoredLayer | undefined; signal: AbortSignal },
+  ): Promise<Descriptor> {
+    const { content, archives, sources } = this.#parts;
+    const { hold, made } = this.#held;
+    const isAtRegistry = async ({ digest }: Descriptor): Promise<boolean> =>
+      (await this.#request.repository.hasBlob(digest, { signal })) !== undefined;
+    const isFit = layerCompression(own.mediaType) !== 'none' || sources.isKnown(own.digest);
+    if (layer === undefined || (isFit && (await content.has(own.digest)))) return own;
+    if (await isAtRegistry(own)) return own;
+    const before = archives.packedAs(layer);
+    if (before !== undefined && (await isAtRegistry(before))) return before;
+    signal.throwIfAborted();
+    const fresh = await archives.pack(layer, { hold, signal });
+    made.push(fresh.digest);
+    return fresh;
+  }
+
+  async #layer({ descriptor: packing, id }: Layer, signal: AbortSignal): Promise<void> {
     const { onProgress, name } = this.#request;
     const { sources, uploads } = this.#parts;
     const stage = (status: string): void => onProgress({ kind: 'stage', id, status });
+    const descriptor = await packing;
     const { digest, size: total } = descriptor;
     using _slot = await uploads.acquire({ signal, onWait: () => stage('Waiting') });
     const mountFrom = sources.others(digest, name);

@@ -4,6 +4,7 @@ import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
 import { siblingModule } from '#/base/sibling-module.ts';
 import type { GrowingFile } from '../content/partial-blob.ts';
 import { type Growth, GrowthGauge } from './growing-file.ts';
+import { type Packed, type PackJob, packArchive } from './pack-archive.ts';
 import { makeRecipe, type Recipe, type RecipeJob } from './tar-recipe.ts';
 import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from './unpack-blob.ts';
 
@@ -11,13 +12,14 @@ import { type UnpackControl, type Unpacked, type UnpackJob, unpackBlob } from '.
 export type UnpackRequest =
   | { readonly kind: 'start'; readonly job: UnpackJob }
   | { readonly kind: 'recipe'; readonly job: RecipeJob }
+  | { readonly kind: 'pack'; readonly job: PackJob }
   | { readonly kind: 'grown'; readonly growth: Growth }
   | { readonly kind: 'stop' };
 
 /** What a worker answers: progress any number of times, then one of the others. */
 export type UnpackReply =
   | { readonly kind: 'progress'; readonly bytes: number }
-  | { readonly kind: 'done'; readonly result: Unpacked | Recipe }
+  | { readonly kind: 'done'; readonly result: Unpacked | Recipe | Packed }
   | {
       readonly kind: 'refused';
       readonly errorKind: ErrorKind;
@@ -39,8 +41,8 @@ const maxHeap = 512;
 const youngHeap = 16;
 
 /**
- * Unpacks layers in threads of their own, so that hashing, parsing and tens of thousands of system calls leave the
- * daemon responsive. Threads are started when needed and end when idle.
+ * Unpacks and packs layers in threads of their own, so that hashing, parsing, deflating and tens of thousands of system calls
+ * leave the daemon responsive. Threads are started when needed and end when idle.
  */
 export class UnpackThreads implements AsyncDisposable {
   readonly #limit: number;
@@ -83,6 +85,17 @@ export class UnpackThreads implements AsyncDisposable {
     const worker = await this.#acquire();
     try {
       return await runIn<Recipe>(worker, { kind: 'recipe', job }, {});
+    } finally {
+      this.#release(worker);
+    }
+  }
+
+  /** Compresses an archive of `size` bytes. Throws as `packArchive`, and the signal's reason. */
+  async pack(job: PackJob, size: number, control: { readonly signal: AbortSignal }): Promise<Packed> {
+    if (size <= inlineSize) return packArchive(job, control);
+    const worker = await this.#acquire();
+    try {
+      return await runIn<Packed>(worker, { kind: 'pack', job }, control);
     } finally {
       this.#release(worker);
     }
@@ -149,7 +162,7 @@ async function unpackAlong(job: UnpackJob, file: GrowingFile, control: UnpackCon
   }
 }
 
-function runIn<T extends Unpacked | Recipe>(
+function runIn<T extends Unpacked | Recipe | Packed>(
   worker: Worker,
   request: UnpackRequest,
   control: UnpackControl,

@@ -1,7 +1,8 @@
-/** The other side of `UnpackThreads`: a worker thread that unpacks one blob at a time. */
+/** The other side of `UnpackThreads`: a worker thread that unpacks or packs one blob at a time. */
 import { parentPort } from 'node:worker_threads';
 import { EngineError } from '#/base/errors.ts';
 import { GrowthGauge } from './growing-file.ts';
+import { type Packed, packArchive } from './pack-archive.ts';
 import { makeRecipe, type Recipe } from './tar-recipe.ts';
 import { type Unpacked, unpackBlob } from './unpack-blob.ts';
 import type { UnpackReply, UnpackRequest } from './unpack-threads.ts';
@@ -17,11 +18,16 @@ port.on('message', (request: UnpackRequest) => {
   else if (request.kind === 'grown') gauge?.set(request.growth);
   else if (request.kind === 'recipe') void answer(() => makeRecipe(request.job));
   else {
-    const { job } = request;
     stop = new AbortController();
+    const { signal } = stop;
+    if (request.kind === 'pack') {
+      void answer(() => packArchive(request.job, { signal }));
+      return;
+    }
+    const { job } = request;
     gauge = job.growing === undefined ? undefined : new GrowthGauge(job.growing.growth);
     const control = {
-      signal: stop.signal,
+      signal,
       onProgress: (bytes: number) => reply({ kind: 'progress', bytes }),
     };
     void answer(() => unpackBlob(job, control, gauge));
@@ -32,7 +38,7 @@ function reply(message: UnpackReply): void {
   port.postMessage(message);
 }
 
-async function answer(work: () => Promise<Unpacked | Recipe>): Promise<void> {
+async function answer(work: () => Promise<Unpacked | Recipe | Packed>): Promise<void> {
   try {
     reply({ kind: 'done', result: await work() });
   } catch (error) {

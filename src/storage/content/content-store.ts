@@ -82,17 +82,29 @@ export class ContentStore {
    * and when `source` fails, nothing is left.
    */
   async ingest(source: AsyncIterable<Uint8Array>, options: IngestOptions = {}): Promise<BlobInfo> {
-    const algorithm = options.expected === undefined ? 'sha256' : algorithmOf(options.expected);
+    const { expected, maxBytes, hold } = options;
+    const algorithm = expected === undefined ? 'sha256' : algorithmOf(expected);
+    return this.adopt(async (path) => {
+      const { hex, size } = await writeHashed(path, source, { algorithm, maxBytes });
+      const digest = parseDigest(`${algorithm}:${hex}`);
+      if (expected !== undefined && digest !== expected) {
+        throw invalid(`Content has digest ${digest}, expected ${expected}`);
+      }
+      return { digest, size };
+    }, hold);
+  }
+
+  /**
+   * Stores the file that `make` writes at the path it is given, and whose digest and size it then tells. Throws what `make` throws;
+   * then nothing is left.
+   */
+  async adopt(make: (path: string) => Promise<BlobInfo>, hold?: Hold<Digest>): Promise<BlobInfo> {
     const temporary = join(this.#ingestDir, randomUUID());
     try {
-      const { hex, size } = await writeHashed(temporary, source, { algorithm, maxBytes: options.maxBytes });
-      const digest = parseDigest(`${algorithm}:${hex}`);
-      if (options.expected !== undefined && digest !== options.expected) {
-        throw invalid(`Content has digest ${digest}, expected ${options.expected}`);
-      }
-      options.hold?.add(digest);
-      await this.#place(temporary, digest);
-      return { digest, size };
+      const made = await make(temporary);
+      hold?.add(made.digest);
+      await this.#place(temporary, made.digest);
+      return made;
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
