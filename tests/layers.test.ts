@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   oci: ['base'],
   wire: ['base'],
   tar: ['base'],
+  dockerfile: ['base', 'oci'],
   kernel: ['base'],
   state: ['base'],
   storage: ['base', 'tar', 'oci', 'kernel', 'state'],
@@ -20,6 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'base',
     'tar',
     'oci',
+    'dockerfile',
     'kernel',
     'state',
     'storage',
@@ -32,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'base',
     'tar',
     'oci',
+    'dockerfile',
     'wire',
     'kernel',
     'state',
@@ -41,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'distribution',
     'registry',
   ],
-  api: ['base', 'oci', 'wire', 'distribution', 'registry', 'builder', 'engine'],
+  api: ['base', 'oci', 'dockerfile', 'wire', 'distribution', 'registry', 'builder', 'engine'],
   daemon: [
     'base',
     'oci',
@@ -58,7 +61,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'api',
   ],
   client: ['base', 'wire'],
-  cli: ['base', 'tar', 'oci', 'wire', 'distribution', 'client'],
+  cli: ['base', 'tar', 'oci', 'dockerfile', 'wire', 'distribution', 'client'],
 };
 
 /** Packages that only one file may load. */

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
+import { parseCsvLine } from '#/base/csv.ts';
 import { parseBinarySize } from '#/base/units.ts';
 import type { Mount, MountType } from '#/wire/mounts.ts';
 import { parseGoBool } from '../flags/flag.ts';
-import { parseCsvLine } from './csv.ts';
 
 /** A mount while its fields are read. */
 interface Draft {

@@ -1,4 +1,4 @@
-import { parseCsvLine } from './csv.ts';
+import { parseCsvLine } from '#/base/csv.ts';
 
 /** A network to join, with how. */
 export interface NetworkAttachment {

@@ -1,4 +1,4 @@
-import { goQuote } from '../format/go-quote.ts';
+import { goQuote } from '#/base/go-quote.ts';
 import type { Flag, FlagTable } from './flag.ts';
 
 /** What a command line says. */

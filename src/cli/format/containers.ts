@@ -1,7 +1,7 @@
+import { goQuote } from '#/base/go-quote.ts';
 import { humanSize } from '#/base/units.ts';
 import type { ContainerSummary } from '#/wire/container-inspect.ts';
 import type { OciPlatform } from '#/wire/images.ts';
-import { goQuote } from './go-quote.ts';
 import type { GoValue } from './go-values.ts';
 import { familiarImage, joinLabels, labelMethod, truncateId } from './ids.ts';
 import type { ListKind } from './list.ts';

@@ -1,5 +1,5 @@
+import { goQuote } from '#/base/go-quote.ts';
 import { formatFloat, sprint } from './go-print.ts';
-import { goQuote } from './go-quote.ts';
 import { basicKind, type GoValue, numberIn, typeName } from './go-values.ts';
 
 interface Directive {

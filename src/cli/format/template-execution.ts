@@ -1,5 +1,5 @@
+import { goQuote } from '#/base/go-quote.ts';
 import { printed } from './go-print.ts';
-import { goQuote } from './go-quote.ts';
 import {
   GoDuration,
   GoNil,

@@ -1,5 +1,5 @@
+import { goQuote, goUnquote } from '#/base/go-quote.ts';
 import { parseGoNumber } from './go-numbers.ts';
-import { goQuote, goUnquote } from './go-quote.ts';
 import { type Token, tokenize } from './template-lexer.ts';
 import type {
   BranchNode,

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import { signalNumber } from '#/base/signals.ts';
+import { parseExpose } from '#/dockerfile/expose.ts';
 import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
-import { parseExpose } from './change-expose.ts';
 import { parseHealthcheck } from './change-healthcheck.ts';
 import { expandWord, type Instruction, jsonWords, quotedWords, splitInstructions } from './change-words.ts';
 

@@ -1,4 +1,4 @@
-/** The fields of one line of CSV (RFC 4180), as `--mount` and `--network` use it. Throws an Error in Go's words. */
+/** The fields of one line of CSV (RFC 4180), as options with several values use it. Throws an Error in Go's words. */
 export function parseCsvLine(text: string): string[] {
   const fields: string[] = [];
   let at = 0;
