@@ -3,7 +3,7 @@ import { internal, invalid } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { drain } from './body.ts';
 import { RegistryError } from './failures.ts';
-import { canPass, pause } from './retry.ts';
+import { canPass, Tries } from './retry.ts';
 import type { Route, Send } from './route.ts';
 
 /** What is uploaded, and for whom. */
@@ -67,19 +67,20 @@ export class BlobUpload {
   async run(): Promise<void> {
     const { signal } = this.#source;
     const { attempts, delay } = this.#route;
+    const tries = new Tries({ attempts, delay, signal });
     let best = 0;
-    for (let failures = 0; ; ) {
+    for (;;) {
       try {
         await this.#route.once(signal, (send) => this.#proceed(send));
         return;
       } catch (error) {
         signal.throwIfAborted();
         const reached = this.#session?.offset ?? 0;
-        failures = reached > best ? 1 : failures + 1;
+        if (reached > best) tries.restart();
         best = Math.max(best, reached);
-        if (!this.#canGoOn(error) || failures >= attempts) throw error;
+        if (!this.#canGoOn(error)) throw error;
         this.#isBroken = true;
-        await pause(error, failures, { attempts, delay, signal });
+        await tries.again(error);
       }
     }
   }

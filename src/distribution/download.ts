@@ -4,7 +4,7 @@ import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { brokenOff, nameOf } from './body.ts';
 import type { Connection } from './connection.ts';
-import { canPass, pause } from './retry.ts';
+import { canPass, Tries } from './retry.ts';
 import type { Route, Send } from './route.ts';
 
 /** An answer with a blob, or with its end. */
@@ -59,19 +59,20 @@ export async function* downloadBlob(
   options: DownloadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, onRetry, onMirror } = options;
+  const tries = new Tries({ attempts: route.attempts, delay: route.delay, signal, onRetry });
   let at = options.start ?? 0;
-  for (let failures = 0; at < size; ) {
+  while (at < size) {
     const before = at;
     try {
       // A mirror that twice brought nothing is not asked again.
-      const mirrors = failures < 2;
+      const mirrors = tries.failed < 2;
       const open = async (send: Send, mirror?: Connection): Promise<OpenedBlob> => {
         const found = await openBlob(send, digest, at);
         refuseOtherSize(found, { digest, size });
         if (mirror !== undefined) onMirror?.(mirror);
         return found;
       };
-      const opened = await route.get(signal, open, { mirrors });
+      const opened = await route.get(signal, open, { mirrors, once: true });
       for await (const chunk of bytesFrom(opened, at)) {
         if (at + chunk.length > size)
           throw invalid(`blob ${digest} is longer than the ${size} bytes of its descriptor`);
@@ -82,9 +83,9 @@ export async function* downloadBlob(
     } catch (error) {
       signal.throwIfAborted();
       // What has brought a part of the blob is not counted as a failure: large blobs over bad lines arrive in the end.
-      failures = at > before ? 1 : failures + 1;
-      if (!canPass(error) || failures >= route.attempts) throw error;
-      await pause(error, failures, { attempts: route.attempts, delay: route.delay, signal, onRetry });
+      if (at > before) tries.restart();
+      if (!canPass(error)) throw error;
+      await tries.again(error);
     }
   }
 }

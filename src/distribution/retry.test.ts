@@ -3,38 +3,59 @@ import { test } from 'node:test';
 import { openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { openClient, repositoryOf } from '#tests/registry-clients.ts';
 import { RegistryError } from './failures.ts';
-import { pause } from './retry.ts';
+import { Tries } from './retry.ts';
 
 function refused(status: number, retryAfter?: number): RegistryError {
   return new RegistryError('unavailable', 'no', { status, retryAfter });
 }
 
-/** How long is waited before the next try. */
-async function waited(error: unknown, number: number): Promise<number> {
+/** How long is waited after each of these failures, in milliseconds, and how it ends. */
+async function waits(...errors: readonly RegistryError[]): Promise<{ waited: number[]; ended: unknown }> {
+  const waited: number[] = [];
   const leave = new AbortController();
-  let asked = Number.NaN;
   const onRetry = (_error: unknown, delay: number): void => {
-    asked = delay;
-    leave.abort(new Error('enough'));
+    waited.push(delay);
   };
-  await assert.rejects(
-    pause(error, number, { attempts: 5, delay: 100, signal: leave.signal, onRetry }),
-    /enough/,
-  );
-  return asked;
+  const tries = new Tries({ attempts: 5, delay: 10, signal: leave.signal, onRetry });
+  try {
+    for (const error of errors) await tries.again(error);
+    return { waited, ended: undefined };
+  } catch (ended) {
+    return { waited, ended };
+  }
 }
 
-test('pause waits as long as a registry asks, within reason, and longer each time otherwise', async () => {
-  assert.equal(await waited(refused(429, 7000), 1), 7000);
-  assert.equal(await waited(refused(429, 3_600_000), 1), 60_000);
-  for (const [number, base] of [
-    [1, 100],
-    [2, 200],
-    [5, 1600],
-  ] as const) {
-    const delay = await waited(refused(503), number);
+test('Tries waits longer each time, or as long as a registry asks', async () => {
+  const { waited, ended } = await waits(refused(503), refused(503), refused(503), refused(429, 5));
+  assert.equal(ended, undefined);
+  for (const [index, base] of [10, 20, 40].entries()) {
+    const delay = waited[index] ?? 0;
     assert.ok(delay >= base / 2 && delay <= base * 1.5, `${delay}`);
   }
+  assert.equal(waited[3], 5);
+});
+
+test('Tries gives up after so many, or when a registry asks for too long a pause, and says so', async () => {
+  const errors = Array.from({ length: 5 }, () => refused(503, 1));
+  const { waited, ended } = await waits(...errors);
+  assert.deepEqual(waited, [1, 1, 1, 1]);
+  assert.ok(ended instanceof RegistryError);
+  assert.deepEqual([ended.message, ended.status], ['no (gave up after 5 tries)', 503]);
+
+  const late = await waits(refused(503, 2), refused(429, 59_999));
+  assert.deepEqual(late.waited, [2]);
+  assert.ok(late.ended instanceof RegistryError);
+  assert.equal(late.ended.message, 'no (gave up after 2 tries: the next one is wanted in 60 s only)');
+  const never = await waits(refused(429, 3_600_000));
+  assert.match(String(never.ended), /gave up after 1 try: the next one is wanted in 3600 s only/);
+});
+
+test('Tries ends when the one who waits leaves', async () => {
+  const leave = new AbortController();
+  const tries = new Tries({ attempts: 5, delay: 30_000, signal: leave.signal });
+  const waiting = tries.again(refused(503));
+  leave.abort(new Error('enough'));
+  await assert.rejects(waiting, /enough/);
 });
 
 test('what passes is tried again, what does not is not', async () => {
@@ -64,6 +85,21 @@ test('what passes is tried again, what does not is not', async () => {
     registry.faults.add({ times: tries - 1, fault: { kind: 'answer', answer: { status, headers } } });
     if (tries > 1) await ask();
   }
+});
+
+test('a blob that an overloaded registry does not give is asked for as often as everything else', async () => {
+  await using registry = await openFaultyRegistry();
+  const blob = registry.content.addBlob('app', Buffer.alloc(1000));
+  using client = openClient();
+  const headers = { 'retry-after': '0' };
+  registry.faults.add({ fault: { kind: 'answer', answer: { status: 503, headers } } });
+  const repository = repositoryOf(client, `${registry.host}/app`);
+  const { signal } = new AbortController();
+  await assert.rejects(Array.fromAsync(repository.download(blob, { signal })), {
+    status: 503,
+    message: `Get "${registry.url}/v2/app/blobs/${blob.digest}": received unexpected HTTP status: 503 Service Unavailable (gave up after 3 tries)`,
+  });
+  assert.equal(registry.requests.length, 3);
 });
 
 test('a refusal tells when to come again, in seconds or as a date', async () => {

@@ -51,13 +51,13 @@ export class Route {
   }
 
   /**
-   * Reads something: from the first mirror that has it, or else from the registry itself, or from the latter only. `read` is told
-   * the mirror, if it is one.
+   * Reads something: from the first mirror that has it, or else from the registry itself, or from the latter only, and that once
+   * only if the caller tries again. `read` is told the mirror, if it is one.
    */
   async get<T>(
     signal: AbortSignal,
     read: (send: Send, mirror?: Connection) => Promise<T>,
-    { mirrors = true }: { mirrors?: boolean } = {},
+    { mirrors = true, once = false }: { mirrors?: boolean; once?: boolean } = {},
   ): Promise<T> {
     for (const mirror of mirrors ? (await this.#connect()).mirrors : []) {
       if (this.#passedOver.has(mirror)) continue;
@@ -75,7 +75,7 @@ export class Route {
         if (error instanceof NoAnswer) this.passOver(mirror);
       }
     }
-    return this.own(signal, read);
+    return once ? this.once(signal, read) : this.own(signal, read);
   }
 
   /** Asks a mirror no more. */
