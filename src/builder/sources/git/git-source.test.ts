@@ -10,8 +10,15 @@ import { GitSource } from './git-source.ts';
 import { type GitUrl, parseGitUrl } from './git-url.ts';
 import type { GitWork } from './git-work.ts';
 
-const noSecrets = { secret: () => Promise.resolve(undefined), sshAgent: undefined };
-const work: GitWork = { secrets: noSecrets, signal: new AbortController().signal };
+const noSsh = {
+  has: () => Promise.resolve(false),
+  connect: (): never => assert.fail('nobody has forwarded an agent'),
+};
+const work: GitWork = {
+  secrets: { get: () => Promise.resolve(undefined) },
+  ssh: noSsh,
+  signal: new AbortController().signal,
+};
 const direct = { http: '', https: '', no: '' };
 
 function open(scratch: ScratchDir): Promise<GitSource> {
@@ -187,9 +194,9 @@ test('GitSource: sends secrets to the host that they are for', async () => {
     /could not read Username|Authentication failed|terminal prompts disabled/,
   );
   for (const name of ['GIT_AUTH_TOKEN', `GIT_AUTH_TOKEN.${new URL(server.url).host}`]) {
-    const secret = (id: string): Promise<Buffer | undefined> =>
+    const get = (id: string): Promise<Buffer | undefined> =>
       Promise.resolve(id === name ? Buffer.from('t0ken\n') : undefined);
-    const allowed = { ...work, secrets: { secret, sshAgent: undefined } };
+    const allowed = { ...work, secrets: { get } };
     await using tree = await source.checkout(await source.resolve(url, allowed), allowed);
     assert.equal(readFileSync(join(tree.root, 'file'), 'utf8'), 'x');
   }

@@ -7,8 +7,8 @@ import { KeyedLocks } from '#/base/locks.ts';
 import type { Proxies } from '#/distribution/proxies.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
+import { openAccess } from './git-access.ts';
 import { Checkout } from './git-checkout.ts';
-import { type GitSecrets, gitAccess } from './git-credentials.ts';
 import { makeGitDirectory } from './git-directory.ts';
 import { Fetch } from './git-fetch.ts';
 import { Git } from './git-program.ts';
@@ -109,7 +109,8 @@ export class GitSource {
     using _alone = await this.#locks.acquire(key);
     work.signal.throwIfAborted();
     const repository = join(this.#root, 'repositories', key);
-    const git = await this.#gitFor(url, work);
+    using access = await openAccess(url, work, this.#root);
+    const git = new Git({ proxies: this.#proxies, env: access.env });
     await this.#prepare(git, { repository, commit, signal: work.signal });
     const fetch = new Fetch({ git, repository, remote: url.remote, work });
     if (!(await fetch.has(commit))) await fetch.run(commit, ref);
@@ -117,7 +118,8 @@ export class GitSource {
   }
 
   async #lookUp(url: GitUrl, work: GitWork): Promise<ResolvedGit> {
-    const git = await this.#gitFor(url, { ...work, mainHost: url.host });
+    using access = await openAccess(url, { ...work, mainHost: url.host }, this.#root);
+    const git = new Git({ proxies: this.#proxies, env: access.env });
     const names = candidates(url.ref);
     const { signal, onMessage } = work;
     const args = [
@@ -134,11 +136,6 @@ export class GitSource {
       if (commit !== undefined) return { url, commit, ref: name === 'HEAD' ? listed.head : name };
     }
     throw notFound(`repository ${url.remote} does not contain ref ${url.ref ?? 'HEAD'}`);
-  }
-
-  async #gitFor(url: GitUrl, { secrets, mainHost }: { secrets: GitSecrets; mainHost: string }): Promise<Git> {
-    const knownHosts = join(this.#root, 'known_hosts');
-    return new Git({ proxies: this.#proxies, env: await gitAccess(url, { secrets, knownHosts, mainHost }) });
   }
 
   /** An empty bare repository, or the one that is there, without the locks of a git that died. */

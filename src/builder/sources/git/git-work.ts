@@ -1,9 +1,10 @@
-import type { GitSecrets } from './git-credentials.ts';
+import type { SecretSource, SshSource } from '../../request.ts';
 import type { GitUrl } from './git-url.ts';
 
 /** What a build does with repositories. */
 export interface GitWork {
-  readonly secrets: GitSecrets;
+  readonly secrets: SecretSource;
+  readonly ssh: SshSource;
   readonly signal: AbortSignal;
   /** What git says to people while it works. */
   readonly onMessage?: (text: Buffer) => void;
