@@ -1,13 +1,11 @@
 import { Socket } from 'node:net';
-import { internal, messageOf } from '#/base/errors.ts';
-import { close } from '#/kernel/at.ts';
-import { PipeReader } from '#/kernel/pipe-reader.ts';
-import { makePipe, spawnProgram } from '#/kernel/spawn.ts';
+import type { PipeReader } from '#/kernel/pipe-reader.ts';
 import type { OciProcess } from '#/oci/runtime-spec.ts';
 import type { Children } from './children.ts';
 import type { OciRuntime } from './crun.ts';
 import { startError } from './failure.ts';
-import { PipeSession } from './pipe-session.ts';
+import type { PipeSession } from './pipe-session.ts';
+import { specPath, startPiped } from './piped-runtime.ts';
 import { specJson } from './spec/build.ts';
 
 /** Where a process is to run. */
@@ -32,9 +30,6 @@ export interface DirectProcess {
 const lostExitCode = 137;
 /** More than the digits of any pid. */
 const maxReportBytes = 64;
-/** Where crun finds the ends that it is to use. */
-const specFd = 3;
-const pidFd = 4;
 
 /**
  * A process in a running container without a monitor: crun itself waits for it and ends with its exit code, the daemon
@@ -56,36 +51,16 @@ export class DirectExec implements Disposable {
 
   /** Starts the runtime, which then waits. Throws `internal` if that cannot be started. */
   constructor({ runtime, children, containerId, stdin }: DirectExecOptions) {
-    using theirs = new DisposableStack();
-    using ours = new DisposableStack();
-    const pipe = (): { readonly read: number; readonly write: number } => makePipe();
-    const give = (fd: number): number => theirs.adopt(fd, close);
-    const keep = (fd: number): number => ours.adopt(fd, close);
-    const [spec, report, stdout, stderr] = [pipe(), pipe(), pipe(), pipe()];
-    const input = stdin ? pipe() : undefined;
-    const own = {
-      spec: keep(spec.write),
-      report: keep(report.read),
-      stdout: keep(stdout.read),
-      stderr: keep(stderr.read),
-      stdin: input === undefined ? undefined : keep(input.write),
-    };
-    const fds = new Map([
-      [1, give(stdout.write)],
-      [2, give(stderr.write)],
-      [specFd, give(spec.read)],
-      [pidFd, give(report.write)],
-    ]);
-    if (input !== undefined) fds.set(0, give(input.read));
+    const args = ['exec', `--process=${specPath}`, containerId];
+    const { pid, spec, report, session } = startPiped(runtime, { args, stdin });
     this.#children = children;
-    this.#pid = startRuntime(runtime, { containerId, fds });
-    ours.move();
-    this.#spec = new Socket({ fd: own.spec, readable: false, writable: true });
+    this.#pid = pid;
+    this.#spec = new Socket({ fd: spec, readable: false, writable: true });
     // It may have ended already: that shows on the other pipes.
     this.#spec.on('error', () => {});
-    this.#report = new PipeReader(own.report);
+    this.#report = report;
     this.#report.onData = (data) => this.#started.resolve(Number(data.toString('latin1')));
-    this.#session = new PipeSession(own);
+    this.#session = session;
     children.add(this.#pid, (code) => this.#end(code));
   }
 
@@ -119,25 +94,5 @@ export class DirectExec implements Disposable {
     this.#spec.destroy();
     this.#session.finish();
     this.#exited.resolve(code ?? lostExitCode);
-  }
-}
-
-function startRuntime(
-  runtime: OciRuntime,
-  { containerId, fds }: { containerId: string; fds: ReadonlyMap<number, number> },
-): number {
-  const files = [`--process=/proc/self/fd/${specFd}`, `--pid-file=/proc/self/fd/${pidFd}`];
-  try {
-    return spawnProgram({
-      path: runtime.path,
-      args: [runtime.path, ...runtime.globalArgs, 'exec', ...files, containerId],
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-      cwd: '/',
-      fds,
-      // crun passes on the signals that it gets: those of the daemon's terminal are not meant for it.
-      newSession: true,
-    });
-  } catch (error) {
-    throw internal(`cannot start ${runtime.path}: ${messageOf(error)}`, error);
   }
 }

@@ -5,6 +5,7 @@ import { migration as images } from './migrations/0004-images.ts';
 import { migration as registries } from './migrations/0005-registries.ts';
 import { migration as packedLayers } from './migrations/0006-packed-layers.ts';
 import { migration as deflater } from './migrations/0007-deflater.ts';
+import { migration as buildCache } from './migrations/0008-build-cache.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -21,4 +22,5 @@ export const migrations: readonly Migration[] = [
   registries,
   packedLayers,
   deflater,
+  buildCache,
 ];

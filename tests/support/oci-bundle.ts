@@ -29,6 +29,7 @@ export class RuntimeFixture implements Disposable {
   readonly runtimeRoot: string = join(this.dir, 'crun');
   readonly exitDir: string = join(this.dir, 'exits');
   readonly host: HostFacts;
+  readonly cgroupParent: string = cgroupParent;
 
   constructor() {
     this.host = readHostFacts({ cgroups: prepareCgroups() });

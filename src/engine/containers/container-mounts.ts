@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import { close, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
 import { mount } from '#/kernel/mount.ts';
+import { dropMountPoint } from '#/kernel/mount-point.ts';
 import { mountOf, propagationOfMount } from '#/kernel/mountinfo.ts';
 import type { MountInput, Propagation } from '#/runtime/spec/input.ts';
 import { copyTree } from '#/storage/tree/copy-tree.ts';
@@ -10,7 +11,6 @@ import { Directory } from '#/storage/tree/directory.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
 import type { ContainerRecord } from './model.ts';
 import { clean, type PlannedMount } from './mount-plan.ts';
-import { dropMountPoint } from './mount-point.ts';
 import type { ContainerParts } from './parts.ts';
 import { bindSubpath } from './subpaths.ts';
 

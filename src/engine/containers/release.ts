@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dropMountPoint } from '#/kernel/mount-point.ts';
 import type { ContainerRecord } from './model.ts';
-import { dropMountPoint } from './mount-point.ts';
 import type { ContainerParts } from './parts.ts';
 import { dropSubpaths } from './subpaths.ts';
 

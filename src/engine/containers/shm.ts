@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mount } from '#/kernel/mount.ts';
-import { dropMountPoint } from './mount-point.ts';
+import { dropMountPoint } from '#/kernel/mount-point.ts';
 
 /** /dev/shm of containers whose IPC others may join: a tmpfs each, mounted on the host's side. */
 export class SharedMemory {

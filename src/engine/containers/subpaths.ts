@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { internal, isSystemError, notFound } from '#/base/errors.ts';
 import { close, O_PATH, openat2, RESOLVE_BENEATH } from '#/kernel/at.ts';
 import { mount } from '#/kernel/mount.ts';
+import { unmountAll } from '#/kernel/mount-point.ts';
 import { Directory } from '#/storage/tree/directory.ts';
-import { unmountAll } from './mount-point.ts';
 
 /** What of a volume a container is to see. */
 export interface VolumeSubpath {

@@ -16,7 +16,7 @@ export interface DirectoryDriver {
   fill(row: SnapshotRow): void | Promise<void>;
   /** Takes away what only active snapshots need. */
   seal(row: SnapshotRow): void | Promise<void>;
-  mounts(row: SnapshotRow): Mount[];
+  mounts(row: SnapshotRow, below: readonly string[]): Mount[];
   layerTarget(row: SnapshotRow): LayerTarget;
 }
 
@@ -44,8 +44,8 @@ export class DirectorySnapshots implements Snapshotter {
     return this.#make(this.#rows.insert(key, 'view', parent));
   }
 
-  mounts(key: string): Mount[] {
-    return this.#driver.mounts(this.#rows.get(key));
+  mounts(key: string, below: readonly string[] = []): Mount[] {
+    return this.#driver.mounts(this.#rows.get(key), below);
   }
 
   rebase(key: string, parent: string): void {
@@ -99,7 +99,7 @@ export class DirectorySnapshots implements Snapshotter {
     try {
       mkdirSync(this.#directories.path(row.id), { mode: 0o700 });
       await this.#driver.fill(row);
-      return this.#driver.mounts(row);
+      return this.#driver.mounts(row, []);
     } catch (error) {
       await this.#remove(row);
       throw error;

@@ -76,7 +76,7 @@ class Overlay2 implements DirectoryDriver {
     await this.#directories.removeInside(row, 'work');
   }
 
-  mounts(row: SnapshotRow): Mount[] {
+  mounts(row: SnapshotRow, more: readonly string[]): Mount[] {
     const lowers = this.#lowers(row);
     if (lowers.length > maxLowers) {
       throw invalid(
@@ -89,9 +89,12 @@ class Overlay2 implements DirectoryDriver {
         return [{ type: 'overlay', source: 'overlay', options: ['ro', ...this.#over(lowers)] }];
       return [{ type: 'bind', source: lowers[0] ?? diff, options: ['bind', 'ro'] }];
     }
-    if (lowers.length === 0) return [{ type: 'bind', source: diff, options: ['bind', 'rw'] }];
-    // The kernel has no room for it below so many: then it is missed.
-    const below = this.#base === undefined || lowers.length === maxLowers ? [] : [this.#base];
+    if (lowers.length + more.length === 0) return [{ type: 'bind', source: diff, options: ['bind', 'rw'] }];
+    // The kernel has no room for them below so many: then they are missed.
+    const below = [...more, ...(this.#base === undefined ? [] : [this.#base])].slice(
+      0,
+      maxLowers - lowers.length,
+    );
     const own = [`upperdir=${diff}`, `workdir=${this.#work(row)}`];
     return [{ type: 'overlay', source: 'overlay', options: [...this.#over([...lowers, ...below]), ...own] }];
   }

@@ -48,8 +48,11 @@ export interface Snapshotter {
   /** Makes a snapshot for reading `parent`. Throws as `prepare`. */
   view(key: string, parent?: string): Promise<Mount[]>;
 
-  /** The mounts of an active snapshot or view, all for the same target, in their order. Throws `notFound`. */
-  mounts(key: string): Mount[];
+  /**
+   * The mounts of an active snapshot or view, all for the same target, in their order. Throws `notFound`. With `below` an
+   * active one shows these directories, too, as far as it has nothing at their places; a driver may not be able to.
+   */
+  mounts(key: string, below?: readonly string[]): Mount[];
 
   /**
    * Puts the active snapshot `key`, which has no parent, on top of `parent`. So layers can be unpacked before those below

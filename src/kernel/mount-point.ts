@@ -1,6 +1,6 @@
 import { rmdirSync } from 'node:fs';
 import { isSystemError } from '#/base/errors.ts';
-import { unmount } from '#/kernel/mount.ts';
+import { unmount } from './mount.ts';
 
 /**
  * Unmounts everything on `path` and removes the empty directory. Should something still be mounted, rmdir refuses, and

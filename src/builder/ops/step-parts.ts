@@ -1,0 +1,41 @@
+import type { CgroupLayout } from '#/kernel/cgroup/layout.ts';
+import type { Networks } from '#/network/networks.ts';
+import type { Children } from '#/runtime/children.ts';
+import type { OciRuntime } from '#/runtime/crun.ts';
+import type { HostFacts } from '#/runtime/spec/host.ts';
+import type { UlimitInput } from '#/runtime/spec/rlimits.ts';
+import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
+import type { CacheMounts } from '../cache/cache-mounts.ts';
+
+/** What steps are carried out with. */
+export interface StepParts {
+  readonly snapshots: Snapshotter;
+  readonly cacheMounts: CacheMounts;
+  readonly runtime: OciRuntime;
+  readonly children: Children;
+  readonly networks: Networks;
+  readonly cgroups: CgroupLayout;
+  readonly host: HostFacts;
+  readonly defaults: StepDefaults;
+  /** A folder for what belongs to running steps, on a tmpfs: each has a folder in it, named by its id. */
+  readonly runRoot: string;
+  /** Says that a process is about to change its cgroup; see `CgroupMoves`. */
+  readonly expectMoves: () => void;
+}
+
+/** From the daemon's configuration. */
+export interface StepDefaults {
+  readonly cgroupParent: string;
+  readonly cgroupns: 'private' | 'host';
+  /** Bytes. */
+  readonly shmSize: number;
+  readonly ulimits: readonly UlimitInput[];
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
+}
+
+/** Snapshots with this at the beginning of their key belong to steps that run; others find them after the daemon's death. */
+export const stepPrefix = 'build-';
