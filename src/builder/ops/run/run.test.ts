@@ -227,7 +227,9 @@ test('runStep: a secret is in the file and variable that were asked for, and now
 
 test('runStep: an agent can be reached while the step runs', async () => {
   const path = join(box.dir, 'agent');
-  await using server = createServer((socket) => socket.on('data', (data) => socket.end(`got ${data.toString()}`)));
+  await using server = createServer((socket) =>
+    socket.on('data', (data) => socket.end(`got ${data.toString()}`)),
+  );
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const ssh = { has: (id: string) => Promise.resolve(id === 'default'), connect: () => connect(path) };
   const mount: RunMount = {
