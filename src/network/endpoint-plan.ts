@@ -90,15 +90,19 @@ export function gatewayPlace(places: readonly Place[]): Place | undefined {
 
 function addressProblems(network: NetworkRecord, wish: { ip: string; isUserDefined: boolean }): string[] {
   const address = parseIpv4(wish.ip);
-  if (address === undefined) return [`invalid IPv4 address: ${wish.ip}`];
   const problems: string[] = [];
   if (!wish.isUserDefined)
     problems.push('user specified IP address is supported on user defined networks only');
+  if (address === undefined) problems.push(`invalid IPv4 address: ${wish.ip}`);
   if (!network.config.subnetChosen) {
     problems.push(
       'user specified IP address is supported only when connecting to networks with user configured subnets',
     );
-  } else if (network.bridge !== undefined && !containsAddress(network.bridge.subnet, address)) {
+  } else if (
+    address !== undefined &&
+    network.bridge !== undefined &&
+    !containsAddress(network.bridge.subnet, address)
+  ) {
     problems.push(`no configured subnet or ip-range contain the IP address ${formatIpv4(address)}`);
   }
   return problems;

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { invalid } from '#/base/errors.ts';
 
 /** What a container's /etc/resolv.conf is made from; empty lists mean: as on the host. */
 export interface ResolvConfInput {
@@ -28,13 +29,18 @@ interface ResolvConf {
 
 /**
  * The text of a container's /etc/resolv.conf. A resolver on the host's loopback (systemd-resolved, dnsmasq) cannot be
- * reached from another network namespace: it is left out, and if none remains public servers take its place.
+ * reached from another network namespace: it is left out, and if none remains public servers take its place. Throws
+ * `invalid` if one of `dns` is no address.
  */
 export function resolvConf(input: ResolvConfInput): string {
   const host = parseResolvConf(input.host);
   const reachable =
     input.hostNetwork === true ? host.servers : host.servers.filter((server) => !isLoopback(server));
   const inherited = reachable.length > 0 || input.hostNetwork === true ? reachable : publicServers;
+  const wrong = input.dns.find((server) => !isAddress(server));
+  if (wrong !== undefined) {
+    throw invalid(`bad nameserver address ${wrong}: ParseAddr(${JSON.stringify(wrong)}): unable to parse IP`);
+  }
   const servers = input.dns.length > 0 ? input.dns : inherited;
   const search = (input.search.length > 0 ? input.search : host.search).filter((domain) => domain !== '.');
   const options = input.options.length > 0 ? input.options : host.options;
@@ -55,15 +61,17 @@ function parseResolvConf(text: string): ResolvConf {
       .replace(/[#;].*/, '')
       .trim()
       .split(/\s+/);
-    if (keyword === 'nameserver' && isServer(values[0])) result.servers.push(values[0]);
+    const [first = ''] = values;
+    if (keyword === 'nameserver' && isAddress(first)) result.servers.push(first);
     else if (keyword === 'search' || keyword === 'domain') result.search = values;
     else if (keyword === 'options') result.options.push(...values);
   }
   return result;
 }
 
-function isServer(value: string | undefined): value is string {
-  return value !== undefined && isIP(value.replace(/%.*/, '')) !== 0;
+/** Perhaps with a zone, as in fe80::1%eth0. */
+function isAddress(text: string): boolean {
+  return isIP(text.replace(/%.*/, '')) !== 0;
 }
 
 function isLoopback(server: string): boolean {

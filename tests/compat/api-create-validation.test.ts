@@ -202,6 +202,13 @@ test('create: namespaces and networks', async () => {
       'conflicting options: hostname and the network mode',
     ],
     [
+      {
+        NetworkingConfig: { EndpointsConfig: { bridge: { IPAMConfig: { IPv4Address: 'x' } } } },
+      },
+      400,
+      'invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only\n* invalid IPv4 address: x\n* user specified IP address is supported only when connecting to networks with user configured subnets',
+    ],
+    [
       { Hostname: 'a', HostConfig: { UTSMode: 'host' } },
       400,
       'conflicting options: hostname and the UTS mode',
@@ -223,12 +230,23 @@ test('create: rights, logs, runtime', () =>
     ],
     [{ LogConfig: { Type: 'syslog' } }, 501, 'the log driver "syslog" is not implemented'],
     [{ Runtime: 'foo' }, 400, 'unknown or invalid runtime name: foo'],
+    [
+      { Annotations: { '': 'a' } },
+      400,
+      'invalid Annotations: the empty string is not permitted as an annotation key',
+    ],
+    [
+      { VolumeDriver: 'foo', Binds: ['data:/data'] },
+      404,
+      'create data: error looking up volume plugin foo: plugin "foo" not found',
+    ],
     [{ Isolation: 'foo' }, 400, "invalid isolation (foo): linux only supports 'default'"],
     [{ StorageOpt: { size: '1G' } }, 501, /--storage-opt is not implemented/],
   ]));
 
 test('create: the config', async () => {
   await refuse([
+    [{ Image: '' }, 400, 'no command specified'],
     [{ Image: 'nonexist' }, 404, 'No such image: nonexist:latest'],
     [{ Image: 'UPPER' }, 400, /invalid reference format/],
     [{ WorkingDir: 'rel' }, 400, "the working directory 'rel' is invalid, it needs to be an absolute path"],
@@ -273,6 +291,7 @@ test('create: what is looked at when the container starts only', async () => {
       /joining network namespace of container: No such container: nonexist/,
     ],
     [{ Tmpfs: { '/x': 'foo=bar' } }, /foo/],
+    [{ Dns: ['x'] }, /bad nameserver address x: ParseAddr\("x"\): unable to parse IP/],
     [{ Ulimits: [{ Name: 'foo', Soft: 1, Hard: 1 }] }, /invalid ulimit type: foo/],
     [{ SecurityOpt: ['seccomp={bad'] }, /seccomp/],
     [
@@ -297,13 +316,19 @@ test('create: what is looked at when the container starts only', async () => {
 test('create: warnings', async () => {
   const id = await containers.create();
   await containers.remove(id);
-  const { value } = await daemon.json('POST', '/containers/create', {
-    Image: 'busybox',
-    HostConfig: { OomKillDisable: true },
-  });
-  const { Id, Warnings } = value as { Id: string; Warnings: string[] };
-  assert.deepEqual(Warnings, [
-    'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
-  ]);
-  await containers.remove(Id);
+  for (const [HostConfig, warning] of [
+    [
+      { OomKillDisable: true },
+      'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',
+    ],
+    [
+      { NetworkMode: 'host', PortBindings: { '80/tcp': [{ HostPort: '8080' }] } },
+      'Published ports are discarded when using host network mode',
+    ],
+  ] as const) {
+    const { value } = await daemon.json('POST', '/containers/create', { Image: 'busybox', HostConfig });
+    const { Id, Warnings } = value as { Id: string; Warnings: string[] };
+    assert.deepEqual(Warnings, [warning]);
+    await containers.remove(Id);
+  }
 });

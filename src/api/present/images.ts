@@ -37,6 +37,16 @@ export function presentImageSummary(summary: ImageSummary, version: string): Ima
   };
 }
 
+/** An image among what occupies disk, in the API version that the client speaks; without names its lists are null. */
+export function presentImageUsage(summary: ImageSummary, version: string): ImageSummary {
+  const { Size: size, RepoTags: tags, RepoDigests: digests } = summary;
+  return {
+    ...summary,
+    ...(compareVersions(version, '1.44') < 0 && size > 0 ? { VirtualSize: size } : {}),
+    ...nullNames(tags ?? [], digests ?? []),
+  };
+}
+
 /** An inspected image in the API version that the client speaks. */
 export function presentImageInspect(image: ImageInspect, version: string): object {
   const before = (other: string): boolean => compareVersions(version, other) < 0;
@@ -55,5 +65,12 @@ function oldNames(
 ): Pick<ImageSummary, 'RepoTags' | 'RepoDigests'> {
   if (tags.length + digests.length === 0)
     return { RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
+  return nullNames(tags, digests);
+}
+
+function nullNames(
+  tags: readonly string[],
+  digests: readonly string[],
+): Pick<ImageSummary, 'RepoTags' | 'RepoDigests'> {
   return { RepoTags: tags.length === 0 ? null : tags, RepoDigests: digests.length === 0 ? null : digests };
 }

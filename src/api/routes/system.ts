@@ -8,6 +8,7 @@ import type { DiskUsage } from '#/wire/system.ts';
 import type { Call, Route } from '../call.ts';
 import { presentSummary } from '../present/containers.ts';
 import { eventFilter, presentEvent } from '../present/events.ts';
+import { presentImageUsage } from '../present/images.ts';
 import { beginStream, json, send } from '../respond.ts';
 
 const diskUsageKinds: readonly DiskUsageKind[] = ['container', 'image', 'volume', 'build-cache'];
@@ -46,7 +47,7 @@ async function diskUsage(call: Call): Promise<void> {
   const now = Date.now();
   json(call, {
     LayersSize: usage.layersSize,
-    Images: usage.images ?? null,
+    Images: usage.images?.map((image) => presentImageUsage(image, call.version)) ?? null,
     Containers: usage.containers?.map((view) => presentSummary(view, now)) ?? null,
     Volumes: usage.volumes ?? null,
     BuildCache: kinds.has('build-cache') ? [] : null,

@@ -22,7 +22,7 @@ export class ContainerVolumes {
   async use(containerId: string, planned: PlannedVolume): Promise<Volume> {
     if (planned.driver !== 'local')
       throw notFound(
-        `error looking up volume plugin ${planned.driver}: plugin "${planned.driver}" not found`,
+        `create ${planned.name}: error looking up volume plugin ${planned.driver}: plugin "${planned.driver}" not found`,
       );
     const request = {
       name: planned.name,

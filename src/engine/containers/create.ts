@@ -39,6 +39,9 @@ export async function createContainer(
   parts: ContainerParts,
   request: CreateRequest,
 ): Promise<{ id: string; warnings: string[] }> {
+  const { Image, Cmd, Entrypoint } = request.config;
+  if (Image === '' && (Cmd ?? []).length + (Entrypoint ?? []).length === 0)
+    throw invalid('no command specified');
   const image = imageOf(parts, request);
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const { host, warnings: discarded } = discardUnsupported(

@@ -47,7 +47,12 @@ export function validateCreate(config: ContainerConfig, host: HostConfig, facts:
   checkModes(config, host);
   checkExtraHosts(host.ExtraHosts ?? []);
   checkMisc(host, facts);
-  return checkResources(host, facts);
+  return [...discardedPorts(host), ...checkResources(host, facts)];
+}
+
+function discardedPorts({ NetworkMode: mode, PortBindings: ports }: HostConfig): string[] {
+  if (mode !== 'host' || Object.keys(ports ?? {}).length === 0) return [];
+  return ['Published ports are discarded when using host network mode'];
 }
 
 /** Checks changed limits and policy of a container; returns warnings. */
@@ -167,6 +172,8 @@ function checkMisc(host: HostConfig, facts: RequestFacts): void {
   if (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000) {
     throw invalid(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   }
+  if (Object.hasOwn(host.Annotations ?? {}, ''))
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   if (host.ShmSize < 0) throw invalid('SHM size can not be less than 0');
   if (Object.keys(host.StorageOpt ?? {}).length > 0) {
     throw notImplemented(
