@@ -38,6 +38,7 @@ import { ContentStore } from '#/storage/content/content-store.ts';
 import { ImageStore } from '#/storage/images.ts';
 import { LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
+import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
 import {
   hostDefaults,
@@ -106,7 +107,8 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const snapshots = await openSnapshots(config, db, log);
   const content = await ContentStore.open({ root: join(config.dataRoot, 'content') });
   const threads = stack.use(new UnpackThreads());
-  const layers = new Layers({ content, snapshots, threads, db });
+  const trees = stack.use(new TreeThreads());
+  const layers = new Layers({ content, snapshots, threads, trees, db });
   await layers.reconcile();
   const imageStore = await ImageStore.open({ db, content, layers });
   const archives = new LayerArchives({
@@ -115,6 +117,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     layers,
     snapshots,
     threads,
+    trees,
     db,
   });
   const imageParts = { images: imageStore, content, layers, archives };

@@ -6,6 +6,7 @@ import { migration as registries } from './migrations/0005-registries.ts';
 import { migration as packedLayers } from './migrations/0006-packed-layers.ts';
 import { migration as deflater } from './migrations/0007-deflater.ts';
 import { migration as buildCache } from './migrations/0008-build-cache.ts';
+import { migration as builtLayers } from './migrations/0009-built-layers.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   packedLayers,
   deflater,
   buildCache,
+  builtLayers,
 ];

@@ -8,6 +8,7 @@ import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { layerCompression, layerMediaType } from '#/oci/media-types.ts';
 import type { Database, Statement } from '#/state/db.ts';
+import { type TreePackJob, verified } from './archive/hash-tree.ts';
 import { bestDeflater, type PackJob } from './archive/pack-archive.ts';
 import { followRecipe, type RecipeSource } from './archive/tar-recipe.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
@@ -16,6 +17,7 @@ import type { ContentStore } from './content/content-store.ts';
 import type { Hold } from './holds.ts';
 import type { Layer, Layers } from './layers.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
+import type { TreeThreads } from './tree/tree-threads.ts';
 
 /**
  * What is kept of layers: `compressed`, their blobs as they came beside what is unpacked, so that a push is exact and needs no
@@ -34,13 +36,17 @@ export interface LayerTar {
 /** The number at the end of a file with a recipe. */
 const sizeBytes = 8;
 
-/** The archives of layers: kept, or made again from recipes that lie beside the layers' snapshots. */
+/**
+ * The archives of layers: kept, or made again from recipes that lie beside the layers' snapshots. Those of layers that were built
+ * are made from the snapshots alone.
+ */
 export class LayerArchives {
   readonly policy: KeepPolicy;
   readonly #content: ContentStore;
   readonly #layers: Layers;
   readonly #snapshots: Snapshotter;
   readonly #threads: UnpackThreads;
+  readonly #trees: TreeThreads;
   readonly #locks = new KeyedLocks();
   readonly #withBlob: Statement;
   readonly #forgetBlob: Statement;
@@ -53,6 +59,7 @@ export class LayerArchives {
     layers: Layers;
     snapshots: Snapshotter;
     threads: UnpackThreads;
+    trees: TreeThreads;
     db: Database;
   }) {
     this.policy = parts.policy;
@@ -60,6 +67,7 @@ export class LayerArchives {
     this.#layers = parts.layers;
     this.#snapshots = parts.snapshots;
     this.#threads = parts.threads;
+    this.#trees = parts.trees;
     this.#withBlob = parts.db.prepare('SELECT chain_id FROM layers WHERE blob = ?');
     this.#findPacked = parts.db.prepare(
       'SELECT digest, size, deflater FROM packed_layers WHERE chain_id = ?',
@@ -137,22 +145,44 @@ export class LayerArchives {
     return this.#content.has(blob);
   }
 
-  /** The layer's archive by its recipe. Reading it fails at the end if files of the layer were changed on disk. */
-  async tar(layer: Layer): Promise<LayerTar> {
-    const { source, tarSize } = await this.#source(layer);
-    return { size: tarSize, body: followRecipe(source, layer) };
+  /** The layer as an image lists it that is made of layers as they are here: its blob, else its archive. Throws as `tar`. */
+  async describe(layer: Layer): Promise<Descriptor> {
+    const { blob, diffId, mediaType } = layer;
+    if (await this.#content.has(blob)) {
+      return { mediaType, digest: blob, size: await this.#content.size(blob) };
+    }
+    const { tarSize } = await this.#source(layer);
+    return { mediaType: layerMediaType('none'), digest: diffId, size: tarSize };
   }
 
-  async #source(layer: Layer): Promise<{ source: RecipeSource; tarSize: number }> {
-    const recipe = this.#recipeOf(layer.chainId);
-    if (!existsSync(recipe)) {
+  /**
+   * The layer's archive, made again. Reading it fails at the end if files of the layer were changed on disk. Throws
+   * `internal` if there is nothing to make it from.
+   */
+  async tar(layer: Layer): Promise<LayerTar> {
+    const { source, tarSize } = await this.#source(layer);
+    if ('recipe' in source) return { size: tarSize, body: followRecipe(source, layer) };
+    const { diffId } = layer;
+    return { size: tarSize, body: verified(this.#trees.pack(source), { diffId, path: source.source.path }) };
+  }
+
+  async #source(layer: Layer): Promise<{ source: RecipeSource | TreePackJob; tarSize: number }> {
+    const { chainId, diffId } = layer;
+    const recipe = this.#snapshots.exists(chainId) ? this.#recipeOf(chainId) : '';
+    if (existsSync(recipe)) {
+      const { tarSize, recipeSize } = await readSizes(recipe);
+      const root = this.#snapshots.upperDir(chainId);
+      return { source: { recipe, root, size: recipeSize }, tarSize };
+    }
+    const built = this.#layers.builtArchive(chainId);
+    if (built === undefined) {
       throw internal(
-        `Layer ${layer.diffId} has neither its blob nor a recipe for it; remove the image and pull or load it again`,
+        `Layer ${diffId} has neither its blob nor a recipe for it; remove the image and pull or load it again`,
       );
     }
-    const { tarSize, recipeSize } = await readSizes(recipe);
-    const root = this.#snapshots.upperDir(layer.chainId);
-    return { source: { recipe, root, size: recipeSize }, tarSize };
+    if (recipe === '') throw internal(`The files of layer ${diffId} are gone: build its image again`);
+    const { size, newest } = built;
+    return { source: { source: this.#snapshots.packSource(chainId), newest }, tarSize: size };
   }
 
   async #compact(layer: Layer): Promise<void> {

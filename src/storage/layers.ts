@@ -1,16 +1,19 @@
 import { invalid, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
+import { mediaTypes } from '#/oci/media-types.ts';
 import { type Database, isForeignKeyError, type Row, type Statement } from '#/state/db.ts';
 import type { UnpackControl } from './archive/unpack-blob.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
+import { type BuiltArchive, BuiltLayers } from './built-layers.ts';
 import { type ChainId, chainIdOf } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import { type Hold, Holds } from './holds.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
+import type { TreeThreads } from './tree/tree-threads.ts';
 import { UnpackAhead } from './unpack-ahead.ts';
 import { type ChainRequest, unpackChain } from './unpack-chain.ts';
-import { unpackKey, unpackPrefix } from './unpack-key.ts';
+import { buildPrefix, unpackKey, unpackPrefix } from './unpack-key.ts';
 
 /** A layer that is unpacked. */
 export interface Layer {
@@ -19,7 +22,7 @@ export interface Layer {
   readonly parent: ChainId | undefined;
   /** Digest of the uncompressed archive. */
   readonly diffId: Digest;
-  /** The archive as it came, perhaps compressed, in the content store. */
+  /** The archive as it came, perhaps compressed, in the content store; of a built layer, what it would be. */
   readonly blob: Digest;
   readonly mediaType: string;
   /** Bytes of file content that it adds. */
@@ -38,6 +41,16 @@ export interface UnpackRequest extends UnpackControl {
   readonly hold?: Hold<ChainId>;
 }
 
+/** How a snapshot becomes a layer. */
+export interface CommitBuiltOptions {
+  readonly parent: ChainId | undefined;
+  /** Times after this one are taken for this one, in seconds since 1970. */
+  readonly newest?: number | undefined;
+  /** Keeps the layer, until a row refers to it. */
+  readonly hold?: Hold<ChainId> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Layers: archives in the content store that are unpacked to committed snapshots, named by their chain ids. A layer is
  * kept as long as a row refers to it (a layer above, an image), a snapshot builds on it, or somebody holds it; what is
@@ -47,6 +60,9 @@ export class Layers {
   readonly #content: ContentStore;
   readonly #snapshots: Snapshotter;
   readonly #threads: UnpackThreads;
+  readonly #trees: TreeThreads;
+  readonly #built: BuiltLayers;
+  readonly #db: Database;
   readonly #holds = new Holds<ChainId>();
   readonly #locks = new KeyedLocks();
   readonly #insert: Statement;
@@ -61,9 +77,13 @@ export class Layers {
     content: ContentStore;
     snapshots: Snapshotter;
     threads: UnpackThreads;
+    trees: TreeThreads;
     db: Database;
   }) {
     const { db } = parts;
+    this.#db = db;
+    this.#trees = parts.trees;
+    this.#built = new BuiltLayers(db);
     this.#content = parts.content;
     this.#snapshots = parts.snapshots;
     this.#threads = parts.threads;
@@ -139,16 +159,60 @@ export class Layers {
     });
   }
 
+  /**
+   * Makes a layer of the active snapshot `key`, whose parent is that of the layer: the digest is that of the archive of what it
+   * changed, which is not written anywhere. If there is such a layer already, the snapshot goes. The snapshot must not be
+   * mounted any more. Throws system errors and the signal's reason; then the snapshot is what it was.
+   */
+  async commitBuilt(key: string, { parent, newest, hold, signal }: CommitBuiltOptions): Promise<Layer> {
+    if (parent !== undefined) hold?.add(parent);
+    const source = this.#snapshots.packSource(key);
+    const made = await this.#trees.hash({ source, newest }, { signal });
+    const chainId = chainIdOf(parent, made.diffId);
+    hold?.add(chainId);
+    using _alone = await this.#locks.acquire(chainId);
+    const existing = this.#complete(chainId);
+    if (existing !== undefined) {
+      await this.#snapshots.remove(key);
+      return existing;
+    }
+    await this.#snapshots.commit(key, chainId);
+    const { diffId, size, content } = made;
+    return this.#db.transaction(() => {
+      const layer = { chainId, parent, diffId, blob: diffId, mediaType: mediaTypes.layer, size: content };
+      const recorded = this.#record(layer);
+      if (recorded.blob === diffId) this.#built.record(chainId, { size, newest });
+      return recorded;
+    });
+  }
+
+  /** The archive that a built layer would have; undefined for others. */
+  builtArchive(chainId: ChainId): BuiltArchive | undefined {
+    return this.#built.get(chainId);
+  }
+
   /** For blobs that may turn out to be layers; see `ChainRequest.ahead`. */
   unpackAhead(): UnpackAhead {
     const isLayer = (blob: Digest): boolean => this.#withBlob.get(blob) !== undefined;
     return new UnpackAhead({ snapshots: this.#snapshots, threads: this.#threads, isLayer });
   }
 
-  /** Unpacks again what has no snapshot, of `top` and the layers below it: after a change of the storage driver. */
+  /**
+   * Unpacks again what has no snapshot, of `top` and the layers below it: after a change of the storage driver. Throws
+   * `notFound` for a built layer.
+   */
   async restore(top: ChainId): Promise<void> {
     using hold = this.hold();
-    for (const layer of this.chain(top)) await this.unpack({ ...layer, hold });
+    for (const layer of this.chain(top)) {
+      const { chainId, diffId } = layer;
+      if (this.#complete(chainId) === undefined && this.builtArchive(chainId) !== undefined) {
+        const { driver } = this.#snapshots;
+        throw notFound(
+          `Layer ${diffId} was built with another storage driver than ${driver}: build it again`,
+        );
+      }
+      await this.unpack({ ...layer, hold });
+    }
   }
 
   /** Removes `top` and the layers below it, as far as nothing needs them. */
@@ -168,10 +232,10 @@ export class Layers {
     }
   }
 
-  /** Removes what a daemon that died left half unpacked. Call it once, before anything is unpacked. */
+  /** Removes what a daemon that died left half unpacked or half built. Call it once, before anything is unpacked. */
   async reconcile(): Promise<void> {
     for (const { name } of this.#snapshots.list()) {
-      if (name.startsWith(unpackPrefix)) await this.#snapshots.remove(name);
+      if (name.startsWith(unpackPrefix) || name.startsWith(buildPrefix)) await this.#snapshots.remove(name);
     }
     await this.collect();
   }

@@ -7,3 +7,11 @@ export const unpackPrefix = 'unpack:';
 export function unpackKey(): string {
   return unpackPrefix + randomUUID();
 }
+
+/** Begins the keys of snapshots that a build works in; they end with the daemon. */
+export const buildPrefix = 'build-';
+
+/** A key for such a snapshot, which no other has. */
+export function buildKey(): string {
+  return buildPrefix + randomUUID();
+}

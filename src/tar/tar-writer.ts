@@ -65,7 +65,7 @@ export async function* writeTar(
 }
 
 /** The blocks before the content of an entry. */
-function formatEntry(header: TarHeader): Buffer {
+export function formatEntry(header: TarHeader): Buffer {
   const map = header.sparse === undefined ? undefined : formatSparse1Map(header.sparse);
   const path = header.kind === 'directory' && !header.path.endsWith('/') ? `${header.path}/` : header.path;
   const size = storedSize(header) + (map?.length ?? 0);

@@ -13,6 +13,7 @@ import { type KeepPolicy, LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { openSnapshotter } from '#/storage/snapshots/open-snapshotter.ts';
 import type { DriverName, Snapshotter } from '#/storage/snapshots/snapshotter.ts';
+import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { fileHeader } from '#/tar/tar-entry.ts';
 import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
 
@@ -41,11 +42,12 @@ export async function openImages({
   if (diskSize !== undefined) mount({ type: 'tmpfs', source: 'tmpfs', options: [`size=${diskSize}`] }, dir);
   const db = new Database(':memory:');
   const threads = new UnpackThreads();
+  const trees = new TreeThreads();
   const snapshots = await openSnapshotter({ root: join(dir, 'snapshots'), db, driver });
   const reopen = async (): Promise<ImageParts> => {
     const content = await ContentStore.open({ root: join(dir, 'content') });
-    const layers = new Layers({ content, snapshots, threads, db });
-    const archives = new LayerArchives({ policy, content, layers, snapshots, threads, db });
+    const layers = new Layers({ content, snapshots, threads, trees, db });
+    const archives = new LayerArchives({ policy, content, layers, snapshots, threads, trees, db });
     await layers.reconcile();
     return { content, layers, archives, images: await ImageStore.open({ db, content, layers }) };
   };
@@ -64,6 +66,7 @@ export async function openImages({
     }),
     [Symbol.asyncDispose]: async () => {
       await threads[Symbol.asyncDispose]();
+      await trees[Symbol.asyncDispose]();
       db.close();
       if (diskSize !== undefined) unmount(dir, { detach: true });
       rmSync(dir, { recursive: true });

@@ -53,6 +53,12 @@ export class LowerLayers implements Disposable {
     return found !== undefined;
   }
 
+  /** Tells whether the path is a directory below; links in it are not followed. */
+  hasDirectory(inner: InnerPath): boolean {
+    using found = this.#find(inner);
+    return found !== undefined && isDirectory(found.stat.mode);
+  }
+
   /** The names that exist below in the directory `path`, in the order of their bytes. */
   names(path: ByteString): ByteString[] {
     const names = new Set<ByteString>();

@@ -3,12 +3,13 @@ import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { canDeflate, type Deflater, GzipDeflater } from '#/kernel/gzip.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { Pacer } from '../tree/pacer.ts';
+import { packVerified, type TreePackJob } from './hash-tree.ts';
 import { followRecipe, type Recipe, type RecipeSource } from './tar-recipe.ts';
 
 /** An archive to compress with gzip; plain data that can go to another thread. */
 export interface PackJob {
   /** A file with the archive, or how to make it again. */
-  readonly source: { readonly path: string } | (RecipeSource & Pick<Recipe, 'diffId'>);
+  readonly source: { readonly path: string } | ((RecipeSource | TreePackJob) & Pick<Recipe, 'diffId'>);
   /** The file to make. */
   readonly target: string;
   readonly deflater: Deflater;
@@ -28,7 +29,7 @@ export function bestDeflater(): Deflater {
 
 const readSize = 256 * 1024;
 
-/** Compresses an archive on this thread, with bounded memory. Throws system errors, and as `followRecipe`. */
+/** Compresses an archive on this thread, with bounded memory. Throws system errors, and as `followRecipe` and `packVerified`. */
 export async function packArchive(
   { source, target, deflater }: PackJob,
   { signal }: { readonly signal?: AbortSignal } = {},
@@ -36,17 +37,18 @@ export async function packArchive(
   const pacer = new Pacer();
   using gzip = new GzipDeflater(deflater);
   using output = new HashedFile(target);
-  const archive =
-    'path' in source
-      ? createReadStream(source.path, { highWaterMark: readSize })
-      : followRecipe(source, source);
-  for await (const chunk of archive as AsyncIterable<Uint8Array>) {
+  for await (const chunk of opened(source)) {
     signal?.throwIfAborted();
     for (const piece of gzip.deflate(chunk)) output.write(piece);
     if (pacer.due) await pacer.turn();
   }
   for (const piece of gzip.end()) output.write(piece);
   return output.written();
+}
+
+function opened(source: PackJob['source']): AsyncIterable<Uint8Array> {
+  if ('path' in source) return createReadStream(source.path, { highWaterMark: readSize });
+  return 'recipe' in source ? followRecipe(source, source) : packVerified(source, source.diffId);
 }
 
 /** A file that is made, and its digest. */

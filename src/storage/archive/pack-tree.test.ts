@@ -16,10 +16,11 @@ import { lgetxattr, lsetxattr, makedev, mkfifo, mknod } from '#/kernel/files.ts'
 import { readAll, type WholeEntry } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { extractTar } from './extract.ts';
-import { type PackOptions, packTree } from './pack-tree.ts';
+import type { PackSource } from './pack-source.ts';
+import { packTree } from './pack-tree.ts';
 
-async function packed(path: string, options?: PackOptions): Promise<WholeEntry[]> {
-  return readAll(Buffer.concat(await Array.fromAsync(packTree(path, options))));
+async function packed(source: string | PackSource): Promise<WholeEntry[]> {
+  return readAll(Buffer.concat(await Array.fromAsync(packTree(source))));
 }
 
 const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
@@ -98,7 +99,7 @@ test('packTree: whiteouts of an upper directory become those of archives, and co
   writeFileSync(`${upper}/opaque/own`, '1');
   lsetxattr(`${upper}/opaque`, 'trusted.overlay.opaque', Buffer.from('y'));
   lsetxattr(`${upper}/opaque`, 'trusted.overlay.origin', Buffer.from('not for others'));
-  const entries = await packed(upper, { whiteouts: 'overlay' });
+  const entries = await packed({ kind: 'upper', path: upper });
   assert.deepEqual(
     entries.map(({ kind, path, size }) => [kind, path, size]),
     [
@@ -111,10 +112,10 @@ test('packTree: whiteouts of an upper directory become those of archives, and co
   assert.ok(entries.every((entry) => entry.xattrs.size === 0));
   const again = scratch.join('again');
   mkdirSync(again);
-  await extractTar(packTree(upper, { whiteouts: 'overlay' }), { root: again, whiteouts: 'overlay' });
+  await extractTar(packTree({ kind: 'upper', path: upper }), { root: again, whiteouts: 'overlay' });
   assert.deepEqual(
-    await Array.fromAsync(packTree(again, { whiteouts: 'overlay' })),
-    await Array.fromAsync(packTree(upper, { whiteouts: 'overlay' })),
+    await Array.fromAsync(packTree({ kind: 'upper', path: again })),
+    await Array.fromAsync(packTree({ kind: 'upper', path: upper })),
   );
 });
 

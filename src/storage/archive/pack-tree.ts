@@ -1,23 +1,25 @@
-import { constants, fstatSync, readSync } from 'node:fs';
-import { setImmediate as turn } from 'node:timers/promises';
+import { constants } from 'node:fs';
 import { type ByteString, rawBytes } from '#/base/byte-string.ts';
-import { close, type FileStat, openat2, readlinkat } from '#/kernel/at.ts';
-import { lgetxattr, llistxattr } from '#/kernel/files.ts';
-import { type DataRun, fileHeader, type TarEntryKind, type TarHeader } from '#/tar/tar-entry.ts';
-import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
+import { readlinkat } from '#/kernel/at.ts';
+import { blockSize, paddingOf } from '#/tar/header-block.ts';
+import { type DataRun, fileHeader, storedSize, type TarEntryKind, type TarHeader } from '#/tar/tar-entry.ts';
+import { formatEntry } from '#/tar/tar-writer.ts';
 import { dataRuns, type Spot } from '../tree/copy-node.ts';
-import { Directory } from '../tree/directory.ts';
+import { openForReading } from '../tree/open-file.ts';
 import { Pacer } from '../tree/pacer.ts';
-import { isDirectory, type TreeEntry, walkTree } from '../tree/walk-tree.ts';
-import { isOpaque, isReservedXattr, isWhiteout, opaqueMarker, whiteoutPrefix } from './whiteouts.ts';
+import type { TreeEntry } from '../tree/walk-tree.ts';
+import { xattrsOf } from '../tree/xattrs.ts';
+import { type PackItem, type PackSource, packItems } from './pack-source.ts';
+import { opaqueMarker, whiteoutPrefix } from './whiteouts.ts';
 
-/** How to make an archive of a directory. */
+/** How to pack. */
 export interface PackOptions {
-  /** `overlay`: the directory is an upper one; its whiteouts become those of archives. Default `none`. */
-  readonly whiteouts?: 'overlay' | 'none';
+  /** Times after this one are packed as this one: SOURCE_DATE_EPOCH, in seconds. */
+  readonly newest?: number | undefined;
 }
 
-const readSize = 256 * 1024;
+/** Archives come in pieces of this size. */
+export const packChunkSize: number = 256 * 1024;
 
 /** Holes that are worth the sparse format, in bytes; and a map that is not too long for readers. */
 const minHoles = 64 * 1024;
@@ -33,52 +35,132 @@ const kinds: ReadonlyMap<number, TarEntryKind> = new Map([
 ]);
 
 /**
- * An archive of everything in the directory at `path`, not of the directory itself. Equal trees give equal archives:
- * names are sorted and times cut to seconds. Sockets are left out, as in Docker. The tree may change meanwhile: links are
- * never followed, a file that shrinks is filled up with zeros. Shares the event loop.
+ * An archive of everything in the directory `source` (not of the directory itself), or of what the source describes. Equal
+ * trees give equal archives: names are sorted, times cut to seconds, whiteouts have none. Sockets are left out, as in
+ * Docker. The tree may change meanwhile: links are never followed, a file that shrinks is filled up with zeros. Shares the
+ * event loop.
  */
-export function packTree(path: string, options: PackOptions = {}): AsyncGenerator<Buffer, void, undefined> {
-  return writeTar(treeEntries(path, options));
-}
-
-async function* treeEntries(
-  path: string,
-  { whiteouts = 'none' }: PackOptions = {},
-): AsyncGenerator<TarInput, void, undefined> {
-  using root = Directory.open(path);
+export async function* packTree(
+  source: string | PackSource,
+  options: PackOptions = {},
+): AsyncGenerator<Buffer, void, undefined> {
   const pacer = new Pacer();
-  const firsts = new Map<bigint, ByteString>();
-  for (const found of walkTree(root)) {
+  const what: PackSource = typeof source === 'string' ? { kind: 'tree', path: source } : source;
+  for (const chunk of packChunks(what, options, () => Buffer.allocUnsafe(packChunkSize))) {
+    yield chunk;
     if (pacer.due) await pacer.turn();
-    const { stat } = found;
-    if (whiteouts === 'overlay' && isWhiteout(stat)) {
-      yield whiteoutEntry(found.path.slice(0, -found.name.length) + whiteoutPrefix + found.name, stat);
-      continue;
-    }
-    const kind = kinds.get(stat.mode & constants.S_IFMT);
-    if (kind === undefined) continue;
-    const first = kind !== 'directory' && stat.nlink > 1 ? firsts.get(stat.ino) : undefined;
-    if (first !== undefined) {
-      yield { ...headerOf(found, 'hardlink'), linkPath: first };
-      continue;
-    }
-    if (kind !== 'directory' && stat.nlink > 1) firsts.set(stat.ino, found.path);
-    if (kind === 'file') {
-      yield fileEntry(found);
-      continue;
-    }
-    yield headerOf(found, kind);
-    if (whiteouts === 'overlay' && isDirectory(stat.mode) && isOpaque(found.parent, found.name)) {
-      yield whiteoutEntry(`${found.path}/${opaqueMarker}`, stat);
-    }
   }
 }
 
-function whiteoutEntry(path: ByteString, stat: FileStat): TarHeader {
-  return { ...fileHeader(path, 0), mode: 0o600, mtime: wholeSeconds(stat.mtime) };
+/**
+ * The archive in pieces that fill the buffers `next` gives; it may give the same one each time, if each piece is used before
+ * the next one is asked for. Returns how many bytes of file content are in it.
+ */
+export function* packChunks(
+  source: PackSource,
+  { newest }: PackOptions,
+  next: () => Buffer,
+): Generator<Buffer, number, undefined> {
+  let content = 0;
+  const firsts = new Map<bigint, ByteString>();
+  const chunks = new Chunks(next);
+  const latest = newest === undefined ? undefined : BigInt(newest) * 1_000_000_000n;
+  for (const item of packItems(source)) {
+    const header = headerOf(item, firsts);
+    if (header === undefined) continue;
+    const mtime = latest !== undefined && header.mtime > latest ? latest : header.mtime;
+    yield* chunks.put(formatEntry({ ...header, mtime }));
+    if (item.kind !== 'there' || header.kind !== 'file') continue;
+    const runs = header.sparse ?? [{ offset: 0, length: header.size }];
+    if (header.size > 0) yield* chunks.putFile(item.entry, runs);
+    content += storedSize(header);
+    yield* chunks.putZeros(paddingOf(storedSize(header)));
+  }
+  yield* chunks.putZeros(2 * blockSize);
+  if (chunks.pending.length > 0) yield chunks.pending;
+  return content;
 }
 
-function headerOf(found: TreeEntry, kind: TarEntryKind): TarHeader {
+/** Fills buffers. */
+class Chunks {
+  readonly #next: () => Buffer;
+  #buffer: Buffer;
+  #used = 0;
+
+  constructor(next: () => Buffer) {
+    this.#next = next;
+    this.#buffer = next();
+  }
+
+  get pending(): Buffer {
+    return this.#buffer.subarray(0, this.#used);
+  }
+
+  *put(bytes: Buffer): Generator<Buffer, void, undefined> {
+    for (let done = 0; done < bytes.length; ) {
+      const length = bytes.copy(this.#buffer, this.#used, done);
+      done += length;
+      yield* this.#add(length);
+    }
+  }
+
+  *putZeros(count: number): Generator<Buffer, void, undefined> {
+    for (let left = count; left > 0; ) {
+      const room = this.#buffer.subarray(this.#used, this.#used + left);
+      room.fill(0);
+      left -= room.length;
+      yield* this.#add(room.length);
+    }
+  }
+
+  /** Exactly the bytes that were announced, whatever has become of the file. */
+  *putFile(spot: Spot, runs: readonly DataRun[]): Generator<Buffer, void, undefined> {
+    using file = openForReading(spot);
+    for (const { offset, length } of runs) {
+      for (let done = 0; done < length; ) {
+        const room = this.#buffer.subarray(this.#used, this.#used + length - done);
+        const got = file.read(room, offset + done);
+        if (got < room.length) room.fill(0, got);
+        done += room.length;
+        yield* this.#add(room.length);
+      }
+    }
+  }
+
+  *#add(length: number): Generator<Buffer, void, undefined> {
+    this.#used += length;
+    if (this.#used < this.#buffer.length) return;
+    yield this.#buffer;
+    this.#buffer = this.#next();
+    this.#used = 0;
+  }
+}
+
+/** Undefined for a socket. `firsts` has the names of files that were packed before, by inode. */
+function headerOf(item: PackItem, firsts: Map<bigint, ByteString>): TarHeader | undefined {
+  if (item.kind === 'gone') return whiteout(`${item.parent}${whiteoutPrefix}${item.name}`);
+  if (item.kind === 'opaque') return whiteout(`${item.path}/${opaqueMarker}`);
+  const { stat, path } = item.entry;
+  const kind = kinds.get(stat.mode & constants.S_IFMT);
+  if (kind === undefined) return undefined;
+  if (kind !== 'directory' && stat.nlink > 1) {
+    const first = firsts.get(stat.ino);
+    if (first !== undefined) return { ...described(item.entry, 'hardlink'), linkPath: first };
+    firsts.set(stat.ino, path);
+  }
+  const header = described(item.entry, kind);
+  const mayBeSparse = kind === 'file' && stat.size - stat.blocks * 512 >= minHoles;
+  const runs = mayBeSparse ? runsOf(item.entry, header.size) : undefined;
+  return runs === undefined ? header : { ...header, sparse: runs };
+}
+
+function whiteout(path: ByteString): TarHeader {
+  return { ...fileHeader(path, 0), mode: 0o600 };
+}
+
+const noXattrs: ReadonlyMap<ByteString, Buffer> = new Map();
+
+function described(found: TreeEntry, kind: TarEntryKind): TarHeader {
   const { stat, parent, name, path } = found;
   const device = kind === 'char' || kind === 'block';
   return {
@@ -92,63 +174,15 @@ function headerOf(found: TreeEntry, kind: TarEntryKind): TarHeader {
     mtime: wholeSeconds(stat.mtime),
     devMajor: device ? stat.rdev.major : 0,
     devMinor: device ? stat.rdev.minor : 0,
-    xattrs: kind === 'hardlink' ? new Map() : xattrsOf(found),
+    xattrs: kind === 'hardlink' ? noXattrs : xattrsOf(found),
   };
 }
 
-function fileEntry(found: TreeEntry): TarInput {
-  const header = headerOf(found, 'file');
-  const runs = found.stat.size - found.stat.blocks * 512 >= minHoles ? runsOf(found, header.size) : undefined;
-  if (runs === undefined) return { ...header, body: content(found, [{ offset: 0, length: header.size }]) };
-  return { ...header, sparse: runs, body: content(found, runs) };
-}
-
-/** A tree in use can have anything in a file's place by now: do not wait for the other end of a FIFO. */
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-function runsOf({ parent, name }: Spot, size: number): DataRun[] | undefined {
-  const fd = openat2(parent.fd, rawBytes(name), { flags: readFlags });
-  try {
-    if (!fstatSync(fd).isFile()) return undefined;
-    const runs = [...dataRuns(fd, size).take(maxRuns + 1)];
-    return runs.length > maxRuns ? undefined : runs;
-  } finally {
-    close(fd);
-  }
-}
-
-async function* content(
-  { parent, name }: Spot,
-  runs: readonly DataRun[],
-): AsyncGenerator<Buffer, void, undefined> {
-  const fd = openat2(parent.fd, rawBytes(name), { flags: readFlags });
-  try {
-    const isFile = fstatSync(fd).isFile();
-    for (const { offset, length } of runs) {
-      for (let done = 0; done < length; ) {
-        const buffer = Buffer.allocUnsafe(Math.min(readSize, length - done));
-        const got = isFile ? readSync(fd, buffer, 0, buffer.length, offset + done) : 0;
-        yield got === 0 ? buffer.fill(0) : buffer.subarray(0, got);
-        done += got === 0 ? buffer.length : got;
-        // A large file is read in many pieces, each of which takes a moment.
-        if (done < length) await turn();
-      }
-    }
-  } finally {
-    close(fd);
-  }
-}
-
-function xattrsOf({ parent, name }: Spot): ReadonlyMap<ByteString, Buffer> {
-  const path = parent.pathOf(name);
-  const xattrs = new Map<ByteString, Buffer>();
-  for (const raw of llistxattr(path)) {
-    const xattr = raw.toString('latin1');
-    const value = isReservedXattr(xattr) ? undefined : lgetxattr(path, raw);
-    // No value any more: it was removed meanwhile. An empty one cannot be told from none in an archive.
-    if (value !== undefined && value.length > 0) xattrs.set(xattr, value);
-  }
-  return xattrs;
+function runsOf(spot: Spot, size: number): DataRun[] | undefined {
+  using file = openForReading(spot);
+  if (!file.isFile) return undefined;
+  const runs = [...dataRuns(file.fd, size).take(maxRuns + 1)];
+  return runs.length > maxRuns ? undefined : runs;
 }
 
 function wholeSeconds(nanoseconds: bigint): bigint {

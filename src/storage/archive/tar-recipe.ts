@@ -10,6 +10,7 @@ import { readTar } from '#/tar/tar-reader.ts';
 import { Directory } from '../tree/directory.ts';
 import { Pacer } from '../tree/pacer.ts';
 import { decompress } from './compression.ts';
+import { verified } from './hash-tree.ts';
 
 /**
  * How to make an archive again from what was unpacked of it: its bytes in order, where those that files of the layer have are
@@ -86,19 +87,9 @@ export async function* followRecipe(
   { recipe, root, size = Number.POSITIVE_INFINITY }: RecipeSource,
   { diffId }: Pick<Recipe, 'diffId'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = createHash('sha256');
   const { bytes } = await decompress(createReadStream(recipe, { highWaterMark: readSize, end: size - 1 }));
   using files = new LayerFiles(root);
-  for await (const piece of pieces(new ByteSource(bytes), files)) {
-    hash.update(piece);
-    yield piece;
-  }
-  const found = `sha256:${hash.digest('hex')}`;
-  if (found !== diffId) {
-    throw invalid(
-      `The files of layer ${diffId} in "${root}" have been changed: they make an archive ${found}`,
-    );
-  }
+  yield* verified(pieces(new ByteSource(bytes), files), { diffId, path: root });
 }
 
 async function* pieces(source: ByteSource, files: LayerFiles): AsyncGenerator<Buffer, void, undefined> {

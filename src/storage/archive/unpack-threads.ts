@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { EngineError, type ErrorKind, tooLarge } from '#/base/errors.ts';
+import type { Worker } from 'node:worker_threads';
 import { siblingModule } from '#/base/sibling-module.ts';
 import type { GrowingFile } from '../content/partial-blob.ts';
+import { callWorker } from '../threads/worker-call.ts';
+import { WorkerPool } from '../threads/worker-pool.ts';
 import { type Growth, GrowthGauge } from './growing-file.ts';
 import { type Packed, type PackJob, packArchive } from './pack-archive.ts';
 import { makeRecipe, type Recipe, type RecipeJob } from './tar-recipe.ts';
@@ -16,23 +16,11 @@ export type UnpackRequest =
   | { readonly kind: 'grown'; readonly growth: Growth }
   | { readonly kind: 'stop' };
 
-/** What a worker answers: progress any number of times, then one of the others. */
-export type UnpackReply =
-  | { readonly kind: 'progress'; readonly bytes: number }
-  | { readonly kind: 'done'; readonly result: Unpacked | Recipe | Packed }
-  | {
-      readonly kind: 'refused';
-      readonly errorKind: ErrorKind;
-      readonly message: string;
-      readonly cause: unknown;
-    }
-  | { readonly kind: 'failed'; readonly error: unknown };
+/** What a worker tells meanwhile: how many bytes of the blob it has read. */
+export type UnpackNews = number;
 
 /** Blobs up to this size are not worth the start of a thread (about 40 ms). */
 const inlineSize = 1024 * 1024;
-
-/** How long a thread waits for more to do before it ends, in milliseconds. */
-const idleTime = 5000;
 
 /** A hostile archive must not take more than this from the daemon, in MiB. */
 const maxHeap = 512;
@@ -45,13 +33,15 @@ const youngHeap = 16;
  * leave the daemon responsive. Threads are started when needed and end when idle.
  */
 export class UnpackThreads implements AsyncDisposable {
-  readonly #limit: number;
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
-  readonly #waiting: ((worker: Worker) => void)[] = [];
+  readonly #pool: WorkerPool;
 
-  constructor({ limit = availableParallelism() }: { limit?: number } = {}) {
-    this.#limit = limit;
+  constructor({ limit }: { limit?: number } = {}) {
+    this.#pool = new WorkerPool({
+      module: siblingModule('unpack-worker', import.meta.url),
+      name: 'unpack',
+      limit,
+      resourceLimits: { maxOldGenerationSizeMb: maxHeap, maxYoungGenerationSizeMb: youngHeap },
+    });
   }
 
   /**
@@ -67,7 +57,7 @@ export class UnpackThreads implements AsyncDisposable {
     const { file } = control;
     if (size <= inlineSize)
       return file === undefined ? unpackBlob(job, control) : unpackAlong(job, file, control);
-    const worker = await this.#acquire();
+    const worker = await this.#pool.acquire();
     const unwatch = file?.watch(() => {
       worker.postMessage({ kind: 'grown', growth: growthOf(file) } satisfies UnpackRequest);
     });
@@ -75,71 +65,35 @@ export class UnpackThreads implements AsyncDisposable {
       return await runIn<Unpacked>(worker, { kind: 'start', job: following(job, file) }, control);
     } finally {
       unwatch?.();
-      this.#release(worker);
+      this.#pool.release(worker);
     }
   }
 
   /** Makes the recipe of an archive whose blob has `size` bytes. Throws as `makeRecipe`. */
   async makeRecipe(job: RecipeJob, size: number): Promise<Recipe> {
     if (size <= inlineSize) return makeRecipe(job);
-    const worker = await this.#acquire();
+    const worker = await this.#pool.acquire();
     try {
       return await runIn<Recipe>(worker, { kind: 'recipe', job }, {});
     } finally {
-      this.#release(worker);
+      this.#pool.release(worker);
     }
   }
 
   /** Compresses an archive of `size` bytes. Throws as `packArchive`, and the signal's reason. */
   async pack(job: PackJob, size: number, control: { readonly signal: AbortSignal }): Promise<Packed> {
     if (size <= inlineSize) return packArchive(job, control);
-    const worker = await this.#acquire();
+    const worker = await this.#pool.acquire();
     try {
       return await runIn<Packed>(worker, { kind: 'pack', job }, control);
     } finally {
-      this.#release(worker);
+      this.#pool.release(worker);
     }
   }
 
   /** Ends all threads, whatever they do. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#all].map((worker) => worker.terminate()));
-  }
-
-  #acquire(): Promise<Worker> | Worker {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    if (this.#all.size < this.#limit) return this.#start();
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #start(): Worker {
-    const worker = new Worker(siblingModule('unpack-worker', import.meta.url), {
-      name: 'unpack',
-      // Descriptors of openat2 are not known to Node.
-      trackUnmanagedFds: false,
-      resourceLimits: { maxOldGenerationSizeMb: maxHeap, maxYoungGenerationSizeMb: youngHeap },
-    });
-    this.#all.add(worker);
-    worker.once('exit', () => {
-      this.#all.delete(worker);
-      const index = this.#idle.indexOf(worker);
-      if (index >= 0) this.#idle.splice(index, 1);
-    });
-    return worker;
-  }
-
-  #release(worker: Worker): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) {
-      next(this.#all.has(worker) ? worker : this.#start());
-    } else if (this.#all.has(worker)) {
-      this.#idle.push(worker);
-      worker.unref();
-      setTimeout(() => {
-        if (this.#idle.includes(worker)) void worker.terminate();
-      }, idleTime).unref();
-    }
+    await this.#pool[Symbol.asyncDispose]();
   }
 }
 
@@ -165,29 +119,13 @@ async function unpackAlong(job: UnpackJob, file: GrowingFile, control: UnpackCon
 function runIn<T extends Unpacked | Recipe | Packed>(
   worker: Worker,
   request: UnpackRequest,
-  control: UnpackControl,
+  { signal, onProgress }: UnpackControl,
 ): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const onMessage = (reply: UnpackReply): void => {
-    if (reply.kind === 'progress') return control.onProgress?.(reply.bytes);
-    // What a request is answered with goes by its kind.
-    if (reply.kind === 'done') return resolve(reply.result as T);
-    if (control.signal?.aborted) return reject(control.signal.reason);
-    if (reply.kind === 'failed') return reject(reply.error);
-    return reject(new EngineError(reply.errorKind, reply.message, { cause: reply.cause }));
-  };
-  const onError = (error: Error): void => {
-    const outOfMemory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    reject(outOfMemory ? tooLarge('Cannot unpack archive: it takes too much memory', error) : error);
-  };
-  const onExit = (): void => reject(new Error('the unpacking thread ended before its work'));
-  const onAbort = (): void => worker.postMessage({ kind: 'stop' } satisfies UnpackRequest);
-  worker.ref();
-  worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-  control.signal?.addEventListener('abort', onAbort);
-  worker.postMessage(request);
-  return promise.finally(() => {
-    worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-    control.signal?.removeEventListener('abort', onAbort);
-  });
+  const stop: UnpackRequest = { kind: 'stop' };
+  const onNews = (bytes: UnpackNews): void => onProgress?.(bytes);
+  return callWorker<T, UnpackNews>(
+    worker,
+    { request, stop, doing: `${request.kind === 'pack' ? 'pack' : 'unpack'} archive` },
+    { signal, onNews },
+  );
 }

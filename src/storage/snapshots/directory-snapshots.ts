@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { conflict } from '#/base/errors.ts';
 import type { Mount } from '#/kernel/mount.ts';
 import { isDiskFullError } from '#/state/db.ts';
+import type { PackSource } from '../archive/pack-source.ts';
 import { treeUsage } from '../tree/tree-usage.ts';
 import type { SnapshotDirectories } from './snapshot-directories.ts';
 import type { SnapshotRow, SnapshotRows } from './snapshot-rows.ts';
@@ -18,6 +19,7 @@ export interface DirectoryDriver {
   seal(row: SnapshotRow): void | Promise<void>;
   mounts(row: SnapshotRow, below: readonly string[]): Mount[];
   layerTarget(row: SnapshotRow): LayerTarget;
+  packSource(row: SnapshotRow): PackSource;
 }
 
 /** A snapshotter over rows, directories and what a driver makes of them. */
@@ -85,6 +87,10 @@ export class DirectorySnapshots implements Snapshotter {
 
   layerTarget(key: string): LayerTarget {
     return this.#driver.layerTarget(this.#rows.get(key));
+  }
+
+  packSource(name: string): PackSource {
+    return this.#driver.packSource(this.#rows.get(name));
   }
 
   besideOf(name: string, file: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import type { Mount } from '#/kernel/mount.ts';
 import type { Database } from '#/state/db.ts';
+import type { PackSource } from '../archive/pack-source.ts';
 import { type DirectoryDriver, DirectorySnapshots } from './directory-snapshots.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { type SnapshotRow, SnapshotRows } from './snapshot-rows.ts';
@@ -101,6 +102,10 @@ class Overlay2 implements DirectoryDriver {
 
   layerTarget(row: SnapshotRow): LayerTarget {
     return { root: this.#directories.diff(row.id), whiteouts: 'overlay', lowers: this.#lowers(row) };
+  }
+
+  packSource(row: SnapshotRow): PackSource {
+    return { kind: 'upper', path: this.#directories.diff(row.id), lowers: this.#lowers(row) };
   }
 
   #over(lowers: readonly string[]): string[] {

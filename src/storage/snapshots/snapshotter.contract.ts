@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +17,11 @@ import { test } from 'node:test';
 import { lgetxattr } from '#/kernel/files.ts';
 import { type Mount, mount, unmount } from '#/kernel/mount.ts';
 import { Database } from '#/state/db.ts';
-import { directory, file, link, pieces, tarOf } from '#/tar/tar-samples.ts';
+import { directory, file, link, pieces, readAll, tarOf } from '#/tar/tar-samples.ts';
 import type { TarInput } from '#/tar/tar-writer.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { extractTar } from '../archive/extract.ts';
+import { packTree } from '../archive/pack-tree.ts';
 import type { Snapshotter } from './snapshotter.ts';
 
 type Open = (options: { root: string; db: Database }) => Promise<Snapshotter>;
@@ -62,10 +64,10 @@ function mounted<T>({ scratch }: Place, mounts: readonly Mount[], use: (path: st
 async function addLayer(
   snapshots: Snapshotter,
   name: string,
-  { parent, entries }: { parent?: string; entries: TarInput[] },
+  { parent, entries = [], archive }: { parent?: string; entries?: TarInput[]; archive?: Buffer },
 ): Promise<void> {
   await snapshots.prepare(`making ${name}`, parent);
-  await extractTar(pieces(await tarOf(...entries)), snapshots.layerTarget(`making ${name}`));
+  await extractTar(pieces(archive ?? (await tarOf(...entries))), snapshots.layerTarget(`making ${name}`));
   await snapshots.commit(`making ${name}`, name);
 }
 
@@ -246,6 +248,61 @@ export function snapshotterContract(name: string, open: Open): void {
     await assert.rejects(snapshots.remove('top'), { kind: 'conflict' });
     for (const key of ['c', 'top', 'base']) await snapshots.remove(key);
     assert.deepEqual([snapshots.list(), readdirSync(where.root)], [[], []]);
+  });
+
+  test(`${name}: the archive of what a snapshot changed makes the snapshot again, and says nothing else`, async () => {
+    using where = place(open);
+    const snapshots = await withImage(where);
+    mounted(where, await snapshots.prepare('c', 'top'), (path) => {
+      writeFileSync(`${path}/etc/conf`, 'changed');
+      rmSync(`${path}/opaque`, { recursive: true });
+      mkdirSync(`${path}/opaque/in`, { recursive: true });
+      writeFileSync(`${path}/opaque/in/fresh`, 'c');
+      rmSync(`${path}/replaced`);
+      mkdirSync(`${path}/new/deep`, { recursive: true });
+      writeFileSync(`${path}/new/deep/file`, 'c');
+      writeFileSync(`${path}/passing`, '');
+      rmSync(`${path}/passing`);
+      chmodSync(`${path}/ping`, 0o700);
+      utimesSync(`${path}/new/deep`, 2_000_000_000, 2_000_000_000);
+    });
+    const archive = packTree(snapshots.packSource('c'), { newest: 1_900_000_000 });
+    const bytes = Buffer.concat(await Array.fromAsync(archive));
+    const entries = await readAll(bytes);
+    assert.deepEqual(
+      entries.map(({ kind, path, content }) => [kind, path, content.toString()]),
+      [
+        // Both names of one file.
+        ...(snapshots.driver === 'vfs' ? [['file', 'conf-again', 'changed']] : []),
+        ['directory', 'etc/', ''],
+        [
+          snapshots.driver === 'vfs' ? 'hardlink' : 'file',
+          'etc/conf',
+          snapshots.driver === 'vfs' ? '' : 'changed',
+        ],
+        ['directory', 'new/', ''],
+        ['directory', 'new/deep/', ''],
+        ['file', 'new/deep/file', 'c'],
+        ['directory', 'opaque/', ''],
+        ['directory', 'opaque/in/', ''],
+        ['file', 'opaque/in/fresh', 'c'],
+        ['file', 'opaque/.wh.own', ''],
+        ['file', 'ping', 'program'],
+        ...(snapshots.driver === 'vfs' ? [['hardlink', 'ping-again', '']] : []),
+        ['file', '.wh.replaced', ''],
+      ],
+    );
+    assert.equal(entries.find(({ path }) => path === 'new/deep/')?.mtime, 1_900_000_000_000_000_000n);
+    await snapshots.commit('c', 'built');
+    await addLayer(snapshots, 'again', { parent: 'top', archive: bytes });
+    const views = ['built', 'again'].map(async (parent) =>
+      mounted(where, await snapshots.view(`view ${parent}`, parent), shown),
+    );
+    const [built, again] = await Promise.all(views);
+    assert.deepEqual(again, built);
+    assert.equal(again?.['opaque/in/fresh'], 'c');
+    const repacked = packTree(snapshots.packSource('again'), { newest: 1_900_000_000 });
+    assert.deepEqual(Buffer.concat(await Array.fromAsync(repacked)), bytes);
   });
 
   test(`${name}: usage counts disk space, a file with several names once`, async () => {

@@ -1,4 +1,5 @@
 import type { Mount } from '#/kernel/mount.ts';
+import type { PackSource } from '../archive/pack-source.ts';
 
 /** What a snapshot occupies by itself, without its parents. */
 export interface Usage {
@@ -79,6 +80,9 @@ export interface Snapshotter {
 
   /** Where to unpack the layer that the active snapshot `key` is to become. */
   layerTarget(key: string): LayerTarget;
+
+  /** Where the archive of what a snapshot has other than its parent comes from. */
+  packSource(name: string): PackSource;
 
   /** Where a file about a committed snapshot can be kept; it goes with the snapshot. */
   besideOf(name: string, file: string): string;

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import type { Mount } from '#/kernel/mount.ts';
 import type { Database } from '#/state/db.ts';
+import type { PackSource } from '../archive/pack-source.ts';
 import { copyTree } from '../tree/copy-tree.ts';
 import { type DirectoryDriver, DirectorySnapshots } from './directory-snapshots.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
@@ -47,5 +48,11 @@ class Vfs implements DirectoryDriver {
 
   layerTarget(row: SnapshotRow): LayerTarget {
     return { root: this.#directories.diff(row.id), whiteouts: 'apply', lowers: [] };
+  }
+
+  packSource(row: SnapshotRow): PackSource {
+    const path = this.#directories.diff(row.id);
+    if (row.parent === undefined) return { kind: 'tree', path };
+    return { kind: 'difference', path, before: this.#directories.diff(row.parent) };
   }
 }

@@ -48,7 +48,8 @@ export function* walkTree(root: Directory): Generator<TreeEntry, void, boolean |
   }
 }
 
-function statIfThere(directory: Directory, name: ByteString): FileStat | undefined {
+/** The facts of `name` itself; undefined if there is no such thing. */
+export function statIfThere(directory: Directory, name: ByteString): FileStat | undefined {
   try {
     return fstatat(directory.fd, rawBytes(name));
   } catch (error) {
