@@ -119,6 +119,7 @@ test('parseDockerfile: errors tell message, place and excerpt', () => {
           '   2 |     RUN x',
           '   3 | >>> FOO y',
           '   4 |     RUN z',
+          '   5 |     ',
           '--------------------',
         ].join('\n'),
       );

@@ -49,14 +49,14 @@ class Reader {
   constructor(bytes: Uint8Array, name: string) {
     const text = bytes.byteLength > maxBytes ? '' : new TextDecoder().decode(bytes);
     const lines = text.split('\n');
+    this.#source = { name, lines: lines.map(withoutReturns) };
     // A line feed ends the last line, it does not begin one more.
     if (lines.at(-1) === '') lines.pop();
     this.#lines = lines;
-    this.#source = { name, lines: lines.map(withoutReturns) };
     if (bytes.byteLength > maxBytes) {
-      throw this.#problem(1, `the Dockerfile (${name}) is larger than ${maxBytes} bytes`);
+      throw this.#problem(1, `the Dockerfile is larger than ${maxBytes} bytes`);
     }
-    if (bytes.byteLength === 0) throw this.#problem(1, `the Dockerfile (${name}) cannot be empty`);
+    if (bytes.byteLength === 0) throw this.#problem(1, 'the Dockerfile cannot be empty');
   }
 
   read(): SyntaxTree {

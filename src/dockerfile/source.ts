@@ -14,7 +14,7 @@ export interface SourceRange {
 export interface SourceText {
   /** What to call the file. */
   readonly name: string;
-  /** Without their line ends. */
+  /** Without their line ends; the last one is empty if the file ends with a line break. */
   readonly lines: readonly string[];
 }
 

@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 /** What Go's unicode.IsSpace takes for a blank: not quite what `\s` is. */
 const blank = '\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const leading = new RegExp(`^[${blank}]+`);
@@ -28,4 +30,10 @@ export function trimBlanks(text: string): string {
 /** Words between runs of the blanks that may stand in a line. */
 export function blankWords(text: string): string[] {
   return text === '' ? [] : text.split(/[\t\v\f\r ]+/);
+}
+
+/** The shortest form of a path, as Go's path.Clean: no slash at the end. */
+export function cleanPath(path: string): string {
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }
