@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, statSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { TestDaemon } from '#tests/daemon.ts';
@@ -18,7 +19,7 @@ let registry: TestRegistry;
 let gate: Gate;
 
 before(async () => {
-  daemon = await TestDaemon.start(['--max-download-attempts=3']);
+  daemon = await TestDaemon.start(['--max-download-attempts=3', '--max-concurrent-downloads=64']);
   registry = await startRegistry();
   gate = await Gate.open(registry.host);
 });
@@ -156,6 +157,25 @@ test('pull: connections that are cut are taken up again; when nothing comes any 
   const error = await pullError(daemon, name);
   assert.ok(error?.includes(gate.host) === true, String(error));
   assert.deepEqual(await images(), []);
+});
+
+test('pull: layers that stall do not keep others from being unpacked', async () => {
+  await leakCheck(daemon, async () => {
+    // As many as there are threads, and downloads at once.
+    const stalled = await remote('stalled', availableParallelism());
+    const { promise: rest, resolve: go } = Promise.withResolvers<void>();
+    gate.fate = ({ digest }) => (stalled.layers.includes(digest) ? { after: size / 2, rest } : undefined);
+    const client = PullClient.begin(daemon, stalled.name);
+    await until(() => gate.requests.length >= stalled.layers.length, { what: 'all downloads' });
+    await partial(size / 4);
+    const other = await remote('other', 1);
+    assert.equal(await pullError(daemon, other.name), undefined);
+    assert.equal(client.messages.filter(({ status }) => status === 'Pull complete').length, 0);
+    go();
+    await client.ended;
+    assert.equal(client.error, undefined);
+    for (const { name } of [stalled, other]) await remove(name);
+  });
 });
 
 test('pull: content with another digest is refused, and is not used by the next attempt', async () => {

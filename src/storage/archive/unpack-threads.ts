@@ -1,6 +1,8 @@
 import type { Worker } from 'node:worker_threads';
+import { unlessAborted } from '#/base/abort.ts';
 import { siblingModule } from '#/base/sibling-module.ts';
 import type { GrowingFile } from '../content/partial-blob.ts';
+import type { WorkSlot } from '../threads/work-slots.ts';
 import { callWorker } from '../threads/worker-call.ts';
 import { WorkerPool } from '../threads/worker-pool.ts';
 import { type Growth, GrowthGauge } from './growing-file.ts';
@@ -22,6 +24,12 @@ export type UnpackNews = number;
 /** Blobs up to this size are not worth the start of a thread (about 40 ms). */
 const inlineSize = 1024 * 1024;
 
+/** A thread whose download has brought nothing for so long lets another one work, in milliseconds. */
+const defaultStallTime = 1000;
+
+/** Threads of stalled downloads that there may be besides those at work. */
+const maxStalled = 8;
+
 /** A hostile archive must not take more than this from the daemon, in MiB. */
 const maxHeap = 512;
 
@@ -34,12 +42,15 @@ const youngHeap = 16;
  */
 export class UnpackThreads implements AsyncDisposable {
   readonly #pool: WorkerPool;
+  readonly #stallTime: number;
 
-  constructor({ limit }: { limit?: number } = {}) {
+  constructor({ limit, stallTime = defaultStallTime }: { limit?: number; stallTime?: number } = {}) {
+    this.#stallTime = stallTime;
     this.#pool = new WorkerPool({
       module: siblingModule('unpack-worker', import.meta.url),
       name: 'unpack',
       limit,
+      resting: maxStalled,
       resourceLimits: { maxOldGenerationSizeMb: maxHeap, maxYoungGenerationSizeMb: youngHeap },
     });
   }
@@ -57,38 +68,39 @@ export class UnpackThreads implements AsyncDisposable {
     const { file } = control;
     if (size <= inlineSize)
       return file === undefined ? unpackBlob(job, control) : unpackAlong(job, file, control);
-    const worker = await this.#pool.acquire();
-    const unwatch = file?.watch(() => {
+    if (file !== undefined) await begun(file, control.signal);
+    using lease = await this.#pool.acquire(control.signal);
+    const { worker } = lease;
+    if (file === undefined) return await runIn<Unpacked>(worker, { kind: 'start', job }, control);
+    using pace = new Pace(file, lease, this.#stallTime);
+    const unwatch = file.watch(() => {
+      pace.look();
       worker.postMessage({ kind: 'grown', growth: growthOf(file) } satisfies UnpackRequest);
     });
+    const onProgress = (bytes: number): void => {
+      pace.look(bytes);
+      control.onProgress?.(bytes);
+    };
     try {
-      return await runIn<Unpacked>(worker, { kind: 'start', job: following(job, file) }, control);
+      const request: UnpackRequest = { kind: 'start', job: following(job, file) };
+      return await runIn<Unpacked>(worker, request, { ...control, onProgress });
     } finally {
-      unwatch?.();
-      this.#pool.release(worker);
+      unwatch();
     }
   }
 
   /** Makes the recipe of an archive whose blob has `size` bytes. Throws as `makeRecipe`. */
   async makeRecipe(job: RecipeJob, size: number): Promise<Recipe> {
     if (size <= inlineSize) return makeRecipe(job);
-    const worker = await this.#pool.acquire();
-    try {
-      return await runIn<Recipe>(worker, { kind: 'recipe', job }, {});
-    } finally {
-      this.#pool.release(worker);
-    }
+    using lease = await this.#pool.acquire();
+    return await runIn<Recipe>(lease.worker, { kind: 'recipe', job }, {});
   }
 
   /** Compresses an archive of `size` bytes. Throws as `packArchive`, and the signal's reason. */
   async pack(job: PackJob, size: number, control: { readonly signal: AbortSignal }): Promise<Packed> {
     if (size <= inlineSize) return packArchive(job, control);
-    const worker = await this.#pool.acquire();
-    try {
-      return await runIn<Packed>(worker, { kind: 'pack', job }, control);
-    } finally {
-      this.#pool.release(worker);
-    }
+    using lease = await this.#pool.acquire(control.signal);
+    return await runIn<Packed>(lease.worker, { kind: 'pack', job }, control);
   }
 
   /** Ends all threads, whatever they do. */
@@ -97,13 +109,54 @@ export class UnpackThreads implements AsyncDisposable {
   }
 }
 
+/** Tells whether a thread that reads along with a file is at work, or has waited for more for a while. */
+class Pace implements Disposable {
+  readonly #file: GrowingFile;
+  readonly #slot: WorkSlot;
+  readonly #stallTime: number;
+  #read = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(file: GrowingFile, slot: WorkSlot, stallTime: number) {
+    this.#file = file;
+    this.#slot = slot;
+    this.#stallTime = stallTime;
+    this.look();
+  }
+
+  /** The file has grown, or so much of it has been read. */
+  look(read: number = this.#read): void {
+    this.#read = read;
+    this.#slot.rest(false);
+    clearTimeout(this.#timer);
+    if (this.#file.ended || this.#read < this.#file.available) return;
+    this.#timer = setTimeout(() => this.#slot.rest(true), this.#stallTime).unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Waits for the first byte: a download that others have to make room for needs no thread yet. */
+async function begun(file: GrowingFile, signal: AbortSignal | undefined): Promise<void> {
+  if (file.available > 0 || file.ended) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const unwatch = file.watch(resolve);
+  try {
+    await (signal === undefined ? promise : unlessAborted(promise, signal));
+  } finally {
+    unwatch();
+  }
+}
+
 function growthOf({ available, ended }: GrowingFile): Growth {
   return { available, ended };
 }
 
 /** The job with what has to be known of a file that grows. */
-function following(job: UnpackJob, file: GrowingFile | undefined): UnpackJob {
-  return file === undefined ? job : { ...job, growing: { growth: growthOf(file), later: file.later } };
+function following(job: UnpackJob, file: GrowingFile): UnpackJob {
+  return { ...job, growing: { growth: growthOf(file), later: file.later } };
 }
 
 async function unpackAlong(job: UnpackJob, file: GrowingFile, control: UnpackControl): Promise<Unpacked> {

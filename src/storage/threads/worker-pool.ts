@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { type WorkSlot, WorkSlots } from './work-slots.ts';
 
 /** How long a thread waits for more to do before it ends, in milliseconds. */
 const idleTime = 5000;
@@ -10,49 +11,64 @@ export interface PoolOptions {
   readonly module: URL;
   readonly name: string;
   readonly resourceLimits: ResourceLimits;
-  /** How many there are at most. Default: one for each processor. */
+  /** How many there are at most that do not rest. Default: one for each processor. */
   readonly limit?: number | undefined;
+  /** How many there may be besides that rest. Default: none. */
+  readonly resting?: number;
+}
+
+/** A thread that nobody else uses until this is disposed of, when the thread has finished its work or has ended. */
+export interface Lease extends WorkSlot {
+  readonly worker: Worker;
 }
 
 /** Threads that are started when needed, each for one user at a time, and end when idle. */
 export class WorkerPool implements AsyncDisposable {
   readonly #options: PoolOptions;
-  readonly #limit: number;
+  readonly #slots: WorkSlots;
   readonly #idle: Worker[] = [];
   readonly #all = new Set<Worker>();
-  readonly #waiting: ((worker: Worker) => void)[] = [];
 
   constructor(options: PoolOptions) {
+    const { limit = availableParallelism(), resting = 0 } = options;
     this.#options = options;
-    this.#limit = options.limit ?? availableParallelism();
+    this.#slots = new WorkSlots({ limit, most: limit + resting });
   }
 
-  /** A thread that nobody else uses. Hand it back with `release`. */
-  acquire(): Promise<Worker> | Worker {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    if (this.#all.size < this.#limit) return this.#start();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Waits for a thread. Rejects with the signal's reason. */
+  async acquire(signal?: AbortSignal): Promise<Lease> {
+    return this.#lease(await this.#slots.acquire(signal));
   }
 
   /** As `acquire`, if there is one without waiting for others. */
-  acquireNow(): Worker | undefined {
-    const worker = this.#idle.pop();
-    return worker ?? (this.#all.size < this.#limit ? this.#start() : undefined);
+  acquireNow(): Lease | undefined {
+    const slot = this.#slots.acquireNow();
+    return slot && this.#lease(slot);
   }
 
-  /** Takes a thread back that has finished its work, or ended. */
-  release(worker: Worker): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) {
-      next(this.#all.has(worker) ? worker : this.#start());
-    } else if (this.#all.has(worker)) {
-      this.#idle.push(worker);
-      worker.unref();
-      setTimeout(() => {
-        if (this.#idle.includes(worker)) void worker.terminate();
-      }, idleTime).unref();
-    }
+  #lease(slot: WorkSlot): Lease {
+    const worker = this.#idle.pop() ?? this.#start();
+    return {
+      worker,
+      rest: (isResting) => slot.rest(isResting),
+      [Symbol.dispose]: () => {
+        this.#release(worker);
+        slot[Symbol.dispose]();
+      },
+    };
+  }
+
+  #release(worker: Worker): void {
+    if (!this.#all.has(worker)) return;
+    this.#idle.push(worker);
+    worker.unref();
+    setTimeout(() => {
+      const index = this.#idle.indexOf(worker);
+      if (index < 0) return;
+      // One that is ending must not get anything to do.
+      this.#idle.splice(index, 1);
+      void worker.terminate();
+    }, idleTime).unref();
   }
 
   /** Ends all threads, whatever they do. */

@@ -53,16 +53,9 @@ export class TreeThreads implements AsyncDisposable {
    * The archive as a stream that is made as it is read. Where too many are being read already, this thread makes it.
    */
   async *pack(job: TreePackJob): AsyncGenerator<Uint8Array, void, undefined> {
-    const worker = this.#streams.acquireNow();
-    if (worker === undefined) {
-      yield* packTree(job.source, job);
-      return;
-    }
-    try {
-      yield* streamFrom(worker, job);
-    } finally {
-      this.#streams.release(worker);
-    }
+    using lease = this.#streams.acquireNow();
+    if (lease === undefined) yield* packTree(job.source, job);
+    else yield* streamFrom(lease.worker, job);
   }
 
   /** Does a piece of work in a thread. Throws what it throws, and the signal's reason. */
@@ -71,19 +64,13 @@ export class TreeThreads implements AsyncDisposable {
     job: Parameters<TreeJobs[Name]>[0],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Awaited<ReturnType<TreeJobs[Name]>>> {
-    signal?.throwIfAborted();
-    const worker = await this.#jobs.acquire();
-    try {
-      signal?.throwIfAborted();
-      const request: TreeRequest = { kind: 'job', name, job };
-      return await callWorker<Awaited<ReturnType<TreeJobs[Name]>>>(
-        worker,
-        { request, stop: stopRequest, doing: 'work on files' },
-        { signal },
-      );
-    } finally {
-      this.#jobs.release(worker);
-    }
+    using lease = await this.#jobs.acquire(signal);
+    const request: TreeRequest = { kind: 'job', name, job };
+    return await callWorker<Awaited<ReturnType<TreeJobs[Name]>>>(
+      lease.worker,
+      { request, stop: stopRequest, doing: 'work on files' },
+      { signal },
+    );
   }
 
   /** Ends all threads, whatever they do. */
