@@ -42,6 +42,27 @@ export async function send(
   });
 }
 
+/** As `send`, of data that is only lent: waits until the kernel has all of it. */
+export async function sendLent(
+  sink: Writable,
+  data: Uint8Array,
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  sink.write(data, (error) => {
+    if (error === null || error === undefined) resolve();
+    else reject(error);
+  });
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** Waits until `sink` takes more. */
 export async function drained(sink: Writable, signal: AbortSignal): Promise<void> {
   if (!sink.writableNeedDrain) return;

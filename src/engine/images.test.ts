@@ -379,7 +379,9 @@ test('Images: import makes a named image, or none at all when a change is wrong'
 test('Images: save and load tell whom they were about', async () => {
   await using s = await open();
   const [base, child] = await family(s);
-  const archive = Buffer.concat(await Array.fromAsync(s.engine.save(['base:1', 'child:1'])));
+  const archive = Buffer.concat(
+    await Array.fromAsync(s.engine.save(['base:1', 'child:1']), (chunk) => Buffer.from(chunk)),
+  );
   assert.deepEqual(await s.engine.load(streamOf(archive), { platform: undefined, signal }), [
     { id: base, names: [{ name: 'base:1', previous: undefined }] },
     { id: child, names: [{ name: 'child:1', previous: undefined }] },

@@ -135,7 +135,10 @@ export class Images {
     }));
   }
 
-  /** An archive of the images that are named. What can be refused is refused before the first bytes come. */
+  /**
+   * An archive of the images that are named, in chunks that are only valid until the next one is asked for. What can be refused is
+   * refused before the first bytes come.
+   */
   save(texts: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array, void, undefined> {
     const items = selectImages(this.#parts.images, texts);
     for (const { image } of items) {
@@ -144,7 +147,7 @@ export class Images {
       }
     }
     for (const { image } of items) this.#publish('save', image.id);
-    return saveImages(this.#parts, items);
+    return saveImages(this.#parts, items, { lent: true });
   }
 
   /** Makes an image of one layer; returns its identifier. */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { byteString } from '#/base/byte-string.ts';
 import { fileHeader, storedSize, type TarHeader } from './tar-entry.ts';
 import { directory, file, link, readAll, tarOf } from './tar-samples.ts';
-import type { TarInput } from './tar-writer.ts';
+import { type TarInput, writeTar } from './tar-writer.ts';
 
 const byte = fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code));
 /** Any file name: bytes but NUL and the slash. */
@@ -140,5 +140,34 @@ test('writeTar: content of another size than announced is an error', async () =>
   await assert.rejects(
     tarOf({ ...fileHeader('a', 5), body: [Buffer.from('123456')] }),
     /5 bytes announced, got more/,
+  );
+});
+
+/** Lends each chunk in one and the same buffer, which is spoilt afterwards. */
+async function* lending(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
+  for (const chunk of chunks) {
+    buffer.set(chunk);
+    yield buffer.subarray(0, chunk.length);
+    buffer.fill('spoilt');
+  }
+}
+
+test('writeTar: what is lent and lends gives the same archive', async () => {
+  const chunk = fc
+    .tuple(fc.nat(255), fc.oneof(fc.nat(3000), fc.integer({ min: 60_000, max: 200_000 })))
+    .map(([byte, length]) => Buffer.alloc(length, byte));
+  const files = fc.array(fc.array(chunk, { maxLength: 5 }), { maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(files, async (bodies) => {
+      const header = (n: number): TarHeader =>
+        fileHeader(byteString(`f${n}`), Buffer.concat(bodies[n] ?? []).length);
+      const kept = await tarOf(...bodies.map((body, n) => ({ ...header(n), body })));
+      const lent: Buffer[] = [];
+      const entries = bodies.map((body, n) => ({ ...header(n), body: lending(body) }));
+      for await (const piece of writeTar(entries, { lent: true })) lent.push(Buffer.from(piece));
+      assert.deepEqual(Buffer.concat(lent), kept);
+    }),
+    { numRuns: 50 },
   );
 });

@@ -23,33 +23,32 @@ const typeflags: Readonly<Record<TarEntryKind, string>> = {
   fifo: '6',
 };
 
+/** How archives are written. */
+export interface WriteTarOptions {
+  /**
+   * Chunks, those of bodies as well as those of the result, are only valid until the next one is asked for: nothing need be
+   * allocated for them.
+   */
+  readonly lent?: boolean;
+}
+
 /**
  * Writes an archive: plain ustar where that can say everything, else with pax headers (long names, large numbers, times
  * finer than a second, xattrs), sparse files in GNU's format 1.0. The same entries give the same bytes.
  */
 export async function* writeTar(
   entries: AsyncIterable<TarInput> | Iterable<TarInput>,
+  { lent = false }: WriteTarOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  const pending: Buffer[] = [];
-  let size = 0;
-  const push = (piece: Buffer): void => {
-    pending.push(piece);
-    size += piece.length;
-  };
-  const flush = (): Buffer => {
-    size = 0;
-    const pieces = pending.splice(0);
-    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
-  };
+  const output = lent ? new CopiedPieces() : new KeptPieces();
   for await (const entry of entries) {
-    push(formatEntry(entry));
+    yield* output.add(formatEntry(entry));
     const expected = storedSize(entry);
     let written = 0;
     for await (const chunk of entry.body ?? []) {
       written += chunk.length;
       if (written > expected) break;
-      push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      if (size >= chunkSize) yield flush();
+      yield* output.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     }
     if (written !== expected) {
       const got = written > expected ? 'more' : `only ${written}`;
@@ -57,11 +56,52 @@ export async function* writeTar(
         `Cannot write ${quoted(entry.path)} to archive: ${expected} bytes announced, got ${got}`,
       );
     }
-    if (paddingOf(expected) > 0) push(Buffer.alloc(paddingOf(expected)));
-    if (size >= chunkSize) yield flush();
+    if (paddingOf(expected) > 0) yield* output.add(Buffer.alloc(paddingOf(expected)));
   }
-  push(Buffer.alloc(2 * blockSize));
-  yield flush();
+  yield* output.add(Buffer.alloc(2 * blockSize));
+  yield* output.rest();
+}
+
+/** Joins pieces that do not change afterwards. */
+class KeptPieces {
+  #pending: Buffer[] = [];
+  #size = 0;
+
+  *add(piece: Buffer): Generator<Buffer, void, undefined> {
+    this.#pending.push(piece);
+    this.#size += piece.length;
+    if (this.#size >= chunkSize) yield* this.rest();
+  }
+
+  *rest(): Generator<Buffer, void, undefined> {
+    const pieces = this.#pending;
+    if (pieces.length === 0) return;
+    this.#pending = [];
+    this.#size = 0;
+    yield pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+  }
+}
+
+/** Joins pieces that are lent, in a buffer that is lent again. Large ones pass through. */
+class CopiedPieces {
+  readonly #buffer = Buffer.allocUnsafeSlow(chunkSize);
+  #size = 0;
+
+  *add(piece: Buffer): Generator<Buffer, void, undefined> {
+    if (this.#size + piece.length > chunkSize) yield* this.rest();
+    if (piece.length > chunkSize) {
+      yield piece;
+      return;
+    }
+    piece.copy(this.#buffer, this.#size);
+    this.#size += piece.length;
+  }
+
+  *rest(): Generator<Buffer, void, undefined> {
+    const size = this.#size;
+    this.#size = 0;
+    if (size > 0) yield this.#buffer.subarray(0, size);
+  }
 }
 
 /** The blocks before the content of an entry. */

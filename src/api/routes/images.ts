@@ -7,7 +7,7 @@ import type { Call, Route } from '../call.ts';
 import { platformParam } from '../decode/platform.ts';
 import { uploadOf } from '../input.ts';
 import { presentImageInspect, presentImageSummary } from '../present/images.ts';
-import { beginStream, empty, json, send } from '../respond.ts';
+import { beginStream, empty, json, sendLent } from '../respond.ts';
 import { loadImages } from './image-load.ts';
 import { pullImage } from './registries.ts';
 
@@ -97,8 +97,8 @@ async function save(call: Call, names: readonly string[]): Promise<void> {
     // Errors before the first bytes still get a status of their own.
     const first = await archive.next();
     beginStream(call, 'application/x-tar');
-    if (first.value !== undefined) await send(response, first.value, { signal });
-    for await (const chunk of archive) await send(response, chunk, { signal });
+    if (first.value !== undefined) await sendLent(response, first.value, { signal });
+    for await (const chunk of archive) await sendLent(response, chunk, { signal });
     response.end();
   } finally {
     await archive.return();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { mount, unmount } from '#/kernel/mount.ts';
@@ -50,6 +51,26 @@ test('ContentStore: what does not exist is notFound', async () => {
   await assert.rejects(content.size(digest), { kind: 'notFound' });
   await assert.rejects(content.read(digest, 10), { kind: 'notFound' });
   await assert.rejects(Array.fromAsync(content.open(digest)), { kind: 'notFound' });
+});
+
+test('ContentStore.lend: gives what open gives, in two buffers', async () => {
+  using scratch = scratchDir();
+  const content = await ContentStore.open({ root: scratch.path });
+  const large = randomBytes(1_500_000);
+  const { digest } = await content.ingest(pieces(large));
+  const lent: Buffer[] = [];
+  const buffers = new Set<ArrayBufferLike>();
+  for await (const piece of content.lend(digest)) {
+    lent.push(Buffer.from(piece));
+    buffers.add(piece.buffer);
+  }
+  assert.deepEqual(Buffer.concat(lent), large);
+  assert.equal(buffers.size, 2);
+  for await (const piece of content.lend(digest)) {
+    assert.ok(piece.length > 0);
+    break;
+  }
+  await assert.rejects(content.lend(digestOf('other')).next(), { kind: 'notFound' });
 });
 
 test('ContentStore: content with another digest, too much of it, or a failing source leaves nothing', async () => {

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { conflict, invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
 import { algorithmOf, type Digest, hexOf, isDigest, parseDigest } from '#/oci/digest.ts';
 import { type Hold, Holds } from '../holds.ts';
+import { lendFile } from './lent-file.ts';
 import { type ExpectedBlob, PartialBlob } from './partial-blob.ts';
 import { Settling, syncPath } from './settling.ts';
 import { WriteBehind } from './write-behind.ts';
@@ -146,6 +147,15 @@ export class ContentStore {
   /** The blob as a stream, from byte `start`. The stream fails with `notFound` when there is no such blob. */
   open(digest: Digest, { start = 0 }: { start?: number } = {}): Readable {
     return Readable.from(this.#chunks(digest, start), { objectMode: false });
+  }
+
+  /** As `open`, in chunks that are only valid until the next one is asked for. */
+  async *lend(digest: Digest): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* lendFile(this.path(digest));
+    } catch (error) {
+      throw explained(error, digest);
+    }
   }
 
   /** The whole of a small blob. Throws `notFound`, and `tooLarge` above `maxBytes`. */

@@ -12,7 +12,7 @@ import {
   type Reference,
 } from '#/oci/reference.ts';
 import { fileHeader } from '#/tar/tar-entry.ts';
-import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
+import { type TarInput, type WriteTarOptions, writeTar } from '#/tar/tar-writer.ts';
 import type { ImageStore } from '../images.ts';
 import type { ImageParts, ImageRecord } from './record.ts';
 
@@ -52,11 +52,12 @@ export function selectImages(images: ImageStore, texts: readonly string[]): Save
 /**
  * The images as one archive, which Docker (any version with `docker load`) and tools for OCI image layouts can read:
  * blobs as they were loaded, each once, and both kinds of index. The same images give the same bytes. The images may
- * be removed meanwhile.
+ * be removed meanwhile. `lent`: as in `writeTar`.
  */
 export async function* saveImages(
   parts: ImageParts,
   items: readonly SaveItem[],
+  { lent = false }: WriteTarOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using stack = new AsyncDisposableStack();
   const used = new Set<Digest>();
@@ -74,8 +75,9 @@ export async function* saveImages(
     if (image.chainId !== undefined) chains.add(image.chainId);
   }
   const described: DescribedItem[] = [];
-  for (const item of items) described.push({ ...item, ...(await portable(parts, item.image, use)) });
-  yield* writeTar(entries(described));
+  for (const item of items)
+    described.push({ ...item, ...(await portable(parts, item.image, { use, lent })) });
+  yield* writeTar(entries(described), { lent });
 }
 
 async function dropUnused(
@@ -107,13 +109,13 @@ type DescribedItem = SaveItem & PortableImage;
 async function portable(
   { content, layers, archives }: ImageParts,
   image: ImageRecord,
-  use: (digest: Digest) => void,
+  { use, lent }: { use: (digest: Digest) => void; lent: boolean },
 ): Promise<PortableImage> {
   const bytes = await content.read(image.manifest, maxManifestBytes);
   const stored = parseStoredManifest(bytes);
   for (const { digest } of [stored.config, ...stored.layers]) use(digest);
   const kept = ({ digest, size }: { digest: Digest; size: number }): PortableBlob => {
-    return { digest, size, open: () => content.open(digest) };
+    return { digest, size, open: () => (lent ? content.lend(digest) : content.open(digest)) };
   };
   const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
   const present = await Promise.all(stored.layers.map(({ digest }) => content.has(digest)));
