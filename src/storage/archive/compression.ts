@@ -1,5 +1,5 @@
 import { type Duplex, pipeline } from 'node:stream';
-import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { invalid } from '#/base/errors.ts';
 import { canGunzip, GzipInflater, InflateError } from '#/kernel/gunzip.ts';
 import { Pacer } from '../tree/pacer.ts';
@@ -146,16 +146,17 @@ function isZlibError(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('Z');
 }
 
-/** Compresses a stream. Deflating runs in the thread pool. */
+/** Compresses a stream, with a level of the format's own or its default. Deflating runs in the thread pool. */
 export function compress(
   source: AsyncIterable<Uint8Array>,
   compression: Compression,
+  level?: number,
 ): AsyncIterable<Uint8Array> {
   if (compression === 'none') return source;
-  return through(
-    source,
-    compression === 'gzip' ? createGzip({ chunkSize }) : createZstdCompress({ chunkSize }),
-  );
+  if (compression === 'gzip')
+    return through(source, createGzip({ chunkSize, ...(level !== undefined && { level }) }));
+  const params = level === undefined ? {} : { [constants.ZSTD_c_compressionLevel]: level };
+  return through(source, createZstdCompress({ chunkSize, params }));
 }
 
 /** The output of `transform`. Failures on either side reach whoever reads it; the source is closed when nobody does. */

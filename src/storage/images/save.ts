@@ -1,19 +1,13 @@
 import { isKind, notFound } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
-import { algorithmOf, type Digest, digestOf, hexOf } from '#/oci/digest.ts';
-import { type DockerArchiveEntry, encodeDockerArchive } from '#/oci/docker-archive.ts';
+import { type Digest, digestOf } from '#/oci/digest.ts';
+import type { DockerArchiveEntry } from '#/oci/docker-archive.ts';
 import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
-import {
-  canonicalName,
-  canonicalString,
-  familiarName,
-  parseAnyReference,
-  type Reference,
-} from '#/oci/reference.ts';
-import { fileHeader } from '#/tar/tar-entry.ts';
-import { type TarInput, type WriteTarOptions, writeTar } from '#/tar/tar-writer.ts';
+import { canonicalName, canonicalString, parseAnyReference, type Reference } from '#/oci/reference.ts';
+import { type WriteTarOptions, writeTar } from '#/tar/tar-writer.ts';
 import type { ImageStore } from '../images.ts';
+import { type ArchivedBlob, archiveEntries, blobPath } from './archive-layout.ts';
 import type { ImageParts, ImageRecord } from './record.ts';
 
 /** One image to save, with the names that it is to have in the archive. */
@@ -77,7 +71,17 @@ export async function* saveImages(
   const described: DescribedItem[] = [];
   for (const item of items)
     described.push({ ...item, ...(await portable(parts, item.image, { use, lent })) });
-  yield* writeTar(entries(described), { lent });
+  yield* writeTar(
+    archiveEntries({
+      blobs: described.flatMap(({ blobs }) => blobs),
+      tops: described.map(({ names, manifest, manifestDigest, manifestSize }) => ({
+        names,
+        descriptor: { mediaType: manifest.mediaType, digest: manifestDigest, size: manifestSize },
+      })),
+      images: described.map((item) => archiveEntry(item, described)),
+    }),
+    { lent },
+  );
 }
 
 async function dropUnused(
@@ -94,13 +98,7 @@ interface PortableImage {
   readonly manifest: Manifest;
   readonly manifestDigest: Digest;
   readonly manifestSize: number;
-  readonly blobs: readonly PortableBlob[];
-}
-
-interface PortableBlob {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly open: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly blobs: readonly ArchivedBlob[];
 }
 
 type DescribedItem = SaveItem & PortableImage;
@@ -114,7 +112,7 @@ async function portable(
   const bytes = await content.read(image.manifest, maxManifestBytes);
   const stored = parseStoredManifest(bytes);
   for (const { digest } of [stored.config, ...stored.layers]) use(digest);
-  const kept = ({ digest, size }: { digest: Digest; size: number }): PortableBlob => {
+  const kept = ({ digest, size }: { digest: Digest; size: number }): ArchivedBlob => {
     return { digest, size, open: () => (lent ? content.lend(digest) : content.open(digest)) };
   };
   const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
@@ -124,7 +122,7 @@ async function portable(
     const blobs = [whole, stored.config, ...stored.layers].map(kept);
     return { manifest: stored, manifestDigest: image.manifest, manifestSize: bytes.length, blobs };
   }
-  const made: { descriptor: Descriptor; blob: PortableBlob }[] = [];
+  const made: { descriptor: Descriptor; blob: ArchivedBlob }[] = [];
   for (const [index, layer] of chain.entries()) {
     const descriptor = stored.layers[index];
     if (present[index] === true && descriptor !== undefined) {
@@ -148,66 +146,21 @@ async function portable(
   };
 }
 
-async function* entries(items: readonly DescribedItem[]): AsyncGenerator<TarInput> {
-  const blobs = new Map(items.flatMap((item) => item.blobs.map((blob) => [blob.digest, blob])));
-  for (const { digest, size, open } of [...blobs.values()].toSorted((a, b) =>
-    a.digest < b.digest ? -1 : 1,
-  )) {
-    yield { ...fileHeader(pathOf(digest), size), body: open() };
-  }
-  yield file('index.json', encodeIndex(items));
-  yield file('manifest.json', encodeDockerArchive(items.map((item) => archiveEntry(item, items))));
-  yield file('oci-layout', Buffer.from('{"imageLayoutVersion": "1.0.0"}'));
-  const repositories = encodeRepositories(items);
-  if (repositories !== undefined) yield file('repositories', repositories);
-}
-
 function archiveEntry(
   { image, names, manifest }: DescribedItem,
   items: readonly SaveItem[],
 ): DockerArchiveEntry {
   const { id, parent, config } = image;
   return {
-    config: pathOf(id),
+    config: blobPath(id),
     names,
     parent: items.some((other) => other.image.id === parent) ? parent : undefined,
     layers: manifest.layers.map(({ mediaType, size, digest }, i) => ({
-      path: pathOf(digest),
+      path: blobPath(digest),
       diffId: config.diffIds[i] as Digest,
       descriptor: { mediaType, size, digest },
     })),
   };
-}
-
-/** `index.json`: a descriptor for each name, or one without annotations for an image without names. */
-function encodeIndex(items: readonly DescribedItem[]): Buffer {
-  const manifests = items.flatMap(({ names, manifest, manifestDigest, manifestSize }) => {
-    const descriptor = { mediaType: manifest.mediaType, digest: manifestDigest, size: manifestSize };
-    if (names.length === 0) return [descriptor];
-    return names.map((reference) => ({
-      ...descriptor,
-      annotations: {
-        'io.containerd.image.name': canonicalString(reference),
-        'org.opencontainers.image.ref.name': reference.tag,
-      },
-    }));
-  });
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }));
-}
-
-/** `repositories`, for readers from before manifest.json: the top layer by repository and tag. */
-function encodeRepositories(items: readonly DescribedItem[]): Buffer | undefined {
-  const repositories = new Map<string, Record<string, string>>();
-  for (const { names, manifest } of items) {
-    const top = manifest.layers.at(-1)?.digest;
-    if (top === undefined) continue;
-    for (const reference of names) {
-      const name = familiarName(reference);
-      const tag = reference.tag ?? '';
-      repositories.set(name, { ...repositories.get(name), [tag]: hexOf(top) });
-    }
-  }
-  return repositories.size === 0 ? undefined : Buffer.from(JSON.stringify(Object.fromEntries(repositories)));
 }
 
 function tagsOf(images: ImageStore, repository: Reference): { id: Digest; reference: Reference }[] {
@@ -225,12 +178,4 @@ function findOrRefuse(images: ImageStore, text: string): ImageRecord {
   } catch (error) {
     throw isKind(error, 'notFound') ? notFound(`No such image: ${text}`, error) : error;
   }
-}
-
-function file(path: string, content: Buffer): TarInput {
-  return { ...fileHeader(path, content.length), body: [content] };
-}
-
-function pathOf(digest: Digest): string {
-  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
 }
