@@ -147,6 +147,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     attachments: new Attachments(),
     terminals: new Terminals((id) => containerDirs.runOf(id)),
     images: imageStore,
+    layers,
     snapshots,
     volumes: new ContainerVolumes({ store: volumeStore, events }),
     networks: connections,

@@ -120,6 +120,11 @@ export class Layers {
     return row && parseLayer(row);
   }
 
+  /** The layer, if its snapshot exists, too: another driver may have been in use when it was unpacked. */
+  usable(chainId: ChainId): Layer | undefined {
+    return this.#snapshots.exists(chainId) ? this.get(chainId) : undefined;
+  }
+
   /** `top` and all layers below it, the lowest first. Throws `notFound`. */
   chain(top: ChainId): Layer[] {
     const chain = this.#chain.all(top).map(parseLayer);
@@ -138,7 +143,7 @@ export class Layers {
     const chainId = chainIdOf(parent, diffId);
     request.hold?.add(chainId);
     using _alone = await this.#locks.acquire(chainId);
-    return this.#complete(chainId) ?? (await this.#unpack(request));
+    return this.usable(chainId) ?? (await this.#unpack(request));
   }
 
   /**
@@ -154,7 +159,7 @@ export class Layers {
     };
     return unpackChain(request, {
       ...parts,
-      existing: (chainId) => this.#complete(chainId),
+      existing: (chainId) => this.usable(chainId),
       record: (layer) => this.#record(layer),
     });
   }
@@ -171,7 +176,7 @@ export class Layers {
     const chainId = chainIdOf(parent, made.diffId);
     hold?.add(chainId);
     using _alone = await this.#locks.acquire(chainId);
-    const existing = this.#complete(chainId);
+    const existing = this.usable(chainId);
     if (existing !== undefined) {
       await this.#snapshots.remove(key);
       return existing;
@@ -205,7 +210,7 @@ export class Layers {
     using hold = this.hold();
     for (const layer of this.chain(top)) {
       const { chainId, diffId } = layer;
-      if (this.#complete(chainId) === undefined && this.builtArchive(chainId) !== undefined) {
+      if (this.usable(chainId) === undefined && this.builtArchive(chainId) !== undefined) {
         const { driver } = this.#snapshots;
         throw notFound(
           `Layer ${diffId} was built with another storage driver than ${driver}: build it again`,
@@ -240,14 +245,9 @@ export class Layers {
     await this.collect();
   }
 
-  /** A layer whose snapshot exists, too: another driver may have been in use when it was unpacked. */
-  #complete(chainId: ChainId): Layer | undefined {
-    return this.#snapshots.exists(chainId) ? this.get(chainId) : undefined;
-  }
-
   async #unpack(request: UnpackRequest): Promise<Layer> {
     const { parent, blob, diffId } = request;
-    if (parent !== undefined && this.#complete(parent) === undefined)
+    if (parent !== undefined && this.usable(parent) === undefined)
       throw notFound(`Layer ${parent} not found`);
     const key = unpackKey();
     await this.#snapshots.prepare(key, parent);
@@ -261,7 +261,7 @@ export class Layers {
       const chainId = chainIdOf(parent, unpacked.diffId);
       request.hold?.add(chainId);
       using _alone = diffId === undefined ? await this.#locks.acquire(chainId) : undefined;
-      const existing = this.#complete(chainId);
+      const existing = this.usable(chainId);
       if (existing !== undefined) {
         await this.#snapshots.remove(key);
         return existing;

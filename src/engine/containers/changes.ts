@@ -2,6 +2,7 @@ import { textOf } from '#/base/byte-string.ts';
 import { notImplemented } from '#/base/errors.ts';
 import { type Change, overlayChanges } from '#/storage/archive/overlay-changes.ts';
 import type { FilesystemChange } from '#/wire/containers.ts';
+import { refuseOtherDriver } from './driver-change.ts';
 import type { ContainerParts } from './parts.ts';
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
@@ -23,7 +24,9 @@ const mountParents: ReadonlySet<string> = new Set(['dev', 'etc', 'proc', 'sys'])
 
 /** What a container has changed in its file system, whether it runs or not. Throws `notImplemented` with the driver vfs. */
 export async function containerChanges(parts: ContainerParts, ref: string): Promise<FilesystemChange[]> {
-  const { id, spec } = parts.store.find(ref);
+  const record = parts.store.find(ref);
+  const { id, spec } = record;
+  refuseOtherDriver(parts, record);
   const { root, whiteouts, lowers } = parts.snapshots.layerTarget(id);
   if (whiteouts !== 'overlay') {
     throw notImplemented(

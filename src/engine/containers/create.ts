@@ -10,6 +10,7 @@ import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/conta
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
 import { withHostDefaults } from './defaults.ts';
+import { ensureUnpacked } from './driver-change.ts';
 import { checkLogConfig } from './log-config.ts';
 import { commandOf, mergeImageConfig } from './merge.ts';
 import type { ContainerRecord, ContainerSpec } from './model.ts';
@@ -82,7 +83,7 @@ export async function createContainer(
   using _held = await parts.locks.acquire(id);
   parts.store.insert(record);
   try {
-    await makeParts(parts, { record, planned, parent: image.chainId });
+    await makeParts(parts, { record, planned, image });
   } catch (error) {
     await undoCreation(parts, record);
     throw error;
@@ -111,13 +112,14 @@ async function makeParts(
   {
     record,
     planned,
-    parent,
-  }: { record: ContainerRecord; planned: readonly PlannedMount[]; parent: string | undefined },
+    image,
+  }: { record: ContainerRecord; planned: readonly PlannedMount[]; image: ImageRecord },
 ): Promise<void> {
   const { id, spec } = record;
   mkdirSync(parts.dirs.dataOf(id), { recursive: true, mode: 0o700 });
   const provided = await provideMounts(parts, id, planned);
-  await parts.snapshots.prepare(id, parent);
+  await ensureUnpacked(parts, image);
+  await parts.snapshots.prepare(id, image.chainId);
   await fillNewVolumes(parts, id, provided);
   const mounts = provided.map(({ point }) => point);
   parts.store.update({

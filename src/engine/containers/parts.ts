@@ -9,6 +9,7 @@ import type { OciRuntime } from '#/runtime/crun.ts';
 import type { ExitWatcher } from '#/runtime/exit-watcher.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
 import type { ImageStore } from '#/storage/images.ts';
+import type { Layers } from '#/storage/layers.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { Events } from '../events.ts';
 import type { Terminals } from './attach.ts';
@@ -92,6 +93,7 @@ export interface ContainerParts {
   readonly attachments: Attachments;
   readonly terminals: Terminals;
   readonly images: ImageStore;
+  readonly layers: Layers;
   readonly snapshots: Snapshotter;
   readonly volumes: ContainerVolumes;
   readonly networks: ContainerNetworking;

@@ -1,6 +1,7 @@
 import { isKind } from '#/base/errors.ts';
 import type { Filters } from '#/wire/filters.ts';
 import { checkFilterNames, prunesLabels, untilFilter } from '../filters.ts';
+import { writtenBytes } from './driver-change.ts';
 import type { ContainerRecord } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 import { removeContainer } from './remove.ts';
@@ -16,7 +17,7 @@ export async function pruneContainers(
   for (const record of parts.store.all()) {
     if (!['created', 'exited', 'dead'].includes(record.state.kind) || !chosen(record)) continue;
     try {
-      const { bytes } = await parts.snapshots.usage(record.id);
+      const bytes = await writtenBytes(parts, record.id);
       await removeContainer(parts, record.id, { force: false, volumes: false });
       deleted.push(record.id);
       reclaimed += bytes;

@@ -139,10 +139,12 @@ async function removeOrphans(parts: ContainerParts): Promise<void> {
     const state = parts.store.get(id)?.state;
     if (state === undefined || !isAlive(state)) rmSync(parts.dirs.exitFileOf(id), { force: true });
   }
-  for (const { name, kind } of parts.snapshots.list()) {
-    if (kind !== 'active' || !isFullId(name) || !gone(name)) continue;
-    await attempt(parts, name, () => parts.snapshots.remove(name));
-  }
+  const left = parts.snapshots
+    .list()
+    .filter(({ name, kind }) => kind === 'active' && isFullId(name) && gone(name));
+  for (const { name } of left) await attempt(parts, name, () => parts.snapshots.remove(name));
+  // They may have been all that kept the layers of an image that is gone.
+  if (left.length > 0) await parts.layers.collect();
   for (const id of foldersIn(parts.dirs.data).filter(gone)) {
     await attempt(parts, id, () => rm(parts.dirs.dataOf(id), { recursive: true, force: true }));
   }

@@ -9,6 +9,7 @@ import { buildSpec } from '#/runtime/spec/build.ts';
 import { resolveUser } from '#/runtime/user.ts';
 import { attributesOf } from './attributes.ts';
 import { bindsOf } from './container-mounts.ts';
+import { refuseOtherDriver } from './driver-change.ts';
 import { followExit } from './exit.ts';
 import { planLog } from './log-config.ts';
 import { type ContainerRecord, type Run, transition } from './model.ts';
@@ -82,6 +83,7 @@ async function launch(
   const { id, spec } = record;
   const run = parts.dirs.runOf(id);
   const rootfs = parts.dirs.rootfsOf(id);
+  refuseOtherDriver(parts, record);
   if (existsSync(run)) await releaseRun(parts, record);
   rmSync(parts.dirs.exitFileOf(id), { force: true });
   mkdirSync(rootfs, { recursive: true, mode: 0o700 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { GraphDriver, Health } from '#/wire/container-inspect.ts';
 import type { PortMap } from '#/wire/containers.ts';
 import type { EndpointSettings } from '#/wire/networks.ts';
+import { writtenBytes } from './driver-change.ts';
 import type { ContainerRecord } from './model.ts';
 import type { ContainerParts } from './parts.ts';
 
@@ -68,12 +69,11 @@ async function sizeOf(
   parts: ContainerParts,
   { id, imageId }: ContainerRecord,
 ): Promise<ContainerView['size']> {
-  const { bytes: own } = await parts.snapshots.usage(id);
+  const own = await writtenBytes(parts, id);
   return { own, withImage: own + (parts.images.get(imageId)?.size ?? 0) };
 }
 
-function graphDriverOf(parts: ContainerParts, { id }: ContainerRecord): GraphDriver {
-  const Name = parts.snapshots.driver;
+function graphDriverOf(parts: ContainerParts, { id, spec: { driver: Name } }: ContainerRecord): GraphDriver {
   if (!parts.snapshots.exists(id)) return { Name, Data: null };
   const MergedDir = parts.dirs.rootfsOf(id);
   if (Name === 'vfs') return { Name, Data: { Dir: parts.snapshots.upperDir(id) } };

@@ -73,7 +73,7 @@ export function chainIdsOf(diffIds: readonly Digest[]): ChainId[] {
 function present({ layers }: PullParts, wanted: readonly WantedLayer[], chains: Hold<ChainId>): number {
   for (const [index, chainId] of chainIdsOf(wanted.map(({ diffId }) => diffId)).entries()) {
     chains.add(chainId);
-    if (layers.get(chainId) === undefined) return index;
+    if (layers.usable(chainId) === undefined) return index;
   }
   return wanted.length;
 }

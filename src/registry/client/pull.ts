@@ -116,7 +116,7 @@ class Store {
     const keepTop = this.#keep(top.bytes, digest, holds.blobs);
     let made: MadeImage | undefined;
     do {
-      const making = images.get(id) === undefined ? this.#make(holds) : Promise.resolve(made);
+      const making = this.#isUsable(id) ? Promise.resolve(made) : this.#make(holds);
       [made] = await all([making, keepTop]);
       await content.flush();
       // An image that was here can have been removed meanwhile.
@@ -136,6 +136,13 @@ class Store {
     const [added] = images.add([{ blobs: [], ...image, ...given }]);
     if (added === undefined) throw new Error('the store has taken no image');
     return added.image;
+  }
+
+  /** There is such an image, with layers that the present storage driver has. */
+  #isUsable(id: Digest): boolean {
+    const { images, layers } = this.#parts;
+    const image = images.get(id);
+    return image !== undefined && (image.chainId === undefined || layers.usable(image.chainId) !== undefined);
   }
 
   /** Stores the configuration while the layers come, and the manifest that fits what is stored of them. */
