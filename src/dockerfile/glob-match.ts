@@ -5,7 +5,26 @@ import type { GlobToken } from './glob-tokens.ts';
  * paths come from strangers.
  */
 export function globMatcher(tokens: readonly GlobToken[]): (path: string) => boolean {
-  return isOrderly(tokens) ? (path) => matchOrderly(tokens, path) : (path) => matchAny(tokens, path);
+  const isOrdered = isOrderly(tokens);
+  const runs = literalRuns(tokens);
+  const beginning = runs[0] ?? '';
+  const end = runs.at(-1) ?? '';
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
+  return (path) => {
+    // Most paths have nothing to do with most patterns.
+    if (!path.startsWith(beginning) || !path.endsWith(end) || !path.includes(longest)) return false;
+    return isOrdered ? matchOrderly(tokens, path) : matchAny(tokens, path);
+  };
+}
+
+/** The characters between wildcards, those before the first and after the last one included, even if there are none. */
+function literalRuns(tokens: readonly GlobToken[]): string[] {
+  const runs = [''];
+  for (const token of tokens) {
+    if (token.kind === 'char') runs.push((runs.pop() ?? '') + token.char);
+    else runs.push('');
+  }
+  return runs;
 }
 
 /**
@@ -61,38 +80,67 @@ function matchOrderly(tokens: readonly GlobToken[], path: string): boolean {
 
 /** Follows all possibilities at once. */
 function matchAny(tokens: readonly GlobToken[], path: string): boolean {
-  // A state is the index of the token that comes next; those of `folders` stand once for its beginning, once for its inside.
-  const inside = tokens.length + 1;
-  let states = reach(new Set(), 0, tokens);
-  for (let at = 0; at < path.length && states.size > 0; ) {
+  let states = new States(tokens);
+  let next = new States(tokens);
+  states.add(0);
+  for (let at = 0; at < path.length && states.list.length > 0; ) {
     const char = charAt(path, at);
-    const next = new Set<number>();
-    for (const state of states) {
-      const index = state >= inside ? state - inside : state;
+    for (const state of states.list) {
+      const index = state >> 1;
       const token = tokens[index];
       if (token === undefined) continue;
       if (token.kind === 'rest') return true;
-      if (state >= inside) {
-        next.add(state);
-        if (char === '/') reach(next, index + 1, tokens);
-      } else if (token.kind === 'star') {
-        if (char !== '/') reach(next, index, tokens);
-      } else if (token.kind !== 'folders' && takes(token, char)) reach(next, index + 1, tokens);
+      if (token.kind === 'star') {
+        if (char !== '/') next.add(index);
+      } else if (token.kind === 'folders') {
+        next.enter(index);
+        if (char === '/') next.add(index + 1);
+      } else if (takes(token, char)) next.add(index + 1);
     }
-    states = next;
+    [states, next] = [next, states];
+    next.clear();
     at += char.length;
   }
-  return states.has(tokens.length) || [...states].some((state) => tokens[state]?.kind === 'rest');
+  return states.list.some((state) => state >> 1 === tokens.length || tokens[state >> 1]?.kind === 'rest');
 }
 
-/** Adds a state and those that are reached from it without a character. */
-function reach(states: Set<number>, from: number, tokens: readonly GlobToken[]): Set<number> {
-  for (let index = from; ; index += 1) {
-    if (states.has(index)) return states;
-    states.add(index);
-    const kind = tokens[index]?.kind;
-    if (kind === 'folders') states.add(tokens.length + 1 + index);
-    else if (kind !== 'star') return states;
+/**
+ * Which tokens may come next: twice the index of the token, and one more where a `folders` is under way, which is then no longer
+ * the same as nothing.
+ */
+class States {
+  readonly list: number[] = [];
+  readonly #tokens: readonly GlobToken[];
+  readonly #has: Uint8Array;
+
+  constructor(tokens: readonly GlobToken[]) {
+    this.#tokens = tokens;
+    this.#has = new Uint8Array(2 * tokens.length + 2);
+  }
+
+  clear(): void {
+    for (const state of this.list) this.#has[state] = 0;
+    this.list.length = 0;
+  }
+
+  /** Adds a token and those after ones that may be empty. */
+  add(from: number): void {
+    for (let index = from; this.#put(2 * index); index += 1) {
+      const kind = this.#tokens[index]?.kind;
+      if (kind === 'folders') this.enter(index);
+      else if (kind !== 'star') return;
+    }
+  }
+
+  enter(index: number): void {
+    this.#put(2 * index + 1);
+  }
+
+  #put(state: number): boolean {
+    if (this.#has[state] === 1) return false;
+    this.#has[state] = 1;
+    this.list.push(state);
+    return true;
   }
 }
 
