@@ -8,6 +8,8 @@ import { cleanPath } from './text.ts';
 export interface IgnorePattern {
   /** It begins with `!`. */
   readonly isException: boolean;
+  /** Without the `!`, in its shortest form. */
+  readonly text: string;
   readonly matches: (path: string) => boolean;
   /** Tells whether it may match something in a folder (false: it does not). */
   readonly mayMatchIn: (folder: string) => boolean;
@@ -21,7 +23,12 @@ export function readIgnorePattern(text: string): IgnorePattern {
   if (pattern === '') throw invalid('illegal exclusion pattern: "!"');
   // Whatever the rules below make of it, it must be a pattern of filepath.Match.
   globTokens(pattern, { folders: false });
-  return { isException, matches: matcher(pattern), mayMatchIn: folderMatcher(pattern, { folders: true }) };
+  return {
+    isException,
+    text: pattern,
+    matches: matcher(pattern),
+    mayMatchIn: folderMatcher(pattern, { folders: true }),
+  };
 }
 
 function matcher(pattern: string): (path: string) => boolean {

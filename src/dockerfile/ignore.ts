@@ -68,6 +68,11 @@ export class IgnoreRules {
     return this.#patterns.some(({ isException }) => isException);
   }
 
+  /** A pattern excludes all there is, however deep. */
+  get excludesEverything(): boolean {
+    return this.#patterns.some(({ isException, text }) => !isException && ['*', '**', '**/*'].includes(text));
+  }
+
   /** Nothing is ever excluded. */
   get isEmpty(): boolean {
     return this.#patterns.length === 0;

@@ -124,7 +124,7 @@ export interface OnbuildInstruction extends InstructionBase {
 }
 
 /** USER, WORKDIR, STOPSIGNAL, MAINTAINER: one value, which is the rest of the line. */
-interface ValueInstruction extends InstructionBase {
+export interface ValueInstruction extends InstructionBase {
   readonly kind: 'user' | 'workdir' | 'stopsignal' | 'maintainer';
   readonly value: string;
 }

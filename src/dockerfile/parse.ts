@@ -43,7 +43,9 @@ export function parseDockerfile(bytes: Uint8Array, { name = 'Dockerfile' }: Pars
   const metaArgs: ArgInstruction[] = [];
   const stages: (Stage & { instructions: StageInstruction[] })[] = [];
   for (const node of tree.nodes) {
-    const instruction = understand(node, tree);
+    const { line } = node.range.start;
+    const describe = (reason: string): string => `dockerfile parse error on line ${line}: ${reason}`;
+    const instruction = understand(node, tree, describe);
     const stage = stages.at(-1);
     if (instruction.kind === 'from') {
       stages.push({ index: stages.length, name: instruction.stageName, from: instruction, instructions: [] });
@@ -70,23 +72,27 @@ export function parseDockerfile(bytes: Uint8Array, { name = 'Dockerfile' }: Pars
 }
 
 /**
- * Reads instructions without a FROM, such as the triggers of ONBUILD and the changes of an import. Throws a
- * `DockerfileError`.
+ * Reads instructions without a FROM, such as the triggers of ONBUILD and the changes of an import. `approve` hears of every
+ * keyword, in capitals, before anything is made of it, and may throw. Throws a `DockerfileError`.
  */
-export function parseInstructions(text: string, { name = 'Dockerfile' }: ParseOptions = {}): Instruction[] {
+export function parseInstructions(
+  text: string,
+  { name = 'Dockerfile', approve }: ParseOptions & { readonly approve?: (keyword: string) => void } = {},
+): Instruction[] {
   const tree = readSyntax(Buffer.from(text), name);
-  return tree.nodes.map((node) => understand(node, tree));
+  for (const { keyword } of tree.nodes) approve?.(keyword.toUpperCase());
+  return tree.nodes.map((node) => understand(node, tree, (reason) => reason));
 }
 
-function understand(node: SyntaxNode, { source }: SyntaxTree): Instruction {
+function understand(
+  node: SyntaxNode,
+  { source }: SyntaxTree,
+  describe: (reason: string) => string,
+): Instruction {
   try {
     return readInstruction(node);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    const { line } = node.range.start;
-    throw placed(invalid(`dockerfile parse error on line ${line}: ${error.message}`, error), {
-      source,
-      range: node.range,
-    });
+    throw placed(invalid(describe(error.message), error), { source, range: node.range });
   }
 }
