@@ -103,7 +103,10 @@ class Store {
       return image;
     } catch (error) {
       // What was found to be wrong is not kept.
-      if (isKind(error, 'invalid') || isKind(error, 'tooLarge')) kept.release(this.#downloads);
+      if (isKind(error, 'invalid') || isKind(error, 'tooLarge')) {
+        kept.release(this.#downloads);
+        for (const digest of this.#downloads) await content.dropPartial(digest);
+      }
       throw error;
     }
   }

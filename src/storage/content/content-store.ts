@@ -120,7 +120,7 @@ export class ContentStore {
     const { digest } = expected;
     if (this.#partials.has(digest)) throw conflict(`Content ${digest} is being downloaded already`);
     this.#partials.add(digest);
-    const path = join(this.#partialDir, `${algorithmOf(digest)}-${hexOf(digest)}`);
+    const path = this.#partialPath(digest);
     try {
       return await PartialBlob.open({ path, later: this.path(digest) }, expected, async (state) => {
         this.#partials.delete(digest);
@@ -142,6 +142,11 @@ export class ContentStore {
       if (state === 'complete') await this.#place(path, expected.digest);
       else await rm(path, { force: true });
     });
+  }
+
+  /** Removes what an earlier download left of a blob, unless somebody is downloading it. */
+  async dropPartial(digest: Digest): Promise<void> {
+    if (!this.#partials.has(digest)) await rm(this.#partialPath(digest), { force: true });
   }
 
   /** The blob as a stream, from byte `start`. The stream fails with `notFound` when there is no such blob. */
@@ -274,6 +279,10 @@ export class ContentStore {
       if ((await stat(path)).mtimeMs < Date.now() - partialAge)
         await rm(path, { force: true, recursive: true });
     }
+  }
+
+  #partialPath(digest: Digest): string {
+    return join(this.#partialDir, `${algorithmOf(digest)}-${hexOf(digest)}`);
   }
 
   get #partialDir(): string {

@@ -189,6 +189,8 @@ export class PartialBlob implements GrowingFile {
     } finally {
       this.#end();
       await this.#file.close();
+      // Nothing is nothing to go on with.
+      if (this.#available === 0) await rm(this.path, { force: true });
       await this.#finish('closed');
     }
   }
