@@ -1,13 +1,11 @@
-import { constants, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { constants, ftruncateSync, writeSync } from 'node:fs';
 import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError, tooLarge } from '#/base/errors.ts';
 import {
-  attributesOf,
   close,
   fchmodat,
   fchownat,
   fstatat,
-  futimens,
   linkat,
   mkdirat,
   mknodat,
@@ -18,6 +16,7 @@ import {
 import { lsetxattr, makedev } from '#/kernel/files.ts';
 import { type DataRun, storedSize, type TarEntry, type TarHeader } from '#/tar/tar-entry.ts';
 import type { Spot } from '../tree/copy-node.ts';
+import { dressFile } from '../tree/dress-file.ts';
 import { removeTreeSync } from '../tree/remove-tree.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
 import type { ExtractOptions } from './extract.ts';
@@ -174,7 +173,7 @@ export class EntryWriter implements Disposable {
     try {
       if (entry.sparse === undefined) await writePlain(fd, entry.body);
       else await writeSparse(fd, entry.body, { runs: entry.sparse, size: entry.size });
-      dressFile(fd, entry);
+      dressFile(fd, { ...entry, atime: entry.mtime });
     } finally {
       close(fd);
     }
@@ -247,17 +246,6 @@ export class EntryWriter implements Disposable {
     this.#root[Symbol.dispose]();
     this.#lowers[Symbol.dispose]();
   }
-}
-
-/**
- * Gives a new file its owner, permissions and times. Most have the first two from their creation, and asking costs less than
- * setting; what the umask, a set-gid directory or a default ACL made of them shows too.
- */
-function dressFile(fd: number, { uid, gid, mode, mtime }: TarHeader): void {
-  const made = attributesOf(fd);
-  if (made.uid !== uid || made.gid !== gid) fchownSync(fd, uid, gid);
-  if ((made.mode & 0o7777) !== mode) fchmodSync(fd, mode);
-  futimens(fd, { atime: mtime, mtime });
 }
 
 async function writePlain(fd: number, body: AsyncIterable<Uint8Array>): Promise<void> {

@@ -18,6 +18,8 @@ import type { Directory } from './directory.ts';
 import { Pacer } from './pacer.ts';
 
 const bufferSize = 512 * 1024;
+/** For files that are read at once: nothing else happens between its filling and its emptying. */
+const spare = Buffer.allocUnsafe(64 * 1024);
 
 /** A name in an open directory. */
 export interface Spot {
@@ -39,7 +41,7 @@ export async function copyNode(from: Spot, to: Spot, stat: FileStat): Promise<vo
       symlinkat(readlinkat(from.parent.fd, rawBytes(from.name)), to.parent.fd, name);
       break;
     case constants.S_IFREG:
-      await copyFile(from, to, stat.size);
+      await copyFile(from, to, stat);
       break;
     default: {
       const device = makedev(stat.rdev.major, stat.rdev.minor);
@@ -68,7 +70,7 @@ export function copyTimes(to: Spot, { atime, mtime }: FileStat): void {
   utimensat(to.parent.fd, rawBytes(to.name), { atime, mtime });
 }
 
-async function copyFile(from: Spot, to: Spot, size: number): Promise<void> {
+async function copyFile(from: Spot, to: Spot, stat: FileStat): Promise<void> {
   const input = openat2(from.parent.fd, rawBytes(from.name), {
     flags: constants.O_RDONLY | constants.O_NOFOLLOW,
   });
@@ -77,7 +79,7 @@ async function copyFile(from: Spot, to: Spot, size: number): Promise<void> {
     const output = openat2(to.parent.fd, rawBytes(to.name), { flags, mode: 0o600 });
     try {
       fchmodSync(output, 0o600);
-      if (size > 0 && !reflink(output, input)) await copyData(input, output, size);
+      await copyContent(input, output, stat);
     } finally {
       close(output);
     }
@@ -86,10 +88,22 @@ async function copyFile(from: Spot, to: Spot, size: number): Promise<void> {
   }
 }
 
-async function copyData(input: number, output: number, size: number): Promise<void> {
+/** Smaller files are copied sooner than they are shared. Bytes. */
+const leastShared = 64 * 1024;
+
+/**
+ * Copies the content of an open file, of which `stat` tells the size, to a new empty one: shares the data where the file
+ * system can, and keeps holes.
+ */
+export async function copyContent(
+  input: number,
+  output: number,
+  { size, blocks }: Pick<FileStat, 'size' | 'blocks'>,
+): Promise<void> {
+  if (size >= leastShared && reflink(output, input)) return;
   const pacer = new Pacer();
-  const buffer = Buffer.allocUnsafe(Math.min(bufferSize, size));
-  for (const run of dataRuns(input, size)) {
+  const buffer = size <= spare.length ? spare : Buffer.allocUnsafe(Math.min(bufferSize, size));
+  for (const run of blocks * 512 < size ? dataRuns(input, size) : [{ offset: 0, length: size }]) {
     for (let done = 0; done < run.length; ) {
       const wanted = Math.min(buffer.length, run.length - done);
       const got = readSync(input, buffer, 0, wanted, run.offset + done);
@@ -101,7 +115,7 @@ async function copyData(input: number, output: number, size: number): Promise<vo
       if (pacer.due) await pacer.turn();
     }
   }
-  ftruncateSync(output, size);
+  if (blocks * 512 < size) ftruncateSync(output, size);
 }
 
 /** The stretches of an open file, of `size` bytes, that are not holes. */

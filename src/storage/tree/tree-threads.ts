@@ -2,17 +2,19 @@ import type { Worker } from 'node:worker_threads';
 import { siblingModule } from '#/base/sibling-module.ts';
 import { type HashedTree, hashTree, type TreePackJob } from '../archive/hash-tree.ts';
 import { packTree } from '../archive/pack-tree.ts';
+import { JobThreads } from '../threads/job-threads.ts';
 import { callWorker } from '../threads/worker-call.ts';
-import { type PoolOptions, WorkerPool } from '../threads/worker-pool.ts';
-import type { TreeJobs } from './tree-jobs.ts';
+import { WorkerPool } from '../threads/worker-pool.ts';
 
-/** What a worker is asked. */
-export type TreeRequest =
-  | { readonly kind: 'job'; readonly name: keyof TreeJobs; readonly job: unknown }
+/** What a thread is asked that makes a stream, beside what `serveJobs` knows. */
+export type StreamRequest =
   /** To be answered piece by piece. */
   | { readonly kind: 'pack'; readonly job: TreePackJob }
   | { readonly kind: 'more' }
   | { readonly kind: 'stop' };
+
+/** What is done in threads. */
+export const treeJobs: { readonly hash: typeof hashTree } = { hash: hashTree };
 
 /** An archive up to this size is not worth a thread. Bytes. */
 const inlineSize = 1024 * 1024;
@@ -23,28 +25,25 @@ const piecesAhead = 4;
 /** Archives that are sent somewhere, at whatever speed, by threads of their own. */
 const maxStreams = 4;
 
-const stopRequest: TreeRequest = { kind: 'stop' };
+const stopRequest: StreamRequest = { kind: 'stop' };
 
 /** Works on trees of files in threads of its own, which are started when needed and end when idle. */
 export class TreeThreads implements AsyncDisposable {
-  readonly #jobs: WorkerPool;
+  readonly #jobs: JobThreads<typeof treeJobs>;
   readonly #streams: WorkerPool;
 
   constructor() {
-    const options: PoolOptions = {
-      module: siblingModule('tree-worker', import.meta.url),
-      name: 'tree',
-      resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16 },
-    };
-    this.#jobs = new WorkerPool(options);
-    this.#streams = new WorkerPool({ ...options, limit: maxStreams });
+    const module = siblingModule('tree-worker', import.meta.url);
+    this.#jobs = new JobThreads(module, 'tree');
+    const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16 };
+    this.#streams = new WorkerPool({ module, name: 'archive', limit: maxStreams, resourceLimits });
   }
 
   /** The digest of an archive. Throws system errors, and the signal's reason. */
   async hash(job: TreePackJob, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<HashedTree> {
     const small = await hashTree(job, { signal, budget: inlineSize });
     if (small !== undefined) return small;
-    const large = await this.run('hash', job, { signal });
+    const large = await this.#jobs.run('hash', job, { signal });
     if (large === undefined) throw new Error('hashed without a budget, it cannot be exceeded');
     return large;
   }
@@ -58,21 +57,6 @@ export class TreeThreads implements AsyncDisposable {
     else yield* streamFrom(lease.worker, job);
   }
 
-  /** Does a piece of work in a thread. Throws what it throws, and the signal's reason. */
-  async run<Name extends keyof TreeJobs>(
-    name: Name,
-    job: Parameters<TreeJobs[Name]>[0],
-    { signal }: { signal?: AbortSignal | undefined } = {},
-  ): Promise<Awaited<ReturnType<TreeJobs[Name]>>> {
-    using lease = await this.#jobs.acquire(signal);
-    const request: TreeRequest = { kind: 'job', name, job };
-    return await callWorker<Awaited<ReturnType<TreeJobs[Name]>>>(
-      lease.worker,
-      { request, stop: stopRequest, doing: 'work on files' },
-      { signal },
-    );
-  }
-
   /** Ends all threads, whatever they do. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#jobs[Symbol.asyncDispose](), this.#streams[Symbol.asyncDispose]()]);
@@ -80,7 +64,7 @@ export class TreeThreads implements AsyncDisposable {
 }
 
 async function* streamFrom(worker: Worker, job: TreePackJob): AsyncGenerator<Uint8Array, void, undefined> {
-  const more = (): void => worker.postMessage({ kind: 'more' } satisfies TreeRequest);
+  const more = (): void => worker.postMessage({ kind: 'more' } satisfies StreamRequest);
   const arrived: Uint8Array[] = [];
   let wake = Promise.withResolvers<void>();
   const onNews = (piece: Uint8Array): void => {
@@ -88,7 +72,7 @@ async function* streamFrom(worker: Worker, job: TreePackJob): AsyncGenerator<Uin
     wake.resolve();
   };
   let ended = false;
-  const request: TreeRequest = { kind: 'pack', job };
+  const request: StreamRequest = { kind: 'pack', job };
   const work = callWorker(worker, { request, stop: stopRequest, doing: 'pack files' }, { onNews }).finally(
     () => {
       ended = true;

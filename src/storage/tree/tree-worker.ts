@@ -2,27 +2,21 @@
 import { parentPort } from 'node:worker_threads';
 import type { TreePackJob } from '../archive/hash-tree.ts';
 import { packChunkSize, packChunks } from '../archive/pack-tree.ts';
+import { serveJobs } from '../threads/job-threads.ts';
 import { answer, tell } from '../threads/worker-call.ts';
-import { treeJobs } from './tree-jobs.ts';
-import type { TreeRequest } from './tree-threads.ts';
+import { type StreamRequest, treeJobs } from './tree-threads.ts';
 
 if (parentPort === null) throw new Error('tree-worker.ts runs as a worker thread');
 const port = parentPort;
 
-let stop = new AbortController();
 /** An archive that goes out in pieces, as they are asked for. */
 let packing: Generator<Buffer, number, undefined> | undefined;
 
-port.on('message', (request: TreeRequest) => {
-  if (request.kind === 'job') {
-    stop = new AbortController();
-    void answer(port, () => treeJobs[request.name](request.job as never, { signal: stop.signal }));
-  } else if (request.kind === 'pack') packing = startPacking(request.job);
+serveJobs(port, treeJobs);
+port.on('message', (request: StreamRequest) => {
+  if (request.kind === 'pack') packing = startPacking(request.job);
   else if (request.kind === 'more') sendMore();
-  else {
-    stop.abort();
-    if (packing !== undefined) finish(packing);
-  }
+  else if (request.kind === 'stop' && packing !== undefined) finish(packing);
 });
 
 function startPacking({ source, ...options }: TreePackJob): Generator<Buffer, number, undefined> {

@@ -1,0 +1,14 @@
+import { siblingModule } from '#/base/sibling-module.ts';
+import { JobThreads } from '#/storage/threads/job-threads.ts';
+import { copyInto } from './copy-into.ts';
+
+/** What builds do with files in threads. */
+export const fileJobs: { readonly copy: typeof copyInto } = { copy: copyInto };
+
+/** Threads for work on files, so that tens of thousands of system calls leave the daemon responsive. */
+export type FileThreads = JobThreads<typeof fileJobs>;
+
+/** Opens them: `threads.run('copy', request, { signal })`. */
+export function openFileThreads(): FileThreads {
+  return new JobThreads(siblingModule('file-worker', import.meta.url), 'files');
+}
