@@ -1,4 +1,4 @@
-import { internal } from '#/base/errors.ts';
+import { internal, notFound } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { layerCompression, layerMediaType } from '#/oci/media-types.ts';
@@ -53,6 +53,15 @@ export class LayerBlobs implements AsyncDisposable {
     // Nothing may be left at work when this is disposed of.
     await Promise.allSettled(work);
     return Promise.all(work);
+  }
+
+  /** The layer `top` alone. */
+  async top(top: ChainId, options: PackOptions): Promise<LayerBlob> {
+    this.#chains.add(top);
+    this.#tops.add(top);
+    const layer = this.#parts.layers.get(top);
+    if (layer === undefined) throw notFound(`Layer ${top} not found`);
+    return this.#blobOf(layer, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
