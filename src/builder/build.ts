@@ -1,8 +1,20 @@
-import { notImplemented } from '#/base/errors.ts';
-import type { Digest } from '#/oci/digest.ts';
+import { invalid } from '#/base/errors.ts';
+import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
+import { hostPlatform, type Platform } from '#/oci/platform.ts';
+import type { CacheKeeper } from './cache/keeper.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
+import { makeImage } from './export/image-config.ts';
+import type { PlatformImage } from './export/image-package.ts';
+import { type OutputParts, sendOutput } from './export/outputs.ts';
+import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
+import { PlanSources } from './plan/plan-sources.ts';
+import { type BuildPlan, planBuild } from './plan/planner.ts';
 import type { ProgressSink } from './progress.ts';
-import type { BuildRequest } from './request.ts';
+import type { BuildContext, BuildRequest } from './request.ts';
+import { BuildRun } from './solve/build-run.ts';
+import type { SolveParts } from './solve/solve-parts.ts';
+import { VertexReport } from './solve/vertex-report.ts';
+import type { RemoteAccess, RemoteContexts } from './sources/remote-contexts.ts';
 
 /** How a build is followed and ended. */
 export interface BuildControl {
@@ -17,27 +29,121 @@ export interface BuildResult {
   readonly image: Digest | undefined;
   /** What exporters say, by BuildKit's names: `containerimage.digest`, `containerimage.config.digest`, `image.name`. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** Names of build arguments that no ARG asks for. */
+  readonly unusedArgs: readonly string[];
 }
 
 /** Makes images from Dockerfiles. */
 export class Builder {
+  readonly #solve: SolveParts;
+  readonly #outputs: OutputParts;
+  readonly #keeper: CacheKeeper;
+  readonly #remotes: RemoteContexts;
+
+  constructor(parts: {
+    solve: SolveParts;
+    outputs: OutputParts;
+    keeper: CacheKeeper;
+    remotes: RemoteContexts;
+  }) {
+    this.#solve = parts.solve;
+    this.#outputs = parts.outputs;
+    this.#keeper = parts.keeper;
+    this.#remotes = parts.remotes;
+  }
+
   /**
-   * Carries out a build. Throws `invalid` for what is wrong with the Dockerfile or the request (with file, line and
-   * excerpt where there is one), `StepError` for a process that fails.
+   * Carries out a build. Throws `DockerfileError` for what is wrong with the Dockerfile and for steps that fail (then with a
+   * `StepError` as its cause if a process failed), `invalid` for what is wrong with the request, the signal's reason.
    */
-  build(request: BuildRequest, { signal }: BuildControl): Promise<BuildResult> {
+  async build(request: BuildRequest, { signal, progress }: BuildControl): Promise<BuildResult> {
     signal.throwIfAborted();
-    return Promise.reject(notImplemented(`building ${request.context.name} is not implemented`));
+    const epoch = epochOf(request);
+    const loaded = await loadDockerfile(request, { signal, progress });
+    await using run = new BuildRun(this.#solve, {
+      request,
+      signal,
+      progress,
+      source: loaded.dockerfile.source,
+      epoch,
+    });
+    const plans = await plansOf(request, loaded, run);
+    const announced = new Set<Digest>();
+    for (const { instructions, tree } of plans) {
+      void progress({ kind: 'plan', instructions });
+      if (tree !== undefined) run.announce(tree, announced);
+    }
+    const images = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch })));
+    signal.throwIfAborted();
+    const metadata = await this.#send(request, images, progress);
+    const image = metadata.get('containerimage.config.digest');
+    this.#keeper.collectLater();
+    return {
+      image: image === undefined ? undefined : parseDigest(image),
+      metadata,
+      unusedArgs: plans[0]?.unusedArgs ?? [],
+    };
+  }
+
+  /** The context that a URL names: a repository, an archive, a Dockerfile. Undefined: it is no such URL. Throws `invalid`. */
+  remoteContext(url: string, access: RemoteAccess): BuildContext | undefined {
+    return this.#remotes.of(url, access);
   }
 
   /** What the cache has. */
-  usage(): CacheRecord[] {
-    return [];
+  usage(): Promise<CacheRecord[]> {
+    return this.#keeper.usage();
   }
 
   /** Removes what the request names, as far as no build works with it. */
-  prune({ filters }: PruneRequest): Promise<PruneResult> {
-    if (filters.size > 0) return Promise.reject(notImplemented('filters of builder prune'));
-    return Promise.resolve({ removed: [], reclaimed: 0 });
+  prune(request: PruneRequest): Promise<PruneResult> {
+    return this.#keeper.prune(request);
   }
+
+  async #make(
+    plan: BuildPlan,
+    { run, epoch }: { run: BuildRun; epoch: number | undefined },
+  ): Promise<PlatformImage> {
+    if (plan.tree !== undefined) await run.layer(plan.tree);
+    return makeImage({ plan, epoch, layers: this.#solve.layers, resultOf: (node) => run.layer(node) });
+  }
+
+  async #send(
+    request: BuildRequest,
+    images: readonly PlatformImage[],
+    progress: ProgressSink,
+  ): Promise<Map<string, string>> {
+    const metadata = new Map<string, string>();
+    for (const [index, output] of request.outputs.entries()) {
+      if (output.kind === 'cacheonly') continue;
+      const name = output.kind === 'image' ? 'exporting to image' : `exporting to ${output.kind}`;
+      const report = new VertexReport({ digest: digestOf(`output ${index}`), name, inputs: [] }, progress);
+      const said = await report.during(() => sendOutput(output, images, { parts: this.#outputs, report }));
+      for (const [key, value] of said) metadata.set(key, value);
+    }
+    return metadata;
+  }
+}
+
+function plansOf(
+  request: BuildRequest,
+  { dockerfile, excludes }: LoadedDockerfile,
+  run: BuildRun,
+): Promise<BuildPlan[]> {
+  const platforms: readonly Platform[] =
+    request.platforms.length === 0 ? [hostPlatform()] : request.platforms;
+  const sources = new PlanSources(request, { excludes, lookup: (node) => run.imageConfig(node) });
+  const isMultiPlatform = platforms.length > 1;
+  return Promise.all(
+    platforms.map((platform) => planBuild({ dockerfile, request, platform, sources, isMultiPlatform })),
+  );
+}
+
+/** The time that everything is to have, in seconds since 1970, if the client gives one. */
+function epochOf({ args }: BuildRequest): number | undefined {
+  const text = args.get('SOURCE_DATE_EPOCH') ?? '';
+  if (text === '') return undefined;
+  const epoch = Number(text);
+  if (!/^\d+$/.test(text) || epoch > 253402300799) throw invalid(`invalid SOURCE_DATE_EPOCH: ${text}`);
+  return epoch;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Backend } from '#/api/backend.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import type { Logger } from '#/base/log.ts';
-import { Builder } from '#/builder/build.ts';
+import { endLeftSteps } from '#/builder/ops/left-steps.ts';
 import { Terminals } from '#/engine/containers/attach.ts';
 import { Attachments } from '#/engine/containers/attachments.ts';
 import { ContainerVolumes } from '#/engine/containers/container-volumes.ts';
@@ -12,7 +12,7 @@ import { endAllContainers } from '#/engine/containers/end-all.ts';
 import { Execs } from '#/engine/containers/execs.ts';
 import { NetworkFiles } from '#/engine/containers/network-files.ts';
 import { ContainerNetworking } from '#/engine/containers/networking.ts';
-import { ContainerDirs, type ContainerParts } from '#/engine/containers/parts.ts';
+import { ContainerDirs, type ContainerParts, type Runtime } from '#/engine/containers/parts.ts';
 import { liveContainers, reconcileContainers, startAtBoot } from '#/engine/containers/reconcile.ts';
 import { Restarts } from '#/engine/containers/restarts.ts';
 import { SharedMemory } from '#/engine/containers/shm.ts';
@@ -30,6 +30,7 @@ import { Volumes } from '#/engine/volumes.ts';
 import { CgroupMoves } from '#/kernel/cgroup/moves.ts';
 import { warmThreadPool } from '#/kernel/namespaces.ts';
 import { Networks } from '#/network/networks.ts';
+import { Children } from '#/runtime/children.ts';
 import { ExitWatcher } from '#/runtime/exit-watcher.ts';
 import { readHostFacts } from '#/runtime/spec/host.ts';
 import { Database } from '#/state/db.ts';
@@ -40,6 +41,7 @@ import { LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
+import { openBuilder } from './builder.ts';
 import {
   hostDefaults,
   initPathOf,
@@ -104,6 +106,12 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const host = readHostFacts({ cgroups: cgroups.mode, seccompProfile: config.seccompProfile });
   const events = new Events();
 
+  const children = stack.use(new Children());
+  const runtimes = await openRuntimes(config, dirs, { stack, children });
+  const runtime = (runtimes.get(config.defaultRuntime) as Runtime).oci;
+  const cgroupParent = cgroupParentOf(config);
+  // Mounts of snapshots are taken away before snapshots are.
+  await endLeftSteps({ runRoot: dirs.steps, runtime, cgroups, cgroupParent });
   const snapshots = await openSnapshots(config, db, log);
   const content = await ContentStore.open({ root: join(config.dataRoot, 'content') });
   const threads = stack.use(new UnpackThreads());
@@ -124,7 +132,6 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const volumeStore = await VolumeStore.open({ db, root: join(config.dataRoot, 'volumes') });
 
   const exits = stack.use(new ExitWatcher(dirs.exits));
-  const runtimes = await openRuntimes(config, dirs, stack);
   const networks = stack.use(
     new Networks({ db, log, execRoot: config.execRoot, settings: networkSettings(config) }),
   );
@@ -137,6 +144,9 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
   const connections = new ContainerNetworking({ networks, store, events, files });
   const locks = new KeyedLocks();
+  const cgroupMoves = new CgroupMoves(cgroups, (error) =>
+    log.debug('cannot hasten changes of cgroups', { error: error.message }),
+  );
   const parts: ContainerParts = {
     log,
     dirs: containerDirs,
@@ -156,9 +166,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     restarts: new Restarts((id) => restartDelayed(parts, id)),
     shm: new SharedMemory(dirs.shm),
     cgroups,
-    cgroupMoves: new CgroupMoves(cgroups, (error) =>
-      log.debug('cannot hasten changes of cgroups', { error: error.message }),
-    ),
+    cgroupMoves,
     host,
     requestFacts: requestFacts(runtimes.keys(), host),
     imageFamily: (ref) => images.family(ref),
@@ -166,13 +174,13 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     forgetExecs: (id) => execs.forget(id),
     closing: closing.signal,
     initPath: initPathOf(config),
-    cgroupParent: cgroupParentOf(config),
+    cgroupParent,
     defaults: hostDefaults(config, cgroups),
   };
   const execs = new Execs(parts);
   const containers = new Containers(parts);
   const images = new Images({ ...imageParts, users: store, events, driver: snapshots.driver });
-  const registries = openRegistries(imageParts, { db, events, settings });
+  const { registries, pull, client } = openRegistries(imageParts, { db, events, settings });
   const volumes = new Volumes({ store: volumeStore, events });
   const close = async (): Promise<void> => {
     parts.restarts.close();
@@ -186,6 +194,29 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   }
   await reconcileContainers(parts);
   volumeStore.reconcile({ containers: new Set(store.all().map(({ id }) => id)) });
+  const { shmSize, ulimits, cgroupns } = parts.defaults;
+  const builder = await openBuilder(
+    config,
+    {
+      steps: {
+        snapshots,
+        runtime,
+        children,
+        networks,
+        cgroups,
+        host,
+        runRoot: dirs.steps,
+        expectMoves: () => cgroupMoves.expect(),
+      },
+      defaults: { cgroupParent, cgroupns: cgroupns === 'host' ? 'host' : 'private', shmSize, ulimits, dns },
+      pull,
+      client,
+      db,
+      log,
+      onStored: (added) => images.built(added),
+    },
+    stack,
+  );
   const facts = systemFacts(config, { runtimes, cgroups, host, snapshots });
   const system = new System({ facts, settings, containers: store, images: imageStore, events });
   const owned = stack.move();
@@ -198,7 +229,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       volumes,
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
-      builder: new Builder(),
+      builder,
       system: {
         info: () => system.info(),
         version: () => system.version(),

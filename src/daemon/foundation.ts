@@ -12,7 +12,7 @@ import type { SystemFacts } from '#/engine/system.ts';
 import { type CgroupLayout, detectCgroups, mountLeftoverControllers } from '#/kernel/cgroup/layout.ts';
 import { parseCidr } from '#/network/address.ts';
 import { defaultNetworkSettings, type NetworkSettings } from '#/network/settings.ts';
-import { Children } from '#/runtime/children.ts';
+import type { Children } from '#/runtime/children.ts';
 import { Monitor } from '#/runtime/conmon.ts';
 import { OciRuntime } from '#/runtime/crun.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
@@ -37,6 +37,8 @@ export interface Directories {
   readonly shm: string;
   readonly runtimes: string;
   readonly sockets: string;
+  /** Of steps of builds that run. */
+  readonly steps: string;
 }
 
 /** Makes the directories that nobody but the daemon looks into. */
@@ -48,6 +50,7 @@ export function makeDirectories({ dataRoot, execRoot }: Config): Directories {
     shm: join(execRoot, 'shm'),
     runtimes: join(execRoot, 'runtimes'),
     sockets: join(execRoot, 'sockets'),
+    steps: join(execRoot, 'builds'),
   };
   for (const path of Object.values(dirs)) mkdirSync(path, { recursive: true, mode: 0o700 });
   return dirs;
@@ -55,7 +58,9 @@ export function makeDirectories({ dataRoot, execRoot }: Config): Directories {
 
 /** The directories that hold nothing but what belongs to this boot of the machine. */
 export function kernelStateIn({ execRoot }: Pick<Config, 'execRoot'>): string[] {
-  return ['containers', 'exits', 'netns', 'runtimes', 'shm', 'sockets'].map((name) => join(execRoot, name));
+  return ['builds', 'containers', 'exits', 'netns', 'runtimes', 'shm', 'sockets'].map((name) =>
+    join(execRoot, name),
+  );
 }
 
 /** Looks at the control groups, and makes them what OCI runtimes can work with. */
@@ -81,10 +86,9 @@ export async function openSnapshots(config: Config, db: Database, log: Logger): 
 export async function openRuntimes(
   config: Config,
   dirs: Directories,
-  stack: AsyncDisposableStack,
+  { stack, children }: { stack: AsyncDisposableStack; children: Children },
 ): Promise<Map<string, Runtime>> {
   const runtimes = new Map<string, Runtime>();
-  const children = stack.use(new Children());
   for (const [name, path] of Object.entries({ ...knownRuntimes, ...config.runtimes })) {
     if (!existsSync(path)) {
       if (Object.hasOwn(config.runtimes, name)) throw invalid(`runtime "${name}": no such program: ${path}`);

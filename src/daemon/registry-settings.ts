@@ -5,7 +5,7 @@ import type { RegistryConfig } from './registry-options.ts';
 import { maskedUrl } from './registry-values.ts';
 
 /** The proxies for requests to registries: configured ones, or else those of the environment in either case of letters. */
-function proxiesOf(config: RegistryConfig, env: NodeJS.ProcessEnv = process.env): Proxies {
+export function proxiesOf(config: RegistryConfig, env: NodeJS.ProcessEnv = process.env): Proxies {
   const either = (configured: string, name: string): string =>
     configured !== '' ? configured : (env[name] ?? env[name.toLowerCase()] ?? '');
   return {

@@ -4,7 +4,7 @@ import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci
 import { familiarString, parseReference, type Reference, withDefaultTag, withTag } from '#/oci/reference.ts';
 import { importImage } from '#/storage/images/import.ts';
 import { type LayerProgress, loadImages } from '#/storage/images/load.ts';
-import type { ImageParts } from '#/storage/images/record.ts';
+import type { AddedImage, ImageParts } from '#/storage/images/record.ts';
 import { saveImages, selectImages } from '#/storage/images/save.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type {
@@ -163,6 +163,11 @@ export class Images {
     if (name !== undefined) this.#publish('tag', image.id, familiarString(name));
     this.#publish('import', image.id);
     return image.id;
+  }
+
+  /** Tells of an image that a build has made. */
+  built({ image, names }: AddedImage): void {
+    for (const { reference } of names) this.#publish('tag', image.id, familiarString(reference));
   }
 
   /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */

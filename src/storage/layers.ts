@@ -115,6 +115,11 @@ export class Layers {
     return this.#holds.open();
   }
 
+  /** Tells whether somebody holds the layer. */
+  isHeld(chainId: ChainId): boolean {
+    return this.#holds.has(chainId);
+  }
+
   get(chainId: ChainId): Layer | undefined {
     const row = this.#get.get(chainId);
     return row && parseLayer(row);

@@ -36,6 +36,3 @@ export interface StepDefaults {
     readonly options: readonly string[];
   };
 }
-
-/** Snapshots with this at the beginning of their key belong to steps that run; others find them after the daemon's death. */
-export const stepPrefix = 'build-';

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalid, isSystemError } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
@@ -6,7 +6,8 @@ import { close, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '
 import { mount, unmount } from '#/kernel/mount.ts';
 import { copyTree } from '#/storage/tree/copy-tree.ts';
 import { Directory } from '#/storage/tree/directory.ts';
-import { type StepParts, stepPrefix } from '../step-parts.ts';
+import { buildKey } from '#/storage/unpack-key.ts';
+import type { StepParts } from '../step-parts.ts';
 import type { SourceTree } from './definition.ts';
 
 /** Where things of a running step are put, and what takes them away. */
@@ -16,8 +17,18 @@ export interface StepPlace {
   readonly stack: AsyncDisposableStack;
 }
 
+/** A place of its own for a step or a part of one. */
+export function openPlace({ runRoot }: Pick<StepParts, 'runRoot'>): StepPlace & AsyncDisposable {
+  // Short: sockets in it have paths of at most 107 bytes.
+  const folder = join(runRoot, newId().slice(0, 24));
+  const stack = new AsyncDisposableStack();
+  mkdirSync(folder, { mode: 0o700 });
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  return { folder, stack, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
 /** Makes a folder in the step's folder. */
-export function folderIn({ folder }: StepPlace, name: string): string {
+export function folderIn({ folder }: Pick<StepPlace, 'folder'>, name: string): string {
   const path = join(folder, name);
   mkdirSync(path, { mode: 0o700 });
   return path;
@@ -30,7 +41,7 @@ export async function placeTree(
   { tree, writable }: { tree: SourceTree; writable: boolean },
 ): Promise<string> {
   if (tree.kind === 'directory' && !writable) return tree.root;
-  const key = `${stepPrefix}${newId()}`;
+  const key = buildKey();
   const { snapshots } = parts;
   const chainId = tree.kind === 'layer' ? tree.chainId : undefined;
   if (writable || chainId === undefined) await snapshots.prepare(key, chainId);

@@ -1,6 +1,5 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { newId } from '#/base/ids.ts';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { DirectRun } from '#/runtime/direct-run.ts';
 import { buildSpec } from '#/runtime/spec/build.ts';
@@ -13,7 +12,7 @@ import { resolveUser } from '#/runtime/user.ts';
 import type { RunDefaults } from '../../request.ts';
 import { StepError } from '../../step-error.ts';
 import type { StepParts } from '../step-parts.ts';
-import { folderIn, type StepPlace } from './bind-place.ts';
+import { folderIn, openPlace, type StepPlace } from './bind-place.ts';
 import type { RunDefinition } from './definition.ts';
 import { makePoints, missingPoints, removePoints } from './mount-points.ts';
 import { type MountSources, readyMounts } from './mounts.ts';
@@ -51,14 +50,11 @@ export async function runStep(
   { signal, output }: RunControl,
 ): Promise<void> {
   signal.throwIfAborted();
-  await using stack = new AsyncDisposableStack();
-  const id = newId().slice(0, 24);
-  const place: StepPlace = { folder: join(parts.runRoot, id), stack };
-  mkdirSync(place.folder, { mode: 0o700 });
-  stack.defer(() => rmSync(place.folder, { recursive: true }));
+  await using place = openPlace(parts);
+  const id = basename(place.folder);
   parts.expectMoves();
   const { definition, defaults, sources } = request;
-  const network = stack.use(request.pool.take(definition.network));
+  const network = place.stack.use(request.pool.take(definition.network));
   const files = nameFiles(place.folder, network, {
     dns: parts.defaults.dns,
     extraHosts: defaults.extraHosts,

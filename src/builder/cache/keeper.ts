@@ -1,0 +1,159 @@
+import { statfsSync } from 'node:fs';
+import { hexOf } from '#/oci/digest.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
+import type { ImageStore } from '#/storage/images.ts';
+import type { Layers } from '#/storage/layers.ts';
+import type { BuildCache, UsedEntry } from './build-cache.ts';
+import type { CacheMountRecord, CacheMounts } from './cache-mounts.ts';
+import { chooseForRemoval } from './choose.ts';
+import type { CacheRecord, PruneRequest, PruneResult } from './record.ts';
+
+/** How much may be kept when nobody asks. */
+export interface CacheBudget {
+  /** Bytes. */
+  readonly maxUsed: number;
+  /** Milliseconds that something may lie unused. */
+  readonly maxAge: number;
+}
+
+interface Parts {
+  readonly cache: BuildCache;
+  readonly mounts: CacheMounts;
+  readonly layers: Layers;
+  readonly images: ImageStore;
+  /** A folder on the disk that is to have room. */
+  readonly dataRoot: string;
+  readonly budget: CacheBudget;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A record, and how to remove what it stands for. */
+interface Kept {
+  readonly record: CacheRecord;
+  readonly remove: () => Promise<boolean>;
+}
+
+/** Milliseconds after a build. */
+const collectionDelay = 30_000;
+
+/** Looks after the size of the cache: tells what there is and why, removes what is asked for, or what is too much. */
+export class CacheKeeper implements Disposable {
+  readonly #parts: Parts;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** All that is kept. */
+  async usage(): Promise<CacheRecord[]> {
+    return (await this.#all()).map(({ record }) => record);
+  }
+
+  /** See `Builder.prune`. */
+  async prune(request: PruneRequest): Promise<PruneResult> {
+    const all = await this.#all();
+    const records = all.map(({ record }) => record);
+    const chosen = new Set(chooseForRemoval(records, request, { now: Date.now(), free: this.#free() }));
+    const removed: CacheRecord[] = [];
+    // The last used first: what others build on goes after what builds on it.
+    for (const { record, remove } of all) if (chosen.has(record) && (await remove())) removed.push(record);
+    const reclaimed = removed.filter(({ shared }) => !shared).reduce((sum, { size }) => sum + size, 0);
+    return { removed, reclaimed };
+  }
+
+  /** Collects what is over the budget some time after the last build. */
+  collectLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.collect().catch(this.#parts.onError);
+    }, collectionDelay).unref();
+  }
+
+  /** Removes what is over the budget: what has lain unused too long, then the least recently used. */
+  async collect(): Promise<PruneResult> {
+    const { maxUsed, maxAge } = this.#parts.budget;
+    const age = new Map([['until', [`${Math.round(maxAge / 1000)}s`]]]);
+    const old = await this.prune({ all: true, filters: age });
+    const more = await this.prune({ all: true, filters: new Map(), maxUsed });
+    return { removed: [...old.removed, ...more.removed], reclaimed: old.reclaimed + more.reclaimed };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #all(): Promise<Kept[]> {
+    const entries = this.#parts.cache.list();
+    const inImages = this.#layersOfImages();
+    const ids = new Map(
+      entries.flatMap(({ layer, key }) => (layer === undefined ? [] : [[layer, idOf(key)] as const])),
+    );
+    const steps = entries.map((entry): Kept => {
+      const record = this.#stepRecord(entry, { inImages, ids });
+      const remove = async (): Promise<boolean> => {
+        if (record.inUse) return false;
+        await this.#parts.cache.remove([entry]);
+        return true;
+      };
+      return { record, remove };
+    });
+    const mounts = (await this.#parts.mounts.list()).map(
+      (mount): Kept => ({ record: mountRecord(mount), remove: () => this.#parts.mounts.remove(mount.id) }),
+    );
+    return [...steps, ...mounts];
+  }
+
+  #stepRecord(
+    { key, layer, parent, description, created, used, uses, size }: UsedEntry,
+    { inImages, ids }: { inImages: ReadonlySet<ChainId>; ids: ReadonlyMap<ChainId, string> },
+  ): CacheRecord {
+    const parentId = parent === undefined ? undefined : ids.get(parent);
+    return {
+      id: idOf(key),
+      parents: parentId === undefined ? [] : [parentId],
+      kind: 'regular',
+      description,
+      inUse: layer !== undefined && this.#parts.layers.isHeld(layer),
+      shared: layer !== undefined && inImages.has(layer),
+      size,
+      createdAt: new Date(created),
+      lastUsedAt: used,
+      usageCount: uses,
+    };
+  }
+
+  #layersOfImages(): Set<ChainId> {
+    const { images, layers } = this.#parts;
+    const found = new Set<ChainId>();
+    for (const { chainId } of images.list()) {
+      if (chainId === undefined || found.has(chainId)) continue;
+      for (const layer of layers.chain(chainId)) found.add(layer.chainId);
+    }
+    return found;
+  }
+
+  #free(): number {
+    const { bavail, bsize } = statfsSync(this.#parts.dataRoot);
+    return bavail * bsize;
+  }
+}
+
+function idOf(key: string): string {
+  return hexOf(key as never).slice(0, 25);
+}
+
+function mountRecord({ id, name, inUse, size, created, used, uses }: CacheMountRecord): CacheRecord {
+  return {
+    id: `cachemount-${id}`,
+    parents: [],
+    kind: 'exec.cachemount',
+    description: `cached mount ${name}`,
+    inUse,
+    shared: false,
+    size,
+    createdAt: created,
+    lastUsedAt: used,
+    usageCount: uses,
+  };
+}

@@ -1,0 +1,89 @@
+import { invalid, notFound } from '#/base/errors.ts';
+import { pullFailure } from '#/distribution/failures.ts';
+import type { RegistryClient } from '#/distribution/registry-client.ts';
+import { formatPlatform, type Platform, platformRank } from '#/oci/platform.ts';
+import { parseAnyReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
+import type { OnProgress } from '#/registry/client/progress.ts';
+import { type PullParts, pullImage } from '#/registry/client/pull.ts';
+import type { ImageRecord } from '#/storage/images/record.ts';
+import type { StatusSink } from '../progress.ts';
+import type { AuthSource } from '../request.ts';
+
+/** How an image is looked for. */
+export interface BaseRequest {
+  readonly platform: Platform;
+  /** Asks the registry also for what is here. */
+  readonly pull: boolean;
+  readonly auth: AuthSource;
+  readonly signal: AbortSignal;
+  readonly progress: StatusSink;
+}
+
+/** Images that builds begin with: those in the store, and those that registries have. */
+export class BaseImages {
+  readonly #parts: PullParts;
+  readonly #client: () => RegistryClient;
+
+  /** `client` is asked each time: a reload of the configuration makes another one. */
+  constructor(parts: PullParts, client: () => RegistryClient) {
+    this.#parts = parts;
+    this.#client = client;
+  }
+
+  /** The image that a name or identifier means for a platform. Throws `notFound` and what registries answer. */
+  async resolve(name: string, request: BaseRequest): Promise<ImageRecord> {
+    const meaning = parseAnyReference(name);
+    if (typeof meaning === 'string') {
+      const found = this.#parts.images.get(meaning) ?? this.#byManifest(meaning);
+      if (found === undefined) throw notFound(`No such image: ${name}`);
+      return found;
+    }
+    const reference = withDefaultTag(meaning);
+    const here = this.#parts.images.byName(reference);
+    const fits = here !== undefined && isFor(here, request.platform);
+    if (fits && !request.pull) return here;
+    return this.#pull(reference, request);
+  }
+
+  #byManifest(digest: string): ImageRecord | undefined {
+    return this.#parts.images.list().find(({ manifest }) => manifest === digest);
+  }
+
+  async #pull(reference: Reference, { platform, auth, signal, progress }: BaseRequest): Promise<ImageRecord> {
+    const credentials = await auth.credentials(reference.domain, { signal });
+    const repository = this.#client().repository(reference, { credentials, actions: 'pull' });
+    const onProgress = statusOf(progress);
+    let image: ImageRecord;
+    try {
+      ({ image } = await pullImage(this.#parts, { repository, reference, platform, signal, onProgress }));
+    } catch (error) {
+      throw pullFailure(error, reference);
+    }
+    if (!isFor(image, platform)) {
+      const { os, architecture, variant } = image.config;
+      const own = formatPlatform({ os, architecture, variant, osVersion: '' });
+      throw invalid(`the image is for ${own}, not for ${formatPlatform(platform)}`);
+    }
+    return image;
+  }
+}
+
+/** Old images do not tell what they are for. */
+function isFor({ config }: ImageRecord, platform: Platform): boolean {
+  const { os, architecture, variant, osVersion } = config;
+  if (os === '' || architecture === '') return true;
+  return platformRank(platform, { os, architecture, variant, osVersion }) > 0;
+}
+
+function statusOf(progress: StatusSink): OnProgress {
+  const started = new Map<string, Date>();
+  return (event) => {
+    if (event.kind !== 'bytes') return;
+    const { status, current, total } = event;
+    const id = status === 'Extracting' ? `extracting ${event.id}` : event.id;
+    const begun = started.get(id) ?? new Date();
+    started.set(id, begun);
+    const isDone = total > 0 && current >= total;
+    progress({ id, current, total, started: begun, ...(isDone && { completed: new Date() }) });
+  };
+}

@@ -1,0 +1,132 @@
+import type { CopySource } from '#/dockerfile/instruction.ts';
+import type { SourceRange } from '#/dockerfile/source.ts';
+import type { Digest } from '#/oci/digest.ts';
+import type { Platform } from '#/oci/platform.ts';
+import type { RunDefinition, RunMount } from '../ops/run/definition.ts';
+import type { BuildContext, ContextWish } from '../request.ts';
+
+/** Something to do. All that it needs is in its inputs; a node with equal digests is the same one. */
+export type PlanNode = ImageNode | ContextNode | StepNode;
+
+/** A step that makes a layer on top of another one's. */
+export type StepNode = RunNode | CopyNode | DirectoryNode;
+
+interface NodeBase {
+  /** Names it within the build. */
+  readonly digest: Digest;
+  /** As progress shows it: `[build 2/4] RUN make`. */
+  readonly name: string;
+}
+
+/** The file system of an image from the store or a registry. */
+export interface ImageNode extends NodeBase {
+  readonly kind: 'image';
+  readonly reference: string;
+  readonly platform: Platform;
+}
+
+/** Files that the client has, or that are fetched from elsewhere as a whole. */
+export interface ContextNode extends NodeBase {
+  readonly kind: 'context';
+  readonly context: BuildContext;
+  /** Complete when the whole plan is: which files are taken is known then only. */
+  readonly wish: () => ContextWish;
+}
+
+interface StepBase extends NodeBase {
+  /** What it changes; undefined: nothing is there yet. */
+  readonly parent: PlanNode | undefined;
+  /** Where it stands, the same in every build of such a Dockerfile: stage and number. */
+  readonly place: string;
+  /** Where its instruction is, for errors. */
+  readonly range: SourceRange | undefined;
+  /** It is carried out although it is in the cache. */
+  readonly noCache: boolean;
+}
+
+/** A process. */
+export interface RunNode extends StepBase {
+  readonly kind: 'run';
+  readonly run: Omit<RunDefinition, 'mounts'>;
+  readonly mounts: readonly MountPlan[];
+  /** Variables that the process gets and the cache does not know of: proxies. */
+  readonly hiddenEnv: readonly string[];
+}
+
+/** A mount whose tree is still to be made. */
+export type MountPlan =
+  | Exclude<RunMount, { readonly kind: 'bind' | 'cache' }>
+  | (Omit<Extract<RunMount, { readonly kind: 'bind' }>, 'tree'> & { readonly from: TreeInput })
+  | (Omit<Extract<RunMount, { readonly kind: 'cache' }>, 'tree'> & { readonly from: TreeInput | undefined });
+
+/** A tree of files: what a node makes, or nothing. */
+export type TreeInput = PlanNode | 'scratch';
+
+/** Files to copy. */
+export interface CopyNode extends StepBase {
+  readonly kind: 'copy';
+  readonly sources: readonly CopyInput[];
+  /** Absolute; with a slash at its end it is a directory. */
+  readonly destination: string;
+  /** `user:group` as written, by names of the file system that is copied to. */
+  readonly chown: string | undefined;
+  readonly chmod: string | undefined;
+  readonly excludes: readonly string[];
+  /** Files keep the directories that they are in. */
+  readonly parents: boolean;
+  /** The layer does not depend on what is below it. */
+  readonly link: boolean;
+  /** Of ADD: archives are unpacked. */
+  readonly unpack: 'archives' | 'never' | 'always';
+}
+
+/** What is copied. */
+export type CopyInput =
+  | { readonly kind: 'files'; readonly from: TreeInput; readonly pattern: string }
+  | Extract<CopySource, { readonly kind: 'inline' }>
+  | {
+      readonly kind: 'url';
+      readonly url: string;
+      readonly checksum: string | undefined;
+    }
+  | {
+      readonly kind: 'git';
+      readonly url: string;
+      readonly keepGitDir: boolean;
+      readonly checksum: string | undefined;
+    };
+
+/** A directory of WORKDIR. */
+export interface DirectoryNode extends StepBase {
+  readonly kind: 'directory';
+  readonly path: string;
+}
+
+/** The nodes that a node waits for. */
+export function inputsOf(node: PlanNode): PlanNode[] {
+  switch (node.kind) {
+    case 'image':
+    case 'context':
+      return [];
+    case 'directory':
+      return present([node.parent]);
+    case 'run':
+      return present([
+        node.parent,
+        ...node.mounts.map((mount) =>
+          mount.kind === 'bind' || mount.kind === 'cache' ? mount.from : undefined,
+        ),
+      ]);
+    case 'copy':
+      return present([
+        node.parent,
+        ...node.sources.map((source) => (source.kind === 'files' ? source.from : undefined)),
+      ]);
+    default:
+      return node satisfies never;
+  }
+}
+
+function present(inputs: readonly (TreeInput | undefined)[]): PlanNode[] {
+  return inputs.filter((input) => input !== undefined && input !== 'scratch');
+}

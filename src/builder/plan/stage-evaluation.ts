@@ -1,0 +1,242 @@
+import { EngineError, invalid } from '#/base/errors.ts';
+import { placed } from '#/dockerfile/errors.ts';
+import { expandForDisplay, expandWord } from '#/dockerfile/expand.ts';
+import { expandInstruction } from '#/dockerfile/expand-instruction.ts';
+import type {
+  AddInstruction,
+  ArgInstruction,
+  CopyInstruction,
+  Instruction,
+  RunInstruction,
+  StageInstruction,
+} from '#/dockerfile/instruction.ts';
+import { type Dockerfile, parseInstructions, type Stage } from '#/dockerfile/parse.ts';
+import { digestOf } from '#/oci/digest.ts';
+import type { ImageConfig } from '#/oci/image-config.ts';
+import { formatPlatform, type Platform, parsePlatform } from '#/oci/platform.ts';
+import type { PlannedInstruction } from '../progress.ts';
+import type { BuildRequest } from '../request.ts';
+import { applyConfig, workingDirectory } from './config-instructions.ts';
+import { planCopy } from './copy-plan.ts';
+import type { PlanNode, StepNode, TreeInput } from './graph.ts';
+import type { PlanSources } from './plan-sources.ts';
+import { planRun } from './run-plan.ts';
+import { baseStage, sourceStage, stageName } from './stage-graph.ts';
+import { emptyState, imageState, inheritedState, type StageState, withHistory } from './stage-state.ts';
+import { argValues, proxyEnv } from './variables.ts';
+
+/** What the evaluation of a stage needs of the rest of the plan. */
+export interface StageScope {
+  readonly dockerfile: Dockerfile;
+  readonly request: BuildRequest;
+  readonly platform: Platform;
+  readonly sources: PlanSources;
+  readonly isMultiPlatform: boolean;
+  readonly global: ReadonlyMap<string, string>;
+  readonly usedArgs: Set<string>;
+  readonly stage: (stage: Stage) => Promise<StageState>;
+}
+
+/** The evaluation of one stage. To be run once. */
+export class StageEvaluation {
+  readonly #scope: StageScope;
+  readonly #stage: Stage;
+  readonly #instructions: PlannedInstruction[];
+  /** Steps of this stage so far, FROM among them, and in all. */
+  #step = 0;
+  #steps = 0;
+
+  constructor(scope: StageScope, stage: Stage, instructions: PlannedInstruction[]) {
+    this.#scope = scope;
+    this.#stage = stage;
+    this.#instructions = instructions;
+  }
+
+  get #expand(): { escape: Dockerfile['escape'] } {
+    return { escape: this.#scope.dockerfile.escape };
+  }
+
+  async run(): Promise<StageState> {
+    const { from, instructions } = this.#stage;
+    let state = await this.#placed(from, () => this.#begin());
+    const triggers = state.triggers.flatMap((text) => this.#parseTrigger(text));
+    this.#steps += [...triggers, ...instructions].filter(makesStep).length;
+    for (const instruction of [...triggers, ...instructions]) {
+      state = await this.#placed(instruction, () => this.#apply(state, instruction));
+    }
+    return state;
+  }
+
+  /** The state that FROM gives. */
+  async #begin(): Promise<StageState> {
+    const { global, platform: wanted, stage: evaluate, dockerfile, sources } = this.#scope;
+    const { from } = this.#stage;
+    const options = this.#expand;
+    const image = expandWord(from.image, global, options);
+    if (image === '') throw invalid(`base name (${from.image}) should not be blank`);
+    const asked = from.platform === undefined ? '' : expandWord(from.platform, global, options);
+    if (from.platform !== undefined && asked === '')
+      throw invalid(`empty platform value from expression ${from.platform}`);
+    const platform = asked === '' ? wanted : parsePlatform(asked);
+    if (image === 'scratch') {
+      this.#note(`FROM scratch${this.#asText()}`, undefined);
+      return emptyState(platform);
+    }
+    const base = sources.isNamed(image) ? undefined : baseStage(dockerfile, this.#stage, image);
+    if (base !== undefined) {
+      const state = await evaluate(base);
+      this.#note(`FROM ${image}${this.#asText()}`, undefined);
+      return inheritedState(state, asked === '' ? state.platform : platform);
+    }
+    return this.#beginWithImage(image, platform);
+  }
+
+  async #beginWithImage(image: string, platform: Platform): Promise<StageState> {
+    this.#steps = 1 + this.#stage.instructions.filter(makesStep).length;
+    const { sources } = this.#scope;
+    const name = this.#vertexName(`FROM ${sources.shownName(image)}`);
+    this.#steps = 1;
+    const { tree, config } = await sources.base(image, { platform, name });
+    this.#note(`FROM ${image}${this.#asText()}`, tree);
+    if (config !== undefined) return imageState(config, { platform: platformOf(config, platform), tree });
+    const state = { ...emptyState(platform), tree };
+    return tree.kind === 'copy' ? withHistory(state, 'COPY / / # buildkit', { layer: tree }) : state;
+  }
+
+  #apply(state: StageState, instruction: StageInstruction): StageState | Promise<StageState> {
+    if (instruction.kind === 'arg') return this.#applyArg(state, instruction);
+    const expanded = expandInstruction(instruction, state.variables, this.#expand);
+    if (expanded.kind === 'run') return this.#applyRun(state, expanded);
+    if (expanded.kind === 'copy' || expanded.kind === 'add') return this.#applyCopy(state, expanded);
+    const path = expanded.kind === 'workdir' ? workingDirectory(state, expanded.value) : '/';
+    if (path === '/') {
+      this.#note(instruction.text, undefined);
+      return applyConfig(state, expanded);
+    }
+    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'directory', path };
+    this.#note(instruction.text, node);
+    const config = { ...state.config, WorkingDir: path };
+    return withHistory({ ...state, config, tree: node }, `WORKDIR ${path}`, { layer: node });
+  }
+
+  #applyArg(state: StageState, instruction: ArgInstruction): StageState {
+    const { dockerfile, global, request, usedArgs } = this.#scope;
+    const { escape } = dockerfile;
+    const { variables: before } = state;
+    const scope = { given: request.args, global, variables: before, escape };
+    const { values, shown } = argValues(instruction, scope);
+    this.#note(instruction.text, undefined);
+    const args = new Map(state.args);
+    const variables = new Map(before);
+    for (const { name, value } of values) {
+      usedArgs.add(name);
+      args.set(name, value);
+      if (value !== undefined) variables.set(name, value);
+    }
+    return withHistory({ ...state, args, variables }, `ARG ${shown.join(' ')}`);
+  }
+
+  async #applyRun(state: StageState, instruction: RunInstruction): Promise<StageState> {
+    const { request } = this.#scope;
+    const { run, mounts, shown } = await planRun(state, instruction, {
+      request,
+      expand: this.#expand,
+      cacheNamespace: request.args.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
+      tree: (from, path) => this.#tree(from, path),
+    });
+    const hiddenEnv = proxyEnv(request.args);
+    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'run', run, mounts, hiddenEnv };
+    return this.#add(state, node, shown);
+  }
+
+  async #applyCopy(state: StageState, instruction: CopyInstruction | AddInstruction): Promise<StageState> {
+    const { shown, ...parts } = await planCopy(state, instruction, (from, path) => this.#tree(from, path));
+    return this.#add(state, { ...this.#stepBase(state, instruction), kind: 'copy', ...parts }, shown);
+  }
+
+  #add(state: StageState, node: StepNode, shown: string): StageState {
+    this.#note(node.name.replace(/^\[[^\]]*\] /, ''), node);
+    return withHistory({ ...state, tree: node }, shown, { layer: node });
+  }
+
+  /** A tree that `--from` names: a context of the client's, a stage by name or number, or an image. */
+  async #tree(from: string | undefined, path: string): Promise<TreeInput> {
+    const { sources, dockerfile, stage: evaluate, platform } = this.#scope;
+    if (from === undefined || from === '') return sources.mainContext(path);
+    const named = sources.namedTree(from, { path, platform });
+    if (named !== undefined) return named;
+    const stage = sourceStage(dockerfile, this.#stage, from);
+    if (stage !== undefined) return (await evaluate(stage)).tree ?? 'scratch';
+    if (from === 'scratch') return 'scratch';
+    return sources.image(from, { platform, name: `FROM ${sources.shownName(from)}` });
+  }
+
+  #stepBase(
+    state: StageState,
+    instruction: StageInstruction,
+  ): Pick<StepNode, 'digest' | 'name' | 'parent' | 'place' | 'range' | 'noCache'> {
+    const { dockerfile, request, platform } = this.#scope;
+    const shown = expandForDisplay(instruction.text, state.variables, { escape: dockerfile.escape });
+    const name = this.#vertexName(shown.replace(/^\S+/, (word) => word.toUpperCase()));
+    const place = `${dockerfile.source.name} ${stageName(this.#stage)} ${this.#step}`;
+    const isNoCache = request.noCacheStages.some(
+      (wanted) => wanted.toLowerCase() === this.#stage.name || wanted === String(this.#stage.index),
+    );
+    return {
+      digest: digestOf(JSON.stringify([formatPlatform(platform), place, name])),
+      name,
+      parent: state.tree,
+      place,
+      range: instruction.range,
+      noCache: request.noCache || isNoCache,
+    };
+  }
+
+  /** `[linux/arm64 build 2/4] RUN make`; counts. */
+  #vertexName(text: string): string {
+    const { dockerfile, isMultiPlatform, platform } = this.#scope;
+    this.#step += 1;
+    const stage =
+      this.#stage.name ?? (dockerfile.stages.length > 1 ? `stage-${this.#stage.index}` : undefined);
+    const number = String(this.#step).padStart(String(this.#steps).length);
+    const words = [
+      ...(isMultiPlatform ? [formatPlatform(platform)] : []),
+      ...(stage === undefined ? [] : [stage]),
+      `${number}/${this.#steps}`,
+    ];
+    return `[${words.join(' ')}] ${text}`;
+  }
+
+  #note(text: string, vertex: PlanNode | undefined): void {
+    this.#instructions.push({ text, vertex: vertex?.digest });
+  }
+
+  #asText(): string {
+    const { as } = this.#stage.from;
+    return as === undefined ? '' : ` ${as.keyword} ${as.name}`;
+  }
+
+  #parseTrigger(text: string): StageInstruction[] {
+    const found = parseInstructions(text, { name: 'ONBUILD' });
+    return found.filter((instruction): instruction is StageInstruction => instruction.kind !== 'from');
+  }
+
+  async #placed<T>({ range }: Instruction, work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      throw placed(error, { source: this.#scope.dockerfile.source, range });
+    }
+  }
+}
+
+function makesStep({ kind, ...rest }: StageInstruction): boolean {
+  if (kind === 'workdir') return !('value' in rest) || rest.value !== '/';
+  return kind === 'run' || kind === 'copy' || kind === 'add';
+}
+
+/** An image tells what it is for; one that was asked for may stand for several variants. */
+function platformOf({ os, architecture, variant, osVersion }: ImageConfig, wanted: Platform): Platform {
+  return os === '' || architecture === '' ? wanted : { os, architecture, variant, osVersion };
+}

@@ -1,0 +1,250 @@
+import { EngineError } from '#/base/errors.ts';
+import { nowText } from '#/base/time.ts';
+import { placed } from '#/dockerfile/errors.ts';
+import type { SourceText } from '#/dockerfile/source.ts';
+import type { Digest } from '#/oci/digest.ts';
+import type { ImageConfig } from '#/oci/image-config.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
+import type { Hold } from '#/storage/holds.ts';
+import { buildKey } from '#/storage/unpack-key.ts';
+import { differences } from '../cache/explain.ts';
+import { type KeyDocument, keyOf } from '../cache/key.ts';
+import type { SourceTree } from '../ops/run/definition.ts';
+import { NetworkPool } from '../ops/run/network-pool.ts';
+import {
+  type ContextNode,
+  type ImageNode,
+  inputsOf,
+  type PlanNode,
+  type StepNode,
+  type TreeInput,
+} from '../plan/graph.ts';
+import type { ProgressSink } from '../progress.ts';
+import type { BuildRequest } from '../request.ts';
+import { carryOut } from './carry-out.ts';
+import { keyDocument } from './key-document.ts';
+import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
+import { VertexReport } from './vertex-report.ts';
+
+/** What a node comes to: files, and for a layer when it was made. */
+type NodeResult = SourceTree & { readonly created?: string; readonly config?: ImageConfig };
+
+/** A build whose graph is being worked on. */
+export interface RunInput {
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  readonly progress: ProgressSink;
+  /** For the places of errors. */
+  readonly source: SourceText;
+  /** Seconds since 1970: the time of everything that is made, if it is to be the same each time. */
+  readonly epoch: number | undefined;
+}
+
+/**
+ * The graph of one build: each node once, its inputs first, those that do not wait for each other at the same time. What
+ * other builds do at the moment is waited for instead of done again. The first failure ends the rest.
+ */
+export class BuildRun implements AsyncDisposable {
+  readonly #parts: SolveParts;
+  readonly #input: RunInput;
+  readonly #signal: AbortSignal;
+  readonly #failed = new AbortController();
+  readonly #results = new Map<Digest, Promise<NodeResult>>();
+  readonly #stack = new AsyncDisposableStack();
+  readonly #hold: Hold<ChainId>;
+  readonly #pool: NetworkPool;
+  /** Steps that this build has begun; other builds may wait for them. */
+  readonly #begun = new Set<Promise<unknown>>();
+  readonly #hits = new Set<Digest>();
+
+  constructor(parts: SolveParts, input: RunInput) {
+    this.#parts = parts;
+    this.#input = input;
+    this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
+    this.#hold = this.#stack.use(parts.layers.hold());
+    this.#pool = this.#stack.use(new NetworkPool(parts.steps.networks));
+  }
+
+  /** Tells of everything that there is to do for a node, inputs first. */
+  announce(node: PlanNode, known: Set<Digest>): void {
+    if (known.has(node.digest)) return;
+    known.add(node.digest);
+    for (const input of inputsOf(node)) this.announce(input, known);
+    VertexReport.of(node, this.#input.progress).announce();
+  }
+
+  /** The files of a node, made if need be. They are kept until this is disposed of. */
+  result(node: PlanNode): Promise<NodeResult> {
+    const known = this.#results.get(node.digest);
+    if (known !== undefined) return known;
+    const result = this.#make(node);
+    result.catch((error: unknown) => this.#failed.abort(error));
+    this.#results.set(node.digest, result);
+    return result;
+  }
+
+  /** The layer of a step, made if need be. */
+  async layer(node: PlanNode): Promise<StepResult> {
+    const result = await this.result(node);
+    if (result.kind !== 'layer') throw new Error(`${node.name} is no layer`);
+    return { chainId: result.chainId, created: result.created ?? nowText() };
+  }
+
+  /** What an image says of itself. */
+  async imageConfig(node: ImageNode): Promise<ImageConfig> {
+    const { config } = await this.result(node);
+    if (config === undefined) throw new Error(`${node.name} is no image`);
+    return config;
+  }
+
+  /** Ends what is still going on, waits for it, and lets go of everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#failed.abort(new Error('the build has ended'));
+    await Promise.allSettled(this.#results.values());
+    await Promise.allSettled(this.#begun);
+    this.#parts.cache.use([...this.#hits]);
+    await this.#stack.disposeAsync();
+  }
+
+  #make(node: PlanNode): Promise<NodeResult> {
+    switch (node.kind) {
+      case 'image':
+        return this.#image(node);
+      case 'context':
+        return this.#context(node);
+      case 'run':
+      case 'copy':
+      case 'directory':
+        return this.#step(node);
+      default:
+        return node satisfies never;
+    }
+  }
+
+  async #image(node: ImageNode): Promise<NodeResult> {
+    const report = VertexReport.of(node, this.#input.progress);
+    const { request } = this.#input;
+    const image = await report.during(
+      () =>
+        this.#parts.images.resolve(node.reference, {
+          platform: node.platform,
+          pull: request.pull,
+          auth: request.registryAuth,
+          signal: this.#signal,
+          progress: (status) => report.status(status),
+        }),
+      ({ chainId }) => ({ result: chainId }),
+    );
+    const { chainId } = image;
+    if (chainId !== undefined) {
+      this.#hold.add(chainId);
+      if (this.#parts.layers.usable(chainId) === undefined) await this.#parts.layers.restore(chainId);
+    }
+    return { kind: 'layer', chainId, config: image.config };
+  }
+
+  async #context(node: ContextNode): Promise<NodeResult> {
+    const report = VertexReport.of(node, this.#input.progress);
+    const tree = await report.during(() =>
+      node.context.open(node.wish(), {
+        signal: this.#signal,
+        progress: (status) => report.status(status),
+      }),
+    );
+    this.#stack.use(tree);
+    return { kind: 'directory', root: tree.root };
+  }
+
+  async #step(node: StepNode): Promise<NodeResult> {
+    const report = VertexReport.of(node, this.#input.progress);
+    const inputs = new Map<PlanNode, NodeResult>();
+    await Promise.all(inputsOf(node).map(async (input) => inputs.set(input, await this.result(input))));
+    report.start();
+    try {
+      const { cached, explanation, ...result } = await this.#solve(node, { inputs, report });
+      report.end({ cached, result: result.chainId, explanation });
+      return { kind: 'layer', ...result };
+    } catch (error) {
+      report.end({ error });
+      throw this.#located(node, error);
+    }
+  }
+
+  /** The result of a step: from the cache, from a build that makes it at this moment, or made now. */
+  async #solve(
+    node: StepNode,
+    { inputs, report }: { inputs: ReadonlyMap<PlanNode, NodeResult>; report: VertexReport },
+  ): Promise<StepResult & { cached: boolean; explanation: readonly string[] | undefined }> {
+    const { cache, files, flights, layers } = this.#parts;
+    const { request, epoch } = this.#input;
+    const treeOf = (input: TreeInput): SourceTree =>
+      input === 'scratch' ? { kind: 'layer', chainId: undefined } : treeIn(inputs, input);
+    const base = node.parent === undefined ? undefined : treeOf(node.parent);
+    if (base?.kind === 'directory') throw new Error(`${node.name} builds on what is no layer`);
+    const parent = base?.chainId;
+    const document = await keyDocument(node, {
+      parent: parent ?? 'scratch',
+      defaults: request.run,
+      epoch,
+      treeOf,
+      contentOf: (tree, wish) => files.digest(tree, wish, { signal: this.#signal }),
+      downloadOf: (source) => this.#download(source.url),
+    });
+    const key = keyOf(document);
+    const found = node.noCache ? undefined : cache.find(key);
+    if (found !== undefined) {
+      if (found.layer !== undefined) this.#hold.add(found.layer);
+      this.#hits.add(key);
+      const explanation = request.explain ? [`cached: made at ${found.created}`] : undefined;
+      return { chainId: found.layer, created: found.created, cached: true, explanation };
+    }
+    const explanation = request.explain ? this.#explain(node, { key, document }) : undefined;
+    const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
+    const work = async (control: Parameters<Parameters<typeof flights.join>[1]>[0]): Promise<StepResult> => {
+      using hold = layers.hold();
+      const step = { node, parent, treeOf, epoch, request, pool: this.#pool, snapshot: buildKey(), hold };
+      const layer = await carryOut(this.#parts, step, control);
+      const created = nowText();
+      const { name: description, place } = node;
+      const { chainId, size } = layer;
+      cache.put({ key, layer: chainId, parent, place, description, inputs: document, created, size });
+      this.#hold.add(chainId);
+      return { chainId, created };
+    };
+    const begin: typeof work = (control) => {
+      const done = work(control);
+      this.#begun.add(done);
+      return done;
+    };
+    // Who wants it done anew does not want what somebody else has begun before.
+    const flight = node.noCache ? buildKey() : key;
+    const result = await flights.join(flight, begin, { signal: this.#signal, listener });
+    if (result.chainId !== undefined) this.#hold.add(result.chainId);
+    return { ...result, cached: false, explanation };
+  }
+
+  #explain(node: StepNode, { key, document }: { key: Digest; document: KeyDocument }): string[] {
+    if (node.noCache) return ['not looked up: the cache is not to be used'];
+    const before = this.#parts.cache.nearest(node.place, key);
+    if (before === undefined) return ['not cached: no step at this place was run before'];
+    const changed = differences(before.inputs, document);
+    return changed.length === 0
+      ? ['not cached: its result was removed']
+      : changed.map((text) => `changed: ${text}`);
+  }
+
+  #download(url: string): Promise<string> {
+    return Promise.reject(new EngineError('notImplemented', `ADD ${url} is not implemented`));
+  }
+
+  #located(node: StepNode, error: unknown): unknown {
+    if (!(error instanceof EngineError) || node.range === undefined) return error;
+    return placed(error, { source: this.#input.source, range: node.range });
+  }
+}
+
+function treeIn(inputs: ReadonlyMap<PlanNode, NodeResult>, node: PlanNode): SourceTree {
+  const found = inputs.get(node);
+  if (found === undefined) throw new Error(`${node.name} is no input`);
+  return found;
+}

@@ -1,0 +1,108 @@
+import { EngineError, notImplemented } from '#/base/errors.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
+import type { Hold } from '#/storage/holds.ts';
+import type { Layer } from '#/storage/layers.ts';
+import type { CopySourceTree } from '../ops/file-ops.ts';
+import type { RunMount, SourceTree } from '../ops/run/definition.ts';
+import type { NetworkPool } from '../ops/run/network-pool.ts';
+import { runStep } from '../ops/run/run.ts';
+import type { CopyNode, RunNode, StepNode, TreeInput } from '../plan/graph.ts';
+import type { BuildRequest } from '../request.ts';
+import { StepError } from '../step-error.ts';
+import type { FlightControl } from './flights.ts';
+import type { SolveParts, StepOutput } from './solve-parts.ts';
+
+/** A step whose inputs are there. */
+export interface ReadyStep {
+  readonly node: StepNode;
+  readonly parent: ChainId | undefined;
+  readonly treeOf: (input: TreeInput) => SourceTree;
+  readonly epoch: number | undefined;
+  readonly request: BuildRequest;
+  readonly pool: NetworkPool;
+  /** The name of a snapshot that is to be made. */
+  readonly snapshot: string;
+  /** Keeps the result. */
+  readonly hold: Hold<ChainId>;
+}
+
+/** Does what a step says, and makes a layer of what it changed. A failure leaves nothing. */
+export async function carryOut(
+  parts: SolveParts,
+  step: ReadyStep,
+  control: FlightControl<StepOutput>,
+): Promise<Layer> {
+  const { snapshots } = parts.steps;
+  const { snapshot, parent, hold, epoch } = step;
+  const { signal } = control;
+  if (parent !== undefined) hold.add(parent);
+  await snapshots.prepare(snapshot, parent);
+  try {
+    await change(parts, step, control);
+    return await parts.layers.commitBuilt(snapshot, { parent, newest: epoch, hold, signal });
+  } finally {
+    if (snapshots.exists(snapshot)) await snapshots.remove(snapshot);
+  }
+}
+
+async function change(parts: SolveParts, step: ReadyStep, control: FlightControl<StepOutput>): Promise<void> {
+  const { node, snapshot } = step;
+  const { signal } = control;
+  switch (node.kind) {
+    case 'run':
+      return run(parts, { step, node }, control);
+    case 'copy': {
+      const sources = node.sources.map((source) => copySource(source, step));
+      return parts.files.copy({ snapshot, node, sources, epoch: step.epoch }, { signal });
+    }
+    case 'directory':
+      return parts.files.makeDirectory({ snapshot, path: node.path }, { signal });
+    default:
+      return node satisfies never;
+  }
+}
+
+async function run(
+  parts: SolveParts,
+  { step, node }: { step: ReadyStep; node: RunNode },
+  { signal, tell }: FlightControl<StepOutput>,
+): Promise<void> {
+  const { request, pool, snapshot, treeOf } = step;
+  const mounts = node.mounts.map((mount): RunMount => {
+    if (mount.kind === 'bind') return { ...mount, tree: treeOf(mount.from) };
+    if (mount.kind === 'cache') return { ...mount, tree: mount.from && treeOf(mount.from) };
+    return mount;
+  });
+  const definition = { ...node.run, env: [...node.hiddenEnv, ...node.run.env], mounts };
+  const sources = { secrets: request.secrets, ssh: request.ssh };
+  using _slot = await parts.slots.acquire({ signal });
+  try {
+    await runStep(
+      parts.steps,
+      { snapshot, definition, defaults: request.run, sources, pool },
+      { signal, output: (stream, data) => tell({ stream, data }) },
+    );
+  } catch (error) {
+    if (!(error instanceof EngineError) || error instanceof StepError) throw error;
+    const command = definition.args.join(' ');
+    throw new EngineError(
+      error.kind,
+      `process "${command}" did not complete successfully: ${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
+function copySource(source: CopyNode['sources'][number], { treeOf }: ReadyStep): CopySourceTree {
+  switch (source.kind) {
+    case 'files':
+      return { kind: 'tree', tree: treeOf(source.from), pattern: source.pattern };
+    case 'inline':
+      return source;
+    case 'url':
+    case 'git':
+      throw notImplemented(`ADD ${source.url} is not implemented`);
+    default:
+      return source satisfies never;
+  }
+}

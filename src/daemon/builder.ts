@@ -1,0 +1,90 @@
+import { mkdirSync, statfsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '#/base/log.ts';
+import { Builder } from '#/builder/build.ts';
+import { BuildCache } from '#/builder/cache/build-cache.ts';
+import { CacheMounts } from '#/builder/cache/cache-mounts.ts';
+import { type CacheBudget, CacheKeeper } from '#/builder/cache/keeper.ts';
+import { BaseImages } from '#/builder/images/base-images.ts';
+import { noFileOps } from '#/builder/ops/file-ops.ts';
+import type { StepParts } from '#/builder/ops/step-parts.ts';
+import { Flights } from '#/builder/solve/flights.ts';
+import { GitSource } from '#/builder/sources/git/git-source.ts';
+import { HttpSource } from '#/builder/sources/http/http-source.ts';
+import { RemoteContexts } from '#/builder/sources/remote-contexts.ts';
+import type { RegistryClient } from '#/distribution/registry-client.ts';
+import type { PullParts } from '#/registry/client/pull.ts';
+import { Slots } from '#/registry/client/slots.ts';
+import type { Database } from '#/state/db.ts';
+import type { AddedImage } from '#/storage/images/record.ts';
+import type { Config } from './options.ts';
+import { clientOptions, proxiesOf } from './registry-settings.ts';
+
+/** What the builder is made from, beside the configuration. */
+export interface BuilderInput {
+  readonly steps: Omit<StepParts, 'cacheMounts' | 'defaults'>;
+  readonly pull: PullParts;
+  readonly client: () => RegistryClient;
+  readonly db: Database;
+  readonly log: Logger;
+  readonly defaults: StepParts['defaults'];
+  readonly onStored: (added: AddedImage) => void;
+}
+
+/** Processes of builds that run at once, for each processor. */
+const stepsPerProcessor = 4;
+/** Days that something may lie in the cache unused. */
+const maxAgeDays = 60;
+/** Part of the disk that the cache may take. */
+const diskShare = 0.1;
+
+/** Makes the builder, and tidies up what an earlier one has left in its folders. */
+export async function openBuilder(
+  config: Config,
+  input: BuilderInput,
+  stack: AsyncDisposableStack,
+): Promise<Builder> {
+  const { steps, pull, client, db, log, defaults, onStored } = input;
+  const root = join(config.dataRoot, 'builder');
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const cacheMounts = new CacheMounts({ db, root: join(root, 'mounts') });
+  await cacheMounts.reconcile();
+  const { layers } = pull;
+  const cache = new BuildCache({ db, layers });
+  const keeper = stack.use(
+    new CacheKeeper({
+      cache,
+      mounts: cacheMounts,
+      layers,
+      images: pull.images,
+      dataRoot: config.dataRoot,
+      budget: budgetOf(config),
+      onError: (error) => log.error('cannot tidy up the build cache', { error }),
+    }),
+  );
+  const proxies = proxiesOf(config);
+  const { userAgent } = clientOptions(config);
+  const git = await GitSource.open({ root: join(root, 'git'), proxies });
+  const http = await HttpSource.open({ root: join(root, 'http'), proxies, userAgent });
+  const remotes = await RemoteContexts.open({ git, http, root: join(root, 'contexts') });
+  return new Builder({
+    solve: {
+      steps: { ...steps, cacheMounts, defaults },
+      layers,
+      cache,
+      images: new BaseImages(pull, client),
+      files: noFileOps,
+      flights: new Flights(),
+      slots: new Slots(() => availableParallelism() * stepsPerProcessor),
+    },
+    outputs: { imageParts: pull, onStored },
+    keeper,
+    remotes,
+  });
+}
+
+function budgetOf({ dataRoot }: Config): CacheBudget {
+  const { blocks, bsize } = statfsSync(dataRoot);
+  return { maxUsed: Math.round(blocks * bsize * diskShare), maxAge: maxAgeDays * 24 * 3600 * 1000 };
+}
