@@ -1,9 +1,13 @@
 import { siblingModule } from '#/base/sibling-module.ts';
 import { JobThreads } from '#/storage/threads/job-threads.ts';
 import { copyInto } from './copy-into.ts';
+import { hashFiles } from './hash-files.ts';
 
 /** What builds do with files in threads. */
-export const fileJobs: { readonly copy: typeof copyInto } = { copy: copyInto };
+export const fileJobs: { readonly copy: typeof copyInto; readonly hash: typeof hashFiles } = {
+  copy: copyInto,
+  hash: hashFiles,
+};
 
 /** Threads for work on files, so that tens of thousands of system calls leave the daemon responsive. */
 export type FileThreads = JobThreads<typeof fileJobs>;
