@@ -22,6 +22,7 @@ export interface ImageScratch extends ImageParts, AsyncDisposable {
   readonly db: Database;
   readonly dir: string;
   readonly snapshots: Snapshotter;
+  readonly trees: TreeThreads;
   /** What a restart of the daemon would find. */
   readonly reopen: () => Promise<ImageParts>;
   /** Everything that is stored, in figures; all zero for an empty store. */
@@ -57,6 +58,7 @@ export async function openImages({
     db,
     dir,
     snapshots,
+    trees,
     reopen,
     footprint: async () => ({
       images: parts.images.list().length,

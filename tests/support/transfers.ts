@@ -91,7 +91,7 @@ export function wordsOf(progress: readonly TransferProgress[]): string[] {
   });
 }
 
-function testClient(): RegistryClient {
+export function testClient(): RegistryClient {
   return new RegistryClient({
     hosts: { mirrors: [], routes: {}, insecure: [], certificateDirectories: [] },
     userAgent: 'test',

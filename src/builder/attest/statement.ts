@@ -27,10 +27,15 @@ export function imageSubjects(names: readonly Reference[], platform: Platform, m
 
 /** `pkg:docker/alpine@3.20?platform=linux%2Famd64` (purl-spec, type docker). */
 export function imageUrl(name: Reference, platform: Platform | undefined): string {
-  const path = familiarName(name).split('/').map(encodeURIComponent).join('/');
-  const version = encodeURIComponent(name.tag ?? name.digest ?? 'latest');
+  const path = familiarName(name).split('/').map(encodePart).join('/');
+  const version = encodePart(name.tag ?? name.digest ?? 'latest');
   const query = platform === undefined ? '' : `?platform=${encodeURIComponent(formatPlatform(platform))}`;
   return `pkg:docker/${path}@${version}${query}`;
+}
+
+/** A part of a purl, in which colons stay. */
+function encodePart(text: string): string {
+  return encodeURIComponent(text).replaceAll('%3A', ':');
 }
 
 /** A digest as in-toto and SLSA write it. */

@@ -6,6 +6,7 @@ import { mount, unmount } from '#/kernel/mount.ts';
 import { formatPlatform } from '#/oci/platform.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
+import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { buildPrefix } from '#/storage/unpack-key.ts';
 import type { PlatformImage } from './image-package.ts';
 
@@ -13,6 +14,7 @@ import type { PlatformImage } from './image-package.ts';
 export interface RootParts {
   readonly layers: Layers;
   readonly snapshots: Snapshotter;
+  readonly trees: TreeThreads;
   /** A folder for mount points that is emptied when the daemon starts. */
   readonly runRoot: string;
 }

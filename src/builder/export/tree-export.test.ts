@@ -34,7 +34,7 @@ async function built(
 }
 
 function partsOf(s: ImageScratch): RootParts {
-  return { layers: s.layers, snapshots: s.snapshots, runRoot: join(s.dir, 'run') };
+  return { layers: s.layers, snapshots: s.snapshots, trees: s.trees, runRoot: join(s.dir, 'run') };
 }
 
 function assertNothingLeft(s: ImageScratch): void {

@@ -1,4 +1,3 @@
-import { packTree } from '#/storage/archive/pack-tree.ts';
 import type { StatusSink } from '../progress.ts';
 import type { ArchiveSink, TreeSink } from '../request.ts';
 import type { PlatformImage } from './image-package.ts';
@@ -30,7 +29,7 @@ export async function exportTar(
   const id = 'sending tarball';
   let current = 0;
   async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of packTree(root.path)) {
+    for await (const chunk of parts.trees.pack({ source: { kind: 'tree', path: root.path } })) {
       signal.throwIfAborted();
       yield chunk;
       current += chunk.length;

@@ -1,0 +1,193 @@
+import { invalid, notImplemented } from '#/base/errors.ts';
+import type { RegistryClient } from '#/distribution/registry-client.ts';
+import { formatPlatform } from '#/oci/platform.ts';
+import { canonicalName, canonicalString, type Reference } from '#/oci/reference.ts';
+import type { BlobSources } from '#/registry/client/blob-sources.ts';
+import type { Slots } from '#/registry/client/slots.ts';
+import type { ImageParts } from '#/storage/images/record.ts';
+import type { ResultAttestations } from '../attest/attest-result.ts';
+import type { StatusSink } from '../progress.ts';
+import type { AuthSource, Output } from '../request.ts';
+import { imageArchive } from './image-archive.ts';
+import { type ImageOptions, readImageOptions } from './image-options.ts';
+import { type ImagePackage, type PlatformImage, packageImages } from './image-package.ts';
+import { LayerBlobs } from './layer-blobs.ts';
+import { pushPackage } from './push-package.ts';
+import type { RootParts } from './root.ts';
+import { exportTar, exportTree } from './tree-export.ts';
+
+/** What results are brought elsewhere with. */
+interface TransferParts {
+  readonly images: ImageParts;
+  readonly roots: RootParts;
+  /** Asked each time: a reload of the configuration makes another one. */
+  readonly client: () => RegistryClient;
+  readonly sources: BlobSources;
+  readonly uploads: Slots;
+}
+
+/** What one build brings elsewhere, and how it is told. */
+export interface Transfer {
+  readonly parts: TransferParts;
+  readonly attestations: ResultAttestations;
+  readonly auth: AuthSource;
+  readonly signal: AbortSignal;
+  readonly progress: StatusSink;
+}
+
+/** An output that leads out of the daemon. */
+export type OuterOutput = Exclude<Output, { readonly kind: 'image' | 'cacheonly' }>;
+
+/** Brings results where an output says; what there is to tell, by BuildKit's names of it. Throws `invalid` for options that cannot be. */
+export async function transferResult(
+  output: OuterOutput,
+  images: readonly PlatformImage[],
+  transfer: Transfer,
+): Promise<Map<string, string>> {
+  switch (output.kind) {
+    case 'registry':
+      return pushed(output, images, transfer);
+    case 'docker':
+    case 'oci':
+      return archived(output, images, transfer);
+    case 'tar':
+    case 'local': {
+      const { parts, attestations, signal, progress } = transfer;
+      const options = {
+        parts: parts.roots,
+        platformSplit: readBoolean(output, 'platform-split'),
+        ...(!attestations.isEmpty && {
+          files: (image: PlatformImage, root: string) => attestations.ofFiles(image, root),
+        }),
+      };
+      if (output.kind === 'tar')
+        await exportTar(images, { ...options, sink: output.sink }, { signal, progress });
+      else await exportTree(images, { ...options, sink: output.sink }, { signal, progress });
+      return new Map();
+    }
+    default:
+      return output satisfies never;
+  }
+}
+
+async function pushed(
+  output: Extract<Output, { readonly kind: 'registry' }>,
+  images: readonly PlatformImage[],
+  transfer: Transfer,
+): Promise<Map<string, string>> {
+  const { names } = output;
+  if (names.length === 0) throw invalid('tag is needed when pushing to registry');
+  if (readBoolean(output, 'registry.insecure') === true) {
+    throw notImplemented('registry.insecure: name the registry in "insecure-registries" of daemon.json');
+  }
+  const { parts, auth, signal, progress } = transfer;
+  await using layers = new LayerBlobs(parts.images, signal);
+  const made = await packaged(images, { transfer, layers, names, options: readImageOptions(output.options) });
+  const byDigest = readBoolean(output, 'push-by-digest') === true;
+  for (const name of names) {
+    const credentials = await auth.credentials(name.domain, { signal });
+    const repository = parts.client().repository(name, { credentials, actions: 'pull,push' });
+    const tag = byDigest ? undefined : (name.tag ?? 'latest');
+    await pushPackage(made, { repository, name, tag }, { ...parts, signal, progress });
+  }
+  const shown = byDigest
+    ? names.map((name) => `${canonicalName(name)}@${made.top.digest}`)
+    : names.map(canonicalString);
+  return metadataOf(made, shown);
+}
+
+async function archived(
+  output: Extract<Output, { readonly kind: 'docker' | 'oci' }>,
+  images: readonly PlatformImage[],
+  transfer: Transfer,
+): Promise<Map<string, string>> {
+  const { kind, names, sink } = output;
+  const { parts, signal, progress } = transfer;
+  await using layers = new LayerBlobs(parts.images, signal);
+  const options = readImageOptions(output.options);
+  const made = await packaged(images, {
+    transfer,
+    layers,
+    names,
+    // An archive for Docker holds one image and nothing about it. It is read at once, most often on the same machine.
+    options:
+      kind === 'oci'
+        ? options
+        : { ...options, pack: { ...options.pack, compression: options.pack.compression ?? 'uncompressed' } },
+    isBare: kind === 'docker',
+  });
+  const started = new Date();
+  const id = 'sending tarball';
+  progress({ id, current: 0, total: 0, started });
+  await sink.write(stoppable(imageArchive(kind, made, names), signal), { signal });
+  progress({ id, current: 0, total: 0, started, completed: new Date() });
+  return metadataOf(made, names.map(canonicalString));
+}
+
+interface Packaging {
+  readonly transfer: Transfer;
+  readonly layers: LayerBlobs;
+  readonly names: readonly Reference[];
+  readonly options: ImageOptions;
+  /** Without attestations. */
+  readonly isBare?: boolean;
+}
+
+async function packaged(
+  images: readonly PlatformImage[],
+  { transfer, layers, names, options, isBare = false }: Packaging,
+): Promise<ImagePackage> {
+  const { attestations, progress } = transfer;
+  const started = new Date();
+  const tell = (id: string): void => progress({ id, current: 0, total: 0, started, completed: new Date() });
+  progress({ id: 'exporting layers', current: 0, total: 0, started });
+  const made = await packageImages({
+    images,
+    options,
+    layers,
+    ...(!isBare &&
+      !attestations.isEmpty && {
+        attest: (image: PlatformImage, manifest: ImagePackage['top']) =>
+          attestations.ofImage(image, manifest, names),
+      }),
+  });
+  tell('exporting layers');
+  for (const { manifest, config, platform } of made.images) {
+    const of = made.images.length > 1 ? ` for ${formatPlatform(platform)}` : '';
+    tell(`exporting manifest ${manifest.digest}${of}`);
+    tell(`exporting config ${config.digest}${of}`);
+  }
+  if (made.documents.length > 0) tell(`exporting manifest list ${made.top.digest}`);
+  return made;
+}
+
+/** BuildKit's words for what was made. */
+function metadataOf(made: ImagePackage, names: readonly string[]): Map<string, string> {
+  const [only, ...more] = made.images;
+  return new Map([
+    ['containerimage.digest', made.top.digest],
+    ['containerimage.descriptor', Buffer.from(JSON.stringify(made.top)).toString('base64')],
+    ...(only === undefined || more.length > 0
+      ? []
+      : [['containerimage.config.digest', only.config.digest] as const]),
+    ...(names.length === 0 ? [] : [['image.name', names.join(',')] as const]),
+  ]);
+}
+
+async function* stoppable(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}
+
+function readBoolean({ options }: OuterOutput, name: string): boolean | undefined {
+  const text = options.get(name);
+  if (text === undefined) return undefined;
+  if (['', '1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
+  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false;
+  throw invalid(`non-bool value ${JSON.stringify(text)} specified for ${name}`);
+}
