@@ -8,6 +8,7 @@ import type { NetworkOperations } from '#/engine/networks.ts';
 import type { Registries } from '#/engine/registries.ts';
 import type { Volumes } from '#/engine/volumes.ts';
 import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
+import type { BuildKit } from './buildkit/buildkit.ts';
 
 /**
  * What the API needs of the engine. Everywhere `ref` is what a person writes (name, id or prefix of an id) and an unknown
@@ -23,6 +24,7 @@ export interface Backend {
   readonly system: SystemBackend;
   readonly events: EventsBackend;
   readonly builder: BuilderBackend;
+  readonly buildkit: BuildKitBackend;
 }
 
 /** `engine.containers`. */
@@ -61,3 +63,6 @@ interface EventsBackend {
 
 /** `builder`. */
 export type BuilderBackend = Pick<Builder, keyof Builder>;
+
+/** `buildkit`. */
+type BuildKitBackend = Pick<BuildKit, keyof BuildKit>;

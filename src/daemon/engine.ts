@@ -42,6 +42,7 @@ import { Layers } from '#/storage/layers.ts';
 import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
 import { openBuilder } from './builder.ts';
+import { openBuildKit } from './buildkit.ts';
 import {
   hostDefaults,
   initPathOf,
@@ -230,6 +231,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
       builder,
+      buildkit: openBuildKit({ id: facts.id, builder, networks, log }),
       system: {
         info: () => system.info(),
         version: () => system.version(),

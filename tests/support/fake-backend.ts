@@ -22,5 +22,6 @@ export function fakeBackend(parts: Parts): Backend {
     system: service('system') as Backend['system'],
     events: service('events') as Backend['events'],
     builder: service('builder') as Backend['builder'],
+    buildkit: service('buildkit') as Backend['buildkit'],
   };
 }

@@ -1,5 +1,6 @@
 import type { Route } from '../call.ts';
 import { absentRoutes } from './absent.ts';
+import { buildkitRoutes } from './buildkit.ts';
 import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
@@ -20,6 +21,7 @@ export const apiRoutes: readonly Route[] = [
   ...registryRoutes,
   ...volumeRoutes,
   ...networkRoutes,
+  ...buildkitRoutes,
   ...absentRoutes,
   ...unimplementedRoutes,
 ];

@@ -1,0 +1,143 @@
+import { unlessAborted } from '#/base/abort.ts';
+import { invalid, notFound, notImplemented } from '#/base/errors.ts';
+import type { BuildRequest, NamedContext } from '#/builder/request.ts';
+import type { BuilderBackend } from '../../backend.ts';
+import { buildRequestOf, type ContextSource, type SolveInput } from './build-request.ts';
+import type { History } from './history.ts';
+import { Job, type PromisedResult } from './job.ts';
+import { ProgressFeed } from './progress-feed.ts';
+
+/** How long somebody who follows a build waits for its begin: clients ask for both at the same time. Milliseconds. */
+const patience = 10_000;
+
+/** What builds need. */
+export interface BuildsParts {
+  readonly builder: BuilderBackend;
+  readonly history: History;
+  /** Where the files of a build come from. */
+  readonly contexts: (input: SolveInput) => Omit<ContextSource, 'input'>;
+}
+
+/** Builds that clients of BuildKit's API have begun. */
+export class Builds {
+  readonly #parts: BuildsParts;
+  readonly #jobs = new Map<string, Job>();
+  readonly #arrivals = new EventTarget();
+
+  constructor(parts: BuildsParts) {
+    this.#parts = parts;
+  }
+
+  /** Carries a build out. Gives what exporters say. */
+  async solve(input: SolveInput, options: SolveOptions): Promise<ReadonlyMap<string, string>> {
+    const { ref } = input;
+    if (this.#jobs.has(ref)) throw invalid(`the build ${JSON.stringify(ref)} is already under way`);
+    const job = new Job(input, new ProgressFeed());
+    this.#jobs.set(ref, job);
+    this.#arrivals.dispatchEvent(new Event(ref));
+    const record = this.#parts.history.begin(job, { isInternal: options.isInternal });
+    try {
+      const response = await this.#run(job, options);
+      record.succeeded(response);
+      return response;
+    } catch (error) {
+      record.failed(error);
+      throw error;
+    } finally {
+      job.feed.close();
+      this.#jobs.delete(ref);
+    }
+  }
+
+  /** The build with this name, which may begin a little later. */
+  async job(ref: string, { signal }: { signal: AbortSignal }): Promise<Job> {
+    const known = this.#jobs.get(ref) ?? this.#parts.history.job(ref);
+    if (known !== undefined) return known;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+    const arrived = (): void => resolve();
+    this.#arrivals.addEventListener(ref, arrived, { once: true });
+    limit.addEventListener('abort', arrived, { once: true });
+    await promise;
+    this.#arrivals.removeEventListener(ref, arrived);
+    signal.throwIfAborted();
+    const job = this.#jobs.get(ref);
+    if (job === undefined) throw notFound(`no such job ${JSON.stringify(ref)}`);
+    return job;
+  }
+
+  /** Carries out what a result was promised to be, without giving it to anybody. */
+  async evaluate(result: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    const { job, promised } = this.#promised(result);
+    await this.#build(job, promised, { outputs: [], signal });
+  }
+
+  async #run(job: Job, options: SolveOptions): Promise<ReadonlyMap<string, string>> {
+    const { signal, frontend } = options;
+    switch (frontend) {
+      case 'dockerfile.v0':
+        return this.#build(job, { attributes: job.input.attributes, inputs: options.inputs }, { signal });
+      case 'client': {
+        const returned = await unlessAborted(job.returned, signal);
+        if (returned.kind === 'failure') throw returned.error;
+        if (returned.kind === 'nothing') return new Map();
+        const promised = job.promised(returned.result);
+        if (promised === undefined) throw notFound(`no such result ${JSON.stringify(returned.result)}`);
+        return this.#build(job, promised, { signal });
+      }
+      default:
+        throw notImplemented(`the front end ${JSON.stringify(frontend)} is not implemented`);
+    }
+  }
+
+  /** Builds what a promise says, for the outputs of the job or for others. */
+  async #build(
+    job: Job,
+    { attributes, inputs }: PromisedResult,
+    { outputs, signal }: { outputs?: BuildRequest['outputs']; signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, string>> {
+    const images = new Map<string, string>();
+    for (const [name, result] of inputs) images.set(name, await this.#imageOf(result, { signal }));
+    const input = { ...job.input, attributes };
+    const contexts = { ...this.#parts.contexts(input), input: (name: string) => inputImage(images, name) };
+    const request = buildRequestOf(input, contexts);
+    const wanted = outputs === undefined ? request : { ...request, outputs };
+    const progress = job.feed.push.bind(job.feed);
+    return (await this.#parts.builder.build(wanted, { signal, progress })).metadata;
+  }
+
+  /** The image that another build makes, from the cache if that build has already been there. */
+  async #imageOf(result: string, { signal }: { signal: AbortSignal }): Promise<string> {
+    const { job, promised } = this.#promised(result);
+    const outputs = [{ kind: 'image' as const, names: [], options: new Map<string, string>() }];
+    const metadata = await this.#build(job, promised, { outputs, signal });
+    const image = metadata.get('containerimage.config.digest') ?? metadata.get('containerimage.digest');
+    if (image === undefined) throw invalid(`the build ${JSON.stringify(job.ref)} makes no image`);
+    return image;
+  }
+
+  #promised(result: string): { job: Job; promised: PromisedResult } {
+    const job = this.#jobs.get(result.slice(0, result.lastIndexOf('/')));
+    const promised = job?.promised(result);
+    if (job === undefined || promised === undefined)
+      throw notFound(`no such result ${JSON.stringify(result)}`);
+    return { job, promised };
+  }
+}
+
+/** How a build is carried out. */
+export interface SolveOptions {
+  /** `client`: the client drives it by the gateway. */
+  readonly frontend: string;
+  /** Results of other builds, by the names that the attributes give them. */
+  readonly inputs: ReadonlyMap<string, string>;
+  /** Not for the history. */
+  readonly isInternal: boolean;
+  readonly signal: AbortSignal;
+}
+
+function inputImage(images: ReadonlyMap<string, string>, name: string): NamedContext {
+  const reference = images.get(name);
+  if (reference === undefined) throw invalid(`invalid input ${JSON.stringify(name)}`);
+  return { kind: 'image', reference };
+}

@@ -1,0 +1,35 @@
+import type { BuilderBackend } from '#/api/backend.ts';
+import { BuildKit } from '#/api/buildkit/buildkit.ts';
+import { notImplemented } from '#/base/errors.ts';
+import type { Logger } from '#/base/log.ts';
+import { skiffVersion } from '#/base/version.ts';
+import { formatIpv4 } from '#/network/address.ts';
+import type { Networks } from '#/network/networks.ts';
+import { hostPlatform } from '#/oci/platform.ts';
+
+/** What BuildKit's API is opened with. */
+interface BuildKitInput {
+  /** The daemon's id. */
+  readonly id: string;
+  readonly builder: BuilderBackend;
+  readonly networks: Networks;
+  readonly log: Logger;
+}
+
+/** BuildKit's API in front of the builder. */
+export function openBuildKit({ id, builder, networks, log }: BuildKitInput): BuildKit {
+  return new BuildKit({
+    builder,
+    worker: {
+      id,
+      version: skiffVersion,
+      platforms: [hostPlatform()],
+      hostGateway: () => {
+        const gateway = networks.list().find(({ name }) => name === 'bridge')?.bridge?.gateway;
+        return gateway === undefined ? undefined : formatIpv4(gateway);
+      },
+    },
+    trees: { update: () => Promise.reject(notImplemented('taking files of a client for a build')) },
+    log,
+  });
+}
