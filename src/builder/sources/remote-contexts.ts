@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isKind } from '#/base/errors.ts';
 import { shownUrl } from '#/distribution/shown-url.ts';
 import { IgnoreRules } from '#/dockerfile/ignore.ts';
 import type { Digest } from '#/oci/digest.ts';
-import { decompress, sniffAny } from '#/storage/archive/compression.ts';
+import { decompress } from '#/storage/archive/compression.ts';
 import { extractTar } from '#/storage/archive/extract.ts';
 import { undoForeign } from '#/storage/archive/foreign-compression.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
-import { blockSize, parseHeaderBlock } from '#/tar/header-block.ts';
+import { blockSize } from '#/tar/header-block.ts';
+import { isArchive } from '#/tar/is-archive.ts';
 import type { BuildContext, ContextTree, SecretSource, SshSource } from '../request.ts';
 import type { GitSource } from './git/git-source.ts';
 import { type GitUrl, parseGitUrl } from './git/git-url.ts';
@@ -128,7 +128,7 @@ class HttpContext implements BuildContext {
       await removeTree(parent, name);
     });
     await mkdir(root, { mode: 0o755 });
-    if (await isArchive(file)) await unpack(file, root, signal);
+    if (await holdsArchive(file)) await unpack(file, root, signal);
     else await this.#placeDockerfile(file, root);
     await removeIgnored(root, rules);
     const kept = stack.move();
@@ -148,17 +148,10 @@ async function unpack({ path }: HttpFile, root: string, signal: AbortSignal): Pr
   await extractTar(bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
 }
 
-/** By its first bytes, as BuildKit decides: compressed, or with the header of an archive's entry. */
-async function isArchive({ path }: HttpFile): Promise<boolean> {
+/** By its first bytes, as BuildKit decides. */
+async function holdsArchive({ path }: HttpFile): Promise<boolean> {
   await using file = await open(path);
   const block = Buffer.alloc(blockSize);
   const { bytesRead } = await file.read(block, 0, blockSize, 0);
-  if (sniffAny(block.subarray(0, bytesRead)) !== 'none') return true;
-  if (bytesRead < blockSize) return false;
-  try {
-    return parseHeaderBlock(block) !== undefined;
-  } catch (error) {
-    if (isKind(error, 'invalid')) return false;
-    throw error;
-  }
+  return isArchive(block.subarray(0, bytesRead));
 }
