@@ -8,9 +8,9 @@ import { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
 import type { BuildRequest } from '#/builder/request.ts';
 import { StepError } from '#/builder/step-error.ts';
 import { digestOf } from '#/oci/digest.ts';
-import { directory, file, tarOf } from '#/tar/tar-samples.ts';
 import { serve, type TestServer } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
+import { tarOf } from '#tests/images.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { RunningBuilds } from '../build/running-builds.ts';
 import { buildRoutes } from './build.ts';
@@ -19,7 +19,7 @@ type Build = (request: BuildRequest, control: BuildControl) => Promise<BuildResu
 
 const image = digestOf(Buffer.from('image'));
 const result: BuildResult = { image, metadata: new Map(), unusedArgs: ['U', 'A'] };
-const plain = await tarOf(file('Dockerfile', 'FROM x\n'), directory('sub'), file('sub/a', 'a'));
+const plain = await tarOf({ Dockerfile: 'FROM x\n', 'sub/a': 'a' });
 
 /** A server whose builder is `build`. */
 async function open(dir: ScratchDir, build: Build): Promise<TestServer> {
@@ -128,7 +128,7 @@ test('POST /build: what fails before the first step has a status, what fails lat
     ['dockerfile=nope', plain, 'Cannot locate specified Dockerfile: nope'],
     ['dockerfile=sub', plain, 'Cannot locate specified Dockerfile: sub'],
     ['dockerfile=../nope', plain, 'forbidden path outside the build context: ../nope ()'],
-    ['', await tarOf(file('Dockerfile')), 'the Dockerfile (Dockerfile) cannot be empty'],
+    ['', await tarOf({ Dockerfile: '' }), 'the Dockerfile (Dockerfile) cannot be empty'],
     ['', Buffer.alloc(0), 'Cannot locate specified Dockerfile: Dockerfile'],
     ['version=3', plain, 'invalid version "3"'],
     [
@@ -161,15 +161,15 @@ test('POST /build: the Dockerfile may have capitals or not, and leave the contex
     return result;
   });
   const cases: [query: string, archive: Buffer, files: string[]][] = [
-    ['', await tarOf(file('dockerfile', 'FROM y')), ['dockerfile']],
+    ['', await tarOf({ dockerfile: 'FROM y' }), ['dockerfile']],
     [
       'dockerfile=/sub/../Dockerfile',
-      await tarOf(file('Dockerfile', 'FROM y'), file('.dockerignore', 'a\nDockerfile'), file('a'), file('b')),
+      await tarOf({ Dockerfile: 'FROM y', '.dockerignore': 'a\nDockerfile', a: '', b: '' }),
       ['.dockerignore', 'a', 'b'],
     ],
     [
       'dockerfile=sub/D',
-      await tarOf(file('sub/D', 'FROM y'), file('.dockerignore', '**'), file('sub/x')),
+      await tarOf({ 'sub/D': 'FROM y', '.dockerignore': '**', 'sub/x': '' }),
       ['sub', 'sub/x'],
     ],
   ];
