@@ -75,6 +75,8 @@ export interface ContextWish {
 export interface ContextTree extends AsyncDisposable {
   /** Absolute; the caller only reads below it. */
   readonly root: string;
+  /** Its files are on the disk of the snapshots and are never written to again, so that copies can be further names of them. */
+  readonly isShared?: boolean;
 }
 
 /** What `--build-context NAME=…` names. */

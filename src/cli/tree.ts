@@ -1,4 +1,3 @@
-import { build, builder } from './builder-tree.ts';
 import { manifest, registry } from './registry-tree.ts';
 import { type Entry, type Group, type Leaf, leaf } from './tree-node.ts';
 
@@ -138,7 +137,6 @@ const image: Group = {
   names: ['image'],
   summary: 'Manage images',
   children: [
-    { ...build, names: ['build'] },
     history,
     importImage,
     leaf('inspect', 'Show everything about images', () => import('./commands/image/inspect.ts')),
@@ -217,7 +215,6 @@ export const root: Group = {
     { ...top(run), common: true },
     { ...top(exec), common: true },
     { ...top(listContainers, ['ps']), common: true },
-    { ...top(build), common: true },
     { ...top(pull), common: true },
     { ...top(push), common: true },
     { ...top(listImages, ['images']), common: true },
@@ -236,7 +233,6 @@ export const root: Group = {
       common: true,
     },
     { ...top(info), common: true },
-    builder,
     container,
     image,
     manifest,

@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '#/base/log.ts';
@@ -6,8 +6,10 @@ import { Builder } from '#/builder/build.ts';
 import { BuildCache } from '#/builder/cache/build-cache.ts';
 import { CacheMounts } from '#/builder/cache/cache-mounts.ts';
 import { type CacheBudget, CacheKeeper } from '#/builder/cache/keeper.ts';
+import { openFileThreads } from '#/builder/files/file-threads.ts';
+import { TreeDigests } from '#/builder/files/tree-digests.ts';
 import { BaseImages } from '#/builder/images/base-images.ts';
-import { noFileOps } from '#/builder/ops/file-ops.ts';
+import { FileOps } from '#/builder/ops/files/file-ops.ts';
 import type { StepParts } from '#/builder/ops/step-parts.ts';
 import { Flights } from '#/builder/solve/flights.ts';
 import { GitSource } from '#/builder/sources/git/git-source.ts';
@@ -68,13 +70,20 @@ export async function openBuilder(
   const git = await GitSource.open({ root: join(root, 'git'), proxies });
   const http = await HttpSource.open({ root: join(root, 'http'), proxies, userAgent });
   const remotes = await RemoteContexts.open({ git, http, root: join(root, 'contexts') });
+  const scratch = join(root, 'scratch');
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(scratch, { mode: 0o700 });
+  const threads = stack.use(openFileThreads());
+  const stepParts: StepParts = { ...steps, cacheMounts, defaults };
   return new Builder({
     solve: {
-      steps: { ...steps, cacheMounts, defaults },
+      steps: stepParts,
       layers,
       cache,
       images: new BaseImages(pull, client),
-      files: noFileOps,
+      files: new FileOps({ steps: stepParts, threads, digests: new TreeDigests(threads), scratch }),
+      git,
+      http,
       flights: new Flights(),
       slots: new Slots(() => availableParallelism() * stepsPerProcessor),
     },

@@ -51,8 +51,6 @@ const deviceRequest: Decoder<DeviceRequest> = struct('container.DeviceRequest', 
   Options: stringMap,
 });
 const ulimit: Decoder<Ulimit> = struct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 });
-/** Limits by name. */
-export const ulimits: Decoder<readonly Ulimit[] | null> = list(ulimit, '[]*units.Ulimit');
 
 const resourceFields: Fields<Resources> = {
   CpuShares: int64,
@@ -80,7 +78,7 @@ const resourceFields: Fields<Resources> = {
   MemorySwappiness: nullable(int64),
   OomKillDisable: nullable(boolean),
   PidsLimit: nullable(int64),
-  Ulimits: ulimits,
+  Ulimits: list(ulimit, '[]*units.Ulimit'),
   CpuCount: int64,
   CpuPercent: int64,
   IOMaximumIOps: uint64,

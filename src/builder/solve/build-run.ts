@@ -9,6 +9,7 @@ import type { Hold } from '#/storage/holds.ts';
 import { buildKey } from '#/storage/unpack-key.ts';
 import { differences } from '../cache/explain.ts';
 import { type KeyDocument, keyOf } from '../cache/key.ts';
+import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { SourceTree } from '../ops/run/definition.ts';
 import { NetworkPool } from '../ops/run/network-pool.ts';
 import {
@@ -19,10 +20,11 @@ import {
   type StepNode,
   type TreeInput,
 } from '../plan/graph.ts';
-import type { ProgressSink } from '../progress.ts';
+import type { ProgressSink, Status } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
 import { carryOut } from './carry-out.ts';
 import { keyDocument } from './key-document.ts';
+import { RemoteFiles, type RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
 import { VertexReport } from './vertex-report.ts';
 
@@ -53,6 +55,7 @@ export class BuildRun implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #hold: Hold<ChainId>;
   readonly #pool: NetworkPool;
+  readonly #remotes: RemoteFiles;
   /** Steps that this build has begun; other builds may wait for them. */
   readonly #begun = new Set<Promise<unknown>>();
   readonly #hits = new Set<Digest>();
@@ -63,6 +66,7 @@ export class BuildRun implements AsyncDisposable {
     this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
     this.#hold = this.#stack.use(parts.layers.hold());
     this.#pool = this.#stack.use(new NetworkPool(parts.steps.networks));
+    this.#remotes = this.#stack.use(new RemoteFiles(parts, input.request));
   }
 
   /** Tells of everything that there is to do for a node, inputs first. */
@@ -152,7 +156,7 @@ export class BuildRun implements AsyncDisposable {
       }),
     );
     this.#stack.use(tree);
-    return { kind: 'directory', root: tree.root };
+    return { kind: 'directory', root: tree.root, isShared: tree.isShared ?? false };
   }
 
   async #step(node: StepNode): Promise<NodeResult> {
@@ -182,13 +186,17 @@ export class BuildRun implements AsyncDisposable {
     const base = node.parent === undefined ? undefined : treeOf(node.parent);
     if (base?.kind === 'directory') throw new Error(`${node.name} builds on what is no layer`);
     const parent = base?.chainId;
+    const fetching = {
+      signal: this.#signal,
+      progress: (status: Status) => report.status(status),
+    };
     const document = await keyDocument(node, {
       parent: parent ?? 'scratch',
       defaults: request.run,
       epoch,
       treeOf,
       contentOf: (tree, wish) => files.digest(tree, wish, { signal: this.#signal }),
-      downloadOf: (source) => this.#download(source.url),
+      downloadOf: (source) => this.#remotes.identify(source, fetching),
     });
     const key = keyOf(document);
     const found = node.noCache ? undefined : cache.find(key);
@@ -202,7 +210,19 @@ export class BuildRun implements AsyncDisposable {
     const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
     const work = async (control: Parameters<Parameters<typeof flights.join>[1]>[0]): Promise<StepResult> => {
       using hold = layers.hold();
-      const step = { node, parent, treeOf, epoch, request, pool: this.#pool, snapshot: buildKey(), hold };
+      const fetch = (source: RemoteInput): Promise<ReadySource> =>
+        this.#remotes.fetch(source, { ...fetching, signal: control.signal });
+      const step = {
+        node,
+        parent,
+        treeOf,
+        epoch,
+        fetch,
+        request,
+        pool: this.#pool,
+        snapshot: buildKey(),
+        hold,
+      };
       const layer = await carryOut(this.#parts, step, control);
       const created = nowText();
       const { name: description, place } = node;
@@ -231,10 +251,6 @@ export class BuildRun implements AsyncDisposable {
     return changed.length === 0
       ? ['not cached: its result was removed']
       : changed.map((text) => `changed: ${text}`);
-  }
-
-  #download(url: string): Promise<string> {
-    return Promise.reject(new EngineError('notImplemented', `ADD ${url} is not implemented`));
   }
 
   #located(node: StepNode, error: unknown): unknown {

@@ -1,8 +1,8 @@
-import { EngineError, notImplemented } from '#/base/errors.ts';
+import { EngineError } from '#/base/errors.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { Layer } from '#/storage/layers.ts';
-import type { CopySourceTree } from '../ops/file-ops.ts';
+import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { RunMount, SourceTree } from '../ops/run/definition.ts';
 import type { NetworkPool } from '../ops/run/network-pool.ts';
 import { runStep } from '../ops/run/run.ts';
@@ -10,6 +10,7 @@ import type { CopyNode, RunNode, StepNode, TreeInput } from '../plan/graph.ts';
 import type { BuildRequest } from '../request.ts';
 import { StepError } from '../step-error.ts';
 import type { FlightControl } from './flights.ts';
+import type { RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput } from './solve-parts.ts';
 
 /** A step whose inputs are there. */
@@ -18,6 +19,7 @@ export interface ReadyStep {
   readonly parent: ChainId | undefined;
   readonly treeOf: (input: TreeInput) => SourceTree;
   readonly epoch: number | undefined;
+  readonly fetch: (source: RemoteInput) => Promise<ReadySource>;
   readonly request: BuildRequest;
   readonly pool: NetworkPool;
   /** The name of a snapshot that is to be made. */
@@ -46,17 +48,17 @@ export async function carryOut(
 }
 
 async function change(parts: SolveParts, step: ReadyStep, control: FlightControl<StepOutput>): Promise<void> {
-  const { node, snapshot } = step;
+  const { node, snapshot, parent, epoch } = step;
   const { signal } = control;
   switch (node.kind) {
     case 'run':
       return run(parts, { step, node }, control);
     case 'copy': {
-      const sources = node.sources.map((source) => copySource(source, step));
-      return parts.files.copy({ snapshot, node, sources, epoch: step.epoch }, { signal });
+      const sources = await Promise.all(node.sources.map((source) => copySource(source, step)));
+      return parts.files.copy({ snapshot, parent, node, sources, epoch }, { signal });
     }
     case 'directory':
-      return parts.files.makeDirectory({ snapshot, path: node.path }, { signal });
+      return parts.files.makeDirectory({ snapshot, path: node.path, epoch }, { signal });
     default:
       return node satisfies never;
   }
@@ -93,7 +95,10 @@ async function run(
   }
 }
 
-function copySource(source: CopyNode['sources'][number], { treeOf }: ReadyStep): CopySourceTree {
+async function copySource(
+  source: CopyNode['sources'][number],
+  { treeOf, fetch }: ReadyStep,
+): Promise<ReadySource> {
   switch (source.kind) {
     case 'files':
       return { kind: 'tree', tree: treeOf(source.from), pattern: source.pattern };
@@ -101,7 +106,7 @@ function copySource(source: CopyNode['sources'][number], { treeOf }: ReadyStep):
       return source;
     case 'url':
     case 'git':
-      throw notImplemented(`ADD ${source.url} is not implemented`);
+      return fetch(source);
     default:
       return source satisfies never;
   }

@@ -1,5 +1,5 @@
 import type { KeyDocument, KeyValue } from '../cache/key.ts';
-import type { ContentWish } from '../ops/file-ops.ts';
+import type { ContentWish } from '../ops/files/file-ops.ts';
 import type { SourceTree } from '../ops/run/definition.ts';
 import type {
   CopyInput,
@@ -96,13 +96,12 @@ async function mountContent(from: TreeInput, path: string, scope: KeyScope): Pro
   const tree = scope.treeOf(from);
   const isWhole = /^[./]*$/.test(path);
   if (tree.kind === 'layer' && isWhole) return tree.chainId ?? 'scratch';
-  return scope.contentOf(tree, { patterns: [isWhole ? '/' : path], excludes: [], parents: false });
+  return scope.contentOf(tree, { pattern: isWhole ? '/' : path, excludes: [], withDirectories: true });
 }
 
 async function copyDocument(node: CopyNode, scope: KeyScope): Promise<KeyDocument> {
   const { destination, chown, chmod, excludes, parents, link, unpack, sources } = node;
   return {
-    ...(link ? { parent: 'any' } : {}),
     destination,
     ...(chown === undefined ? {} : { owner: chown }),
     ...(chmod === undefined ? {} : { mode: chmod }),
@@ -117,7 +116,7 @@ async function copyDocument(node: CopyNode, scope: KeyScope): Promise<KeyDocumen
 async function sourceDocument(source: CopyInput, node: CopyNode, scope: KeyScope): Promise<KeyValue> {
   switch (source.kind) {
     case 'files': {
-      const wish = { patterns: [source.pattern], excludes: node.excludes, parents: node.parents };
+      const wish = { pattern: source.pattern, excludes: node.excludes, withDirectories: node.parents };
       return { files: source.pattern, content: await scope.contentOf(scope.treeOf(source.from), wish) };
     }
     case 'inline':

@@ -3,8 +3,10 @@ import type { ChainId } from '#/storage/chain-id.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { BaseImages } from '../images/base-images.ts';
-import type { FileOps } from '../ops/file-ops.ts';
+import type { FileOps } from '../ops/files/file-ops.ts';
 import type { StepParts } from '../ops/step-parts.ts';
+import type { GitSource } from '../sources/git/git-source.ts';
+import type { HttpSource } from '../sources/http/http-source.ts';
 import type { Flights } from './flights.ts';
 
 /** What builds of one daemon share. */
@@ -14,6 +16,8 @@ export interface SolveParts {
   readonly cache: BuildCache;
   readonly images: BaseImages;
   readonly files: FileOps;
+  readonly git: GitSource;
+  readonly http: HttpSource;
   readonly flights: Flights<StepResult, StepOutput>;
   /** Bounds how many processes run at once. */
   readonly slots: Slots;

@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shownUrl } from '#/distribution/shown-url.ts';
 import { IgnoreRules } from '#/dockerfile/ignore.ts';
 import type { Digest } from '#/oci/digest.ts';
-import { decompress } from '#/storage/archive/compression.ts';
-import { extractTar } from '#/storage/archive/extract.ts';
-import { undoForeign } from '#/storage/archive/foreign-compression.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
-import { blockSize } from '#/tar/header-block.ts';
-import { isArchive } from '#/tar/is-archive.ts';
+import { looksLike, unpackArchive } from '../files/archive-file.ts';
 import type { BuildContext, ContextTree, SecretSource, SshSource } from '../request.ts';
 import type { GitSource } from './git/git-source.ts';
 import { type GitUrl, parseGitUrl } from './git/git-url.ts';
@@ -30,9 +25,6 @@ export interface RemoteAccess {
 }
 
 type OpenOptions = Parameters<BuildContext['open']>[1];
-
-/** Entries of one archive; more than any project has. */
-const maxEntries = 2_000_000;
 
 /** Contexts that a client names by a URL: a git repository, an archive, or a Dockerfile alone. */
 export class RemoteContexts {
@@ -128,7 +120,7 @@ class HttpContext implements BuildContext {
       await removeTree(parent, name);
     });
     await mkdir(root, { mode: 0o755 });
-    if (await holdsArchive(file)) await unpack(file, root, signal);
+    if ((await looksLike(file.path)) !== 'other') await unpackArchive(file.path, { root, signal });
     else await this.#placeDockerfile(file, root);
     await removeIgnored(root, rules);
     const kept = stack.move();
@@ -141,17 +133,4 @@ class HttpContext implements BuildContext {
     await mkdir(join(at, '..'), { recursive: true });
     await copyFile(path, at);
   }
-}
-
-async function unpack({ path }: HttpFile, root: string, signal: AbortSignal): Promise<void> {
-  const { bytes } = await decompress(await undoForeign(createReadStream(path)));
-  await extractTar(bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
-}
-
-/** By its first bytes, as BuildKit decides. */
-async function holdsArchive({ path }: HttpFile): Promise<boolean> {
-  await using file = await open(path);
-  const block = Buffer.alloc(blockSize);
-  const { bytesRead } = await file.read(block, 0, blockSize, 0);
-  return isArchive(block.subarray(0, bytesRead));
 }

@@ -20,7 +20,7 @@ export interface RunDefinition {
 export type SourceTree =
   /** Undefined: `scratch`. */
   | { readonly kind: 'layer'; readonly chainId: ChainId | undefined }
-  | { readonly kind: 'directory'; readonly root: string };
+  | { readonly kind: 'directory'; readonly root: string; readonly isShared: boolean };
 
 /** Who owns what a mount brings, and who may use it. */
 export interface Access {

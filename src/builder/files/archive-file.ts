@@ -1,0 +1,63 @@
+import { createReadStream } from 'node:fs';
+import { isKind } from '#/base/errors.ts';
+import { decompress, sniffAny } from '#/storage/archive/compression.ts';
+import { extractTar } from '#/storage/archive/extract.ts';
+import { undoForeign } from '#/storage/archive/foreign-compression.ts';
+import { blockSize, parseHeaderBlock } from '#/tar/header-block.ts';
+
+/** Entries of one archive; more than any project has. */
+const maxEntries = 2_000_000;
+
+/** Unpacks an archive of files, compressed or not, into an empty directory; nothing gets out of it. Throws as `extractTar`. */
+export async function unpackArchive(
+  path: string,
+  { root, signal }: { root: string; signal: AbortSignal },
+): Promise<void> {
+  const { bytes } = await decompress(await undoForeign(createReadStream(path)));
+  await extractTar(bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
+}
+
+/** How the first bytes of a file look: `tar`, an archive; `compressed`, which may be one; or neither. */
+export async function looksLike(path: string): Promise<'tar' | 'compressed' | 'other'> {
+  const block = await firstBlock(createReadStream(path, { end: blockSize - 1 }));
+  if (sniffAny(block) !== 'none') return 'compressed';
+  return isHeader(block) ? 'tar' : 'other';
+}
+
+/** Tells whether a file is an archive, compressed or not: what is compressed is looked into. */
+export async function isArchiveFile(path: string): Promise<boolean> {
+  const kind = await looksLike(path);
+  if (kind !== 'compressed') return kind === 'tar';
+  const file = createReadStream(path);
+  try {
+    const { bytes } = await decompress(await undoForeign(file));
+    return isHeader(await firstBlock(bytes));
+  } catch (error) {
+    // Compressed by its first bytes only.
+    if (isKind(error, 'invalid')) return false;
+    throw error;
+  } finally {
+    file.destroy();
+  }
+}
+
+async function firstBlock(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of bytes) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= blockSize) break;
+  }
+  return Buffer.concat(pieces).subarray(0, blockSize);
+}
+
+function isHeader(block: Buffer): boolean {
+  if (block.length < blockSize) return false;
+  try {
+    return parseHeaderBlock(block) !== undefined;
+  } catch (error) {
+    if (isKind(error, 'invalid')) return false;
+    throw error;
+  }
+}
