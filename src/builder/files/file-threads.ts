@@ -2,12 +2,14 @@ import { siblingModule } from '#/base/sibling-module.ts';
 import { JobThreads } from '#/storage/threads/job-threads.ts';
 import { copyInto } from './copy-into.ts';
 import { hashFiles } from './hash-files.ts';
+import { unpackInto } from './unpack-into.ts';
 
 /** What builds do with files in threads. */
-export const fileJobs: { readonly copy: typeof copyInto; readonly hash: typeof hashFiles } = {
-  copy: copyInto,
-  hash: hashFiles,
-};
+export const fileJobs: {
+  readonly copy: typeof copyInto;
+  readonly hash: typeof hashFiles;
+  readonly unpack: typeof unpackInto;
+} = { copy: copyInto, hash: hashFiles, unpack: unpackInto };
 
 /** Threads for work on files, so that tens of thousands of system calls leave the daemon responsive. */
 export type FileThreads = JobThreads<typeof fileJobs>;
