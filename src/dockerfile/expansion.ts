@@ -154,6 +154,8 @@ export class Expansion {
     const modifier = operator === ':' ? operator + this.#next() : operator;
     if (['-', ':-', '+', ':+', '?', ':?'].includes(modifier)) return this.#conditional(name, modifier);
     if (['#', '%'].includes(modifier)) return this.#trimmed(name, modifier);
+    // A missing brace is what should be said first.
+    if (modifier !== operator) this.#operand('}', false);
     throw invalid(`unsupported modifier (${modifier}) in substitution`);
   }
 

@@ -14,7 +14,8 @@ test('parseExpose: ports, ranges, protocols, and what is in front of them', () =
     '90-91:80': ['80/tcp'],
     ':80': ['80/tcp'],
   };
-  for (const [word, ports] of Object.entries(cases)) assert.deepEqual(parseExpose(word), ports, word);
+  for (const [word, ports] of Object.entries(cases)) assert.deepEqual(parseExpose([word]), ports, word);
+  assert.deepEqual(parseExpose(['80', '79-81', '80/udp']), ['80/tcp', '79/tcp', '81/tcp', '80/udp']);
   assert.deepEqual(
     ['80', ':80', '1:80', '::1:1:80'].map((word) => readExposed(word).hasHostPart),
     [false, false, true, true],
@@ -34,6 +35,11 @@ test('parseExpose: refuses in the words of BuildKit', () => {
     '80:90-91': 'invalid ranges specified for container and host Ports: 90-91 and 80',
   };
   for (const [word, message] of Object.entries(wrong)) {
-    assert.throws(() => parseExpose(word), { kind: 'invalid', message }, word);
+    assert.throws(() => parseExpose([word]), { kind: 'invalid', message }, word);
   }
+});
+
+test('parseExpose: has a limit', () => {
+  const words = Array.from({ length: 8000 }, () => '1-65535');
+  assert.throws(() => parseExpose(words), { kind: 'invalid', message: /more than 262144/ });
 });

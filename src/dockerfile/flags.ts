@@ -26,9 +26,14 @@ export class Flags {
     }
   }
 
-  /** Undefined if it was not given, or is empty. */
+  /** Undefined if it was not given. */
   text(name: string): string | undefined {
-    return this.#values.get(name)?.[0] || undefined;
+    return this.#values.get(name)?.[0];
+  }
+
+  /** Undefined if it was not given, or is empty: for values where that means the same. */
+  filled(name: string): string | undefined {
+    return this.text(name) || undefined;
   }
 
   boolean(name: string): boolean | undefined {

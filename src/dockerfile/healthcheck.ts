@@ -27,13 +27,14 @@ export function readHealthcheck(node: SyntaxNode): ImageHealthcheck {
   }
   const flags = new Flags(node.flags, known);
   if (type !== 'CMD') throw invalid(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`);
+  const program = test(args.rest);
   return {
     ...duration(flags, 'interval', 'Interval'),
     ...duration(flags, 'timeout', 'Timeout'),
     ...duration(flags, 'start-period', 'StartPeriod'),
     ...duration(flags, 'start-interval', 'StartInterval'),
-    ...retries(flags.text('retries')),
-    Test: test(args.rest),
+    ...retries(flags.filled('retries')),
+    Test: program,
   };
 }
 
@@ -44,7 +45,7 @@ function test(rest: SyntaxNode['args']): string[] {
 }
 
 function duration(flags: Flags, flag: keyof typeof known, field: keyof ImageHealthcheck): ImageHealthcheck {
-  const text = flags.text(flag);
+  const text = flags.filled(flag);
   if (text === undefined) return {};
   const value = parseGoDuration(text);
   if (value !== 0 && value < leastDuration) throw invalid(`Interval "${flag}" cannot be less than 1ms`);

@@ -79,7 +79,7 @@ function readFrom(node: SyntaxNode, base: InstructionBase): FromInstruction {
     ...base,
     kind: 'from',
     image,
-    platform: new Flags(node.flags, { platform: 'text' }).text('platform'),
+    platform: new Flags(node.flags, { platform: 'text' }).filled('platform'),
     stageName: lower,
     as: name === undefined ? undefined : { keyword, name },
     description: describe(node.comments, lower ?? ''),

@@ -6,6 +6,7 @@ import { readInstruction } from './instructions.ts';
 import type { SyntaxNode, SyntaxTree } from './node.ts';
 import { readSyntax } from './reader.ts';
 import type { SourceRange, SourceText } from './source.ts';
+import { usageOf } from './usage.ts';
 
 /** A FROM and what belongs to it. */
 export interface Stage {
@@ -93,6 +94,10 @@ function understand(
     return readInstruction(node);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw placed(invalid(describe(error.message), error), { source, range: node.range });
+    throw placed(invalid(describe(error.message), error), {
+      source,
+      range: node.range,
+      hint: usageOf(node.keyword),
+    });
   }
 }

@@ -15,7 +15,7 @@ export function readCopy(node: SyntaxNode, base: InstructionBase): CopyInstructi
     kind: 'copy',
     ...files('COPY', words, node),
     ...common(flags),
-    from: flags.text('from'),
+    from: flags.filled('from'),
     parents: flags.boolean('parents') ?? false,
   };
 }
@@ -34,7 +34,7 @@ export function readAdd(node: SyntaxNode, base: InstructionBase): AddInstruction
     kind: 'add',
     ...files('ADD', words, node),
     ...common(flags),
-    checksum: flags.text('checksum'),
+    checksum: flags.filled('checksum'),
     keepGitDir: flags.boolean('keep-git-dir'),
     unpack: flags.boolean('unpack'),
   };
@@ -52,8 +52,8 @@ function wordsOf(keyword: string, { args }: SyntaxNode): readonly string[] {
 
 function common(flags: Flags): Pick<CopyInstruction, 'chown' | 'chmod' | 'link' | 'excludes'> {
   return {
-    chown: flags.text('chown'),
-    chmod: flags.text('chmod'),
+    chown: flags.filled('chown'),
+    chmod: flags.filled('chmod'),
     link: flags.boolean('link') ?? false,
     excludes: flags.list('exclude'),
   };

@@ -1,13 +1,14 @@
 import { EngineError, invalid } from '#/base/errors.ts';
 import { readArguments } from './arguments.ts';
 import { type Directive, type DirectiveName, parseDirective } from './directives.ts';
-import { DockerfileError } from './errors.ts';
+import { DockerfileError, placed } from './errors.ts';
 import type { EscapeToken } from './expand.ts';
 import { type Heredoc, type HeredocMark, heredocMarks } from './heredoc.ts';
 import { LogicalLine } from './logical-line.ts';
 import type { Arguments, FlagNode, SyntaxNode, SyntaxTree } from './node.ts';
 import type { Position, SourceRange, SourceText } from './source.ts';
 import { trimBlanks, trimStart } from './text.ts';
+import { usageOf } from './usage.ts';
 import { splitInstruction } from './words.ts';
 
 /** Bytes of a Dockerfile. */
@@ -15,6 +16,9 @@ const maxBytes = 4 * 1024 * 1024;
 /** Bytes of one of its lines. */
 const maxLineBytes = 65_535;
 const maxInstructions = 10_000;
+
+const large = 'Put large content into files of the context and COPY them.';
+const beginning = 'Begin with FROM and the image to build on, or with FROM scratch.';
 
 /** Takes a Dockerfile apart into instructions. `name` is what messages call the file. */
 export function readSyntax(bytes: Uint8Array, name: string): SyntaxTree {
@@ -54,9 +58,9 @@ class Reader {
     if (lines.at(-1) === '') lines.pop();
     this.#lines = lines;
     if (bytes.byteLength > maxBytes) {
-      throw this.#problem(1, `the Dockerfile is larger than ${maxBytes} bytes`);
+      throw this.#problem(1, `the Dockerfile is larger than ${maxBytes} bytes`, large);
     }
-    if (bytes.byteLength === 0) throw this.#problem(1, 'the Dockerfile cannot be empty');
+    if (bytes.byteLength === 0) throw this.#problem(1, 'the Dockerfile cannot be empty', beginning);
   }
 
   read(): SyntaxTree {
@@ -65,7 +69,7 @@ class Reader {
       if (open !== undefined) this.#finish(open);
     }
     if (this.#nodes.length === 0) {
-      throw this.#problem(Math.max(1, this.#lines.length), 'file with no instructions');
+      throw this.#problem(Math.max(1, this.#lines.length), 'file with no instructions', beginning);
     }
     return {
       source: this.#source,
@@ -110,7 +114,9 @@ class Reader {
 
   /** Adds a line without its continuation mark; tells whether it had one. */
   #append(to: LogicalLine, line: string, start: { line: number; column: number }): boolean {
-    const bare = line.replace(/[ \t]+$/, '');
+    let end = line.length;
+    while (' \t'.includes(line.charAt(end - 1)) && end > 0) end -= 1;
+    const bare = line.slice(0, end);
     const goesOn = bare.endsWith(this.#escape) && !bare.endsWith(this.#escape + this.#escape);
     to.append(goesOn ? bare.slice(0, -1) : line, start);
     return goesOn;
@@ -126,11 +132,19 @@ class Reader {
       return;
     }
     if (this.#directives.has(directive.name)) {
-      throw this.#problem(number, `only one ${directive.name} parser directive can be used`);
+      throw this.#problem(
+        number,
+        `only one ${directive.name} parser directive can be used`,
+        'Remove one of the lines, or put an ordinary comment in front to make it one, too.',
+      );
     }
     if (directive.name === 'escape') {
       if (directive.value !== '\\' && directive.value !== '`') {
-        throw this.#problem(number, `invalid escape token '${directive.value}' does not match \` or \\`);
+        throw this.#problem(
+          number,
+          `invalid escape token '${directive.value}' does not match \` or \\`,
+          'Write # escape=` or # escape=\\, or remove the line: the backslash is the default.',
+        );
       }
       this.#escape = directive.value;
     }
@@ -149,11 +163,13 @@ class Reader {
       this.#comments = [];
     } catch (error) {
       if (!(error instanceof EngineError) || error instanceof DockerfileError) throw error;
-      throw new DockerfileError(
-        error.message,
-        { source: this.#source, range: this.#lineRange(firstLine, this.#next) },
-        { cause: error },
-      );
+      const [keyword = ''] = line.text.trim().split(/\s/, 1);
+      const place = {
+        source: this.#source,
+        range: this.#lineRange(firstLine, this.#next),
+        hint: usageOf(keyword),
+      };
+      throw placed(error, place);
     }
   }
 
@@ -206,7 +222,11 @@ class Reader {
     const line = this.#lines[this.#next] ?? '';
     this.#next += 1;
     if (line.length * 3 > maxLineBytes && Buffer.byteLength(line) > maxLineBytes) {
-      throw this.#problem(this.#next, `dockerfile line greater than max allowed size of ${maxLineBytes}`);
+      throw this.#problem(
+        this.#next,
+        `dockerfile line greater than max allowed size of ${maxLineBytes}`,
+        large,
+      );
     }
     return line;
   }
@@ -216,8 +236,8 @@ class Reader {
     return { start: { line: first, column: 1 }, end: { line: last, column: length + 1 } };
   }
 
-  #problem(line: number, message: string): DockerfileError {
-    return new DockerfileError(message, { source: this.#source, range: this.#lineRange(line, line) });
+  #problem(line: number, message: string, hint: string): DockerfileError {
+    return new DockerfileError(message, { source: this.#source, range: this.#lineRange(line, line), hint });
   }
 }
 

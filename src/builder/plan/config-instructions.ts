@@ -26,7 +26,7 @@ export function applyConfig(state: StageState, instruction: ConfigInstruction): 
       return next({ Labels: { ...config.Labels, ...labels } }, `LABEL ${pairsText(instruction.pairs)}`);
     }
     case 'expose': {
-      const ports = [...new Set(instruction.ports.flatMap(parseExpose))].toSorted();
+      const ports = parseExpose(instruction.ports).toSorted();
       const set = Object.fromEntries(ports.map((port) => [port, {}]));
       return next({ ExposedPorts: { ...config.ExposedPorts, ...set } }, `EXPOSE [${ports.join(' ')}]`);
     }

@@ -1,4 +1,4 @@
-import { EngineError } from '#/base/errors.ts';
+import { EngineError, invalid, messageOf } from '#/base/errors.ts';
 import { goQuote } from '#/base/go-quote.ts';
 import { type Platform, parsePlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
@@ -43,6 +43,7 @@ export function checkFrom(
     return { text, matched, unmatched };
   };
   const image = expand(from.image);
+  if (image.text === '') throw invalid(`base name (${from.image}) should not be blank`);
   if (from.platform === undefined) return image.text;
   const platform = expand(from.platform);
   const isConstant = platform.matched.length === 0 && platform.unmatched.length === 0;
@@ -52,12 +53,21 @@ export function checkFrom(
     const text = `Setting platform to predefined ${from.platform} in FROM is redundant as this is the default behavior`;
     report.warn('RedundantTargetPlatform', from, text);
   }
-  const parsed = attempt(() => parsePlatform(platform.text));
-  if (isConstant && parsed !== undefined && !isNamedAfter(from.stageName ?? '', parsed)) {
+  if (platform.text === '') throw invalid(`empty platform value from expression ${from.platform}`);
+  const parsed = platformOf(platform.text, from.platform);
+  if (isConstant && !isNamedAfter(from.stageName ?? '', parsed)) {
     const text = `FROM --platform flag should not use constant value ${goQuote(platform.text)}`;
     report.warn('FromPlatformFlagConstDisallowed', from, text);
   }
   return image.text;
+}
+
+function platformOf(text: string, expression: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    throw invalid(`failed to parse platform ${expression}: ${messageOf(error)}`, error);
+  }
 }
 
 function isNamedAfter(name: string, { os, architecture }: Platform): boolean {

@@ -45,7 +45,7 @@ const broken: readonly (readonly [text: string, ...expected: string[]])[] = [
     'MaintainerDeprecated 2 Maintainer instruction is deprecated in favor of using label',
   ],
   [
-    'ARG VERSION=1\nFROM a:$VERSIO\nFROM --platform=$P b\n',
+    'ARG VERSION=1\nFROM a:$VERSIO\nFROM --platform=${P:-linux} b\n',
     'InvalidDefaultArgInFrom 2 Default value for ARG a:$VERSIO results in empty or invalid base image name',
     "UndefinedArgInFrom 2 FROM argument 'VERSIO' is not declared (did you mean VERSION?)",
     "UndefinedArgInFrom 3 FROM argument 'P' is not declared",
@@ -192,6 +192,13 @@ test('lint: what would make a build fail is a failure with its place', () => {
   assert.equal(failure('FROM a\nENV A=${B?no}\n'), 'failed to process "${B?no}": B: no');
   assert.equal(failure('FROM a\nSTOPSIGNAL x\n'), 'invalid signal: x');
   assert.equal(failure('FROM a\nRUN --mount=type=x y\n'), 'unsupported mount type "x"');
+  assert.equal(failure("FROM a\nCOPY 'https://x/y' z\n"), "source can't be a URL for COPY");
+  assert.equal(failure('ARG A\nFROM $A\n'), 'base name ($A) should not be blank');
+  assert.equal(failure('FROM --platform=$P a\n'), 'empty platform value from expression $P');
+  assert.match(
+    failure('FROM --platform=a/b/c/d a\n'),
+    /^failed to parse platform a\/b\/c\/d: "a\/b\/c\/d": /,
+  );
   assert.equal(failure('FROM a\nEXPOSE x\n'), 'invalid containerPort: x');
 });
 

@@ -1,3 +1,4 @@
+import { invalid } from '#/base/errors.ts';
 import { goQuote } from '#/base/go-quote.ts';
 import { signalNumber } from '#/base/signals.ts';
 import { expandWord } from '../expand.ts';
@@ -172,6 +173,9 @@ export class StageChecks {
   /** With exceptions one cannot tell: a folder may be excluded and something in it not. */
   #checkSources(instruction: Extract<StageInstruction, { kind: 'copy' | 'add' }>): void {
     const { ignore } = this.#around;
+    if (instruction.kind === 'copy' && instruction.sources.some(isUrl)) {
+      throw invalid("source can't be a URL for COPY");
+    }
     const isElsewhere = instruction.kind === 'copy' && instruction.from !== undefined;
     if (ignore === undefined || ignore.hasExceptions || isElsewhere) return;
     for (const path of instruction.sources.flatMap(localPath)) {
@@ -182,6 +186,10 @@ export class StageChecks {
       this.#subject.report.warn('CopyIgnoredFile', instruction, text);
     }
   }
+}
+
+function isUrl(source: CopySource): boolean {
+  return source.kind === 'path' && /^https?:\/\//.test(source.path);
 }
 
 /** The path of a source; none for those from the network or out of the Dockerfile. */

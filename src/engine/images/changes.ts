@@ -61,7 +61,7 @@ function apply(instruction: Instruction, config: ImageRuntimeConfig, hasCmd: boo
       return { ...config, Labels: { ...config.Labels, ...Object.fromEntries(labels) } };
     }
     case 'expose': {
-      const ports = change.ports.flatMap(portsOf).map((port) => [port, {}] as const);
+      const ports = portsOf(change.ports).map((port) => [port, {}] as const);
       return { ...config, ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(ports) } };
     }
     case 'volume': {
@@ -104,9 +104,9 @@ function withVariable(
 }
 
 /** Outside of BuildKit these messages of Docker begin with a capital and have no more around them. */
-function portsOf(word: string): readonly string[] {
+function portsOf(words: readonly string[]): readonly string[] {
   try {
-    return parseExpose(word);
+    return parseExpose(words);
   } catch (error) {
     if (!isKind(error, 'invalid')) throw error;
     const reason = error.message.replace(/^invalid port: ".*": /s, '');
