@@ -1,0 +1,6 @@
+import { onObjectStorage } from '#tests/registry-server.ts';
+import { testCollectorStress } from './collector-stress.contract.ts';
+
+onObjectStorage();
+// Each request takes several at the store.
+testCollectorStress('object storage', 6);
