@@ -1,6 +1,9 @@
 import { invalid } from '#/base/errors.ts';
 import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
 import { hostPlatform, type Platform } from '#/oci/platform.ts';
+import { readAttestOptions } from './attest/attest-options.ts';
+import { ResultAttestations } from './attest/attest-result.ts';
+import type { BuildFacts } from './attest/provenance.ts';
 import type { CacheKeeper } from './cache/keeper.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import { makeImage } from './export/image-config.ts';
@@ -75,7 +78,12 @@ export class Builder {
     }
     const images = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch })));
     signal.throwIfAborted();
-    const metadata = await this.#send(request, images, progress);
+    const metadata = await this.#send(images, {
+      request,
+      progress,
+      signal,
+      facts: run.witness.facts(request, loaded.dockerfile.source),
+    });
     const image = metadata.get('containerimage.config.digest');
     this.#keeper.collectLater();
     return {
@@ -109,16 +117,26 @@ export class Builder {
   }
 
   async #send(
-    request: BuildRequest,
     images: readonly PlatformImage[],
-    progress: ProgressSink,
+    { request, progress, signal, facts }: BuildControl & { request: BuildRequest; facts: BuildFacts },
   ): Promise<Map<string, string>> {
     const metadata = new Map<string, string>();
+    const { roots } = this.#outputs;
+    const options = readAttestOptions(request.attestations);
+    const attestations = new ResultAttestations({ options, facts, roots, signal });
     for (const [index, output] of request.outputs.entries()) {
       if (output.kind === 'cacheonly') continue;
       const name = output.kind === 'image' ? 'exporting to image' : `exporting to ${output.kind}`;
       const report = new VertexReport({ digest: digestOf(`output ${index}`), name, inputs: [] }, progress);
-      const said = await report.during(() => sendOutput(output, images, { parts: this.#outputs, report }));
+      const said = await report.during(() =>
+        sendOutput(output, images, {
+          parts: this.#outputs,
+          report,
+          attestations,
+          auth: request.registryAuth,
+          signal,
+        }),
+      );
       for (const [key, value] of said) metadata.set(key, value);
     }
     return metadata;

@@ -20,6 +20,7 @@ import type { PullParts } from '#/registry/client/pull.ts';
 import { Slots } from '#/registry/client/slots.ts';
 import type { Database } from '#/state/db.ts';
 import type { AddedImage } from '#/storage/images/record.ts';
+import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import type { Config } from './options.ts';
 import { clientOptions, proxiesOf } from './registry-settings.ts';
 
@@ -27,6 +28,9 @@ import { clientOptions, proxiesOf } from './registry-settings.ts';
 export interface BuilderInput {
   readonly steps: Omit<StepParts, 'cacheMounts' | 'defaults'>;
   readonly pull: PullParts;
+  /** Bounds how many blobs are uploaded at once, for all who push. */
+  readonly uploads: Slots;
+  readonly trees: TreeThreads;
   readonly client: () => RegistryClient;
   readonly db: Database;
   readonly log: Logger;
@@ -47,7 +51,7 @@ export async function openBuilder(
   input: BuilderInput,
   stack: AsyncDisposableStack,
 ): Promise<Builder> {
-  const { steps, pull, client, db, log, defaults, onStored } = input;
+  const { steps, pull, uploads, trees, client, db, log, defaults, onStored } = input;
   const root = join(config.dataRoot, 'builder');
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const cacheMounts = new CacheMounts({ db, root: join(root, 'mounts') });
@@ -81,13 +85,21 @@ export async function openBuilder(
       layers,
       cache,
       images: new BaseImages(pull, client),
+      imageStore: pull.images,
       files: new FileOps({ steps: stepParts, threads, digests: new TreeDigests(threads), scratch }),
       git,
       http,
       flights: new Flights(),
       slots: new Slots(() => availableParallelism() * stepsPerProcessor),
     },
-    outputs: { imageParts: pull, onStored },
+    outputs: {
+      images: pull,
+      roots: { layers, snapshots: steps.snapshots, trees, runRoot: steps.runRoot },
+      client,
+      sources: pull.sources,
+      uploads,
+      onStored,
+    },
     keeper,
     remotes,
   });

@@ -181,7 +181,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const execs = new Execs(parts);
   const containers = new Containers(parts);
   const images = new Images({ ...imageParts, users: store, events, driver: snapshots.driver });
-  const { registries, pull, client } = openRegistries(imageParts, { db, events, settings });
+  const { registries, pull, uploads, client } = openRegistries(imageParts, { db, events, settings });
   const volumes = new Volumes({ store: volumeStore, events });
   const close = async (): Promise<void> => {
     parts.restarts.close();
@@ -211,6 +211,8 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       },
       defaults: { cgroupParent, cgroupns: cgroupns === 'host' ? 'host' : 'private', shmSize, ulimits, dns },
       pull,
+      uploads,
+      trees,
       client,
       db,
       log,

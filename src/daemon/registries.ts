@@ -16,6 +16,7 @@ export interface RegistryAccess {
   readonly registries: Registries;
   /** For others who pull: downloads are shared and bounded together. */
   readonly pull: PullParts;
+  readonly uploads: Slots;
   readonly client: () => RegistryClient;
 }
 
@@ -41,5 +42,5 @@ export function openRegistries(
     }),
   };
   const uploads = new Slots(() => settings().maxConcurrentUploads);
-  return { registries: new Registries({ ...pull, uploads, events, client }), pull, client };
+  return { registries: new Registries({ ...pull, uploads, events, client }), pull, uploads, client };
 }

@@ -6,13 +6,13 @@ import type { ProvenanceOptions } from './attest-options.ts';
 import { digestSet, imageUrl, type Subject, statement } from './statement.ts';
 
 /** Something from outside that a build has used. */
-type Material =
+export type Material =
   | { readonly kind: 'image'; readonly name: Reference; readonly platform: Platform; readonly digest: Digest }
   | { readonly kind: 'git'; readonly url: string; readonly commit: string }
   | { readonly kind: 'http'; readonly url: string; readonly digest: Digest };
 
 /** A step of a build. */
-interface ProvenanceStep {
+export interface ProvenanceStep {
   /** The instruction, with what was expanded in it. */
   readonly text: string;
   /** Numbers of earlier steps that it builds on. */

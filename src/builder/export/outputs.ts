@@ -1,17 +1,24 @@
 import { notImplemented } from '#/base/errors.ts';
 import { digestOf } from '#/oci/digest.ts';
-import { canonicalString } from '#/oci/reference.ts';
-import type { AddedImage, ImageParts } from '#/storage/images/record.ts';
+import { canonicalString, type Reference } from '#/oci/reference.ts';
+import type { AddedImage } from '#/storage/images/record.ts';
+import type { Status } from '../progress.ts';
 import type { Output } from '../request.ts';
 import type { VertexReport } from '../solve/vertex-report.ts';
 import type { PlatformImage } from './image-package.ts';
 import { storeImage } from './store-image.ts';
+import { type Transfer, type TransferParts, transferResult } from './transfer.ts';
 
 /** What outputs are made with. */
-export interface OutputParts {
-  readonly imageParts: ImageParts;
+export interface OutputParts extends TransferParts {
   /** Hears of images that have come into the store. */
   readonly onStored: (added: AddedImage) => void;
+}
+
+/** What an output is made with, and whom it is told. */
+export interface OutputControl extends Omit<Transfer, 'parts' | 'progress'> {
+  readonly parts: OutputParts;
+  readonly report: VertexReport;
 }
 
 /** What an output has to say, by BuildKit's names of it. */
@@ -21,41 +28,54 @@ export type OutputMetadata = ReadonlyMap<string, string>;
 export async function sendOutput(
   output: Output,
   images: readonly PlatformImage[],
-  { parts, report }: { parts: OutputParts; report: VertexReport },
+  { parts, report, ...control }: OutputControl,
 ): Promise<OutputMetadata> {
   switch (output.kind) {
     case 'cacheonly':
       return new Map();
-    case 'image': {
-      const [image, ...more] = images;
-      if (image === undefined || more.length > 0)
-        throw notImplemented('storing an image for several platforms is not implemented');
-      const id = digestOf(image.configBytes);
-      const started = new Date();
-      report.status({ id: `writing image ${id}`, current: 0, total: 0, started });
-      const { added, manifest } = await storeImage(parts.imageParts, image, output.names);
-      report.status({ id: `writing image ${id}`, current: 0, total: 0, started, completed: new Date() });
-      for (const name of output.names) {
-        const now = new Date();
-        const id = `naming to ${canonicalString(name)}`;
-        report.status({ id, current: 0, total: 0, started: now, completed: now });
-      }
-      parts.onStored(added);
-      return new Map([
-        ['containerimage.config.digest', id],
-        ['containerimage.digest', manifest],
-        ...(output.names.length === 0
-          ? []
-          : [['image.name', output.names.map(canonicalString).join(',')] as const]),
-      ]);
+    case 'image':
+      return stored(images, output.names, { parts, report });
+    case 'registry': {
+      const progress = (status: Status): void => report.status(status);
+      const said = await transferResult(output, images, { parts, ...control, progress });
+      // What is stored has other digests than what was pushed: its layers are not compressed.
+      if (output.store) await stored(images, output.names, { parts, report });
+      return said;
     }
-    case 'registry':
     case 'docker':
     case 'oci':
     case 'tar':
-    case 'local':
-      throw notImplemented(`outputs of type ${output.kind} are not implemented`);
+    case 'local': {
+      const progress = (status: Status): void => report.status(status);
+      return transferResult(output, images, { parts, ...control, progress });
+    }
     default:
       return output satisfies never;
   }
+}
+
+async function stored(
+  images: readonly PlatformImage[],
+  names: readonly Reference[],
+  { parts, report }: Pick<OutputControl, 'parts' | 'report'>,
+): Promise<OutputMetadata> {
+  const [image, ...more] = images;
+  if (image === undefined || more.length > 0)
+    throw notImplemented('storing an image for several platforms is not implemented');
+  const id = digestOf(image.configBytes);
+  const started = new Date();
+  report.status({ id: `writing image ${id}`, current: 0, total: 0, started });
+  const { added, manifest } = await storeImage(parts.images, image, names);
+  report.status({ id: `writing image ${id}`, current: 0, total: 0, started, completed: new Date() });
+  for (const name of names) {
+    const now = new Date();
+    const id = `naming to ${canonicalString(name)}`;
+    report.status({ id, current: 0, total: 0, started: now, completed: now });
+  }
+  parts.onStored(added);
+  return new Map([
+    ['containerimage.config.digest', id],
+    ['containerimage.digest', manifest],
+    ...(names.length === 0 ? [] : [['image.name', names.map(canonicalString).join(',')] as const]),
+  ]);
 }

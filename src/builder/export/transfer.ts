@@ -17,7 +17,7 @@ import type { RootParts } from './root.ts';
 import { exportTar, exportTree } from './tree-export.ts';
 
 /** What results are brought elsewhere with. */
-interface TransferParts {
+export interface TransferParts {
   readonly images: ImageParts;
   readonly roots: RootParts;
   /** Asked each time: a reload of the configuration makes another one. */

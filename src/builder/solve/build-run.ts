@@ -27,6 +27,7 @@ import { keyDocument } from './key-document.ts';
 import { RemoteFiles, type RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
 import { VertexReport } from './vertex-report.ts';
+import { Witness } from './witness.ts';
 
 /** What a node comes to: files, and for a layer when it was made. */
 type NodeResult = SourceTree & { readonly created?: string; readonly config?: ImageConfig };
@@ -59,6 +60,8 @@ export class BuildRun implements AsyncDisposable {
   /** Steps that this build has begun; other builds may wait for them. */
   readonly #begun = new Set<Promise<unknown>>();
   readonly #hits = new Set<Digest>();
+  /** Knows what was used and done. */
+  readonly witness: Witness = new Witness();
 
   constructor(parts: SolveParts, input: RunInput) {
     this.#parts = parts;
@@ -140,6 +143,7 @@ export class BuildRun implements AsyncDisposable {
       ({ chainId }) => ({ result: chainId }),
     );
     const { chainId } = image;
+    this.witness.image(node.reference, { image, platform: node.platform, images: this.#parts.imageStore });
     if (chainId !== undefined) {
       this.#hold.add(chainId);
       if (this.#parts.layers.usable(chainId) === undefined) await this.#parts.layers.restore(chainId);
@@ -167,6 +171,7 @@ export class BuildRun implements AsyncDisposable {
     try {
       const { cached, explanation, ...result } = await this.#solve(node, { inputs, report });
       report.end({ cached, result: result.chainId, explanation });
+      this.witness.step(node, result.chainId);
       return { kind: 'layer', ...result };
     } catch (error) {
       report.end({ error });

@@ -1,5 +1,6 @@
 import type { Slots } from '#/registry/client/slots.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
+import type { ImageStore } from '#/storage/images.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import type { BaseImages } from '../images/base-images.ts';
@@ -15,6 +16,7 @@ export interface SolveParts {
   readonly layers: Layers;
   readonly cache: BuildCache;
   readonly images: BaseImages;
+  readonly imageStore: ImageStore;
   readonly files: FileOps;
   readonly git: GitSource;
   readonly http: HttpSource;

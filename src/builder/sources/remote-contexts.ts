@@ -3,7 +3,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shownUrl } from '#/distribution/shown-url.ts';
 import { IgnoreRules } from '#/dockerfile/ignore.ts';
-import type { Digest } from '#/oci/digest.ts';
+import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
 import { looksLike, unpackArchive } from '../files/archive-file.ts';
@@ -22,6 +22,12 @@ export interface RemoteAccess {
   readonly dockerfile: string;
   /** Repositories come with their `.git`, unless the URL says otherwise. */
   readonly keepGitDir: boolean;
+}
+
+/** What tells files from elsewhere from all others. */
+export interface Origin {
+  readonly uri: string;
+  readonly digest: Readonly<Record<string, string>>;
 }
 
 type OpenOptions = Parameters<BuildContext['open']>[1];
@@ -55,6 +61,11 @@ export class RemoteContexts {
   }
 }
 
+/** Where the files of a context really came from; undefined if a client has sent them, or it was not opened. */
+export function originOf(context: BuildContext): Origin | undefined {
+  return context instanceof GitContext || context instanceof HttpContext ? context.origin : undefined;
+}
+
 /** A repository. It is the same commit for the whole build. */
 class GitContext implements BuildContext {
   readonly name: string;
@@ -68,6 +79,12 @@ class GitContext implements BuildContext {
     this.#url = url;
     this.#access = access;
     this.name = `${url.remote}${url.ref === undefined ? '' : `#${url.ref}`}`;
+  }
+
+  get origin(): Origin | undefined {
+    if (this.#resolved === undefined) return undefined;
+    const { commit } = this.#resolved;
+    return { uri: this.name, digest: { [commit.length === 64 ? 'sha256' : 'sha1']: commit } };
   }
 
   async open(
@@ -103,6 +120,11 @@ class HttpContext implements BuildContext {
     this.#url = url;
     this.#options = options;
     this.name = shownUrl(url);
+  }
+
+  get origin(): Origin | undefined {
+    if (this.#digest === undefined) return undefined;
+    return { uri: this.name, digest: { [algorithmOf(this.#digest)]: hexOf(this.#digest) } };
   }
 
   async open(

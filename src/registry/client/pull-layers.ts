@@ -211,7 +211,7 @@ async function refuseOtherSize(content: ContentStore, { digest, size }: Descript
  * (compressed in another way), one that lists those.
  */
 export async function manifestOfStored(
-  { layers, content }: ImageParts,
+  { layers, archives }: ImageParts,
   { manifest }: RemoteImage,
   chainId: ChainId | undefined,
 ): Promise<{ bytes: Buffer; digest: Digest; layers: readonly Digest[] }> {
@@ -225,9 +225,10 @@ export async function manifestOfStored(
     };
   }
   const stored = await Promise.all(
-    chain.map(async ({ blob, mediaType }, index): Promise<Descriptor> => {
+    chain.map(async (layer, index): Promise<Descriptor> => {
       const same = wanted[index];
-      return same?.digest === blob ? same : { mediaType, digest: blob, size: await content.size(blob) };
+      // A layer that was built here has no blob at all.
+      return same?.digest === layer.blob ? same : archives.describe(layer);
     }),
   );
   const bytes = encodeManifest(manifest.parsed.config, stored);
