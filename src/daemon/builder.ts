@@ -72,7 +72,7 @@ export async function openBuilder(
   const proxies = proxiesOf(config);
   const { userAgent } = clientOptions(config);
   const git = await GitSource.open({ root: join(root, 'git'), proxies });
-  const http = await HttpSource.open({ root: join(root, 'http'), proxies, userAgent });
+  const http = stack.use(await HttpSource.open({ root: join(root, 'http'), proxies, userAgent }));
   const remotes = await RemoteContexts.open({ git, http, root: join(root, 'contexts') });
   const scratch = join(root, 'scratch');
   rmSync(scratch, { recursive: true, force: true });

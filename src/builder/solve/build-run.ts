@@ -69,7 +69,7 @@ export class BuildRun implements AsyncDisposable {
     this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
     this.#hold = this.#stack.use(parts.layers.hold());
     this.#pool = this.#stack.use(new NetworkPool(parts.steps.networks));
-    this.#remotes = this.#stack.use(new RemoteFiles(parts, input.request));
+    this.#remotes = this.#stack.use(new RemoteFiles({ ...parts, witness: this.witness }, input.request));
   }
 
   /** Tells of everything that there is to do for a node, inputs first. */

@@ -1,4 +1,5 @@
 import { invalid } from '#/base/errors.ts';
+import { shownUrl } from '#/distribution/shown-url.ts';
 import { parseDigest } from '#/oci/digest.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { CopyInput } from '../plan/graph.ts';
@@ -8,6 +9,7 @@ import type { GitSource } from '../sources/git/git-source.ts';
 import { type GitUrl, parseGitUrl } from '../sources/git/git-url.ts';
 import type { ResolvedGit } from '../sources/git/git-work.ts';
 import type { HttpFile, HttpSource } from '../sources/http/http-source.ts';
+import type { Witness } from './witness.ts';
 
 /** A source of ADD that is somewhere else. */
 export type RemoteInput = Extract<CopyInput, { readonly kind: 'url' | 'git' }>;
@@ -19,13 +21,14 @@ interface Control {
 
 /** What ADD fetches in one build: each thing once, and the same for the whole build. */
 export class RemoteFiles implements AsyncDisposable {
-  readonly #parts: { readonly git: GitSource; readonly http: HttpSource };
+  readonly #parts: { readonly git: GitSource; readonly http: HttpSource; readonly witness: Witness };
   readonly #request: BuildRequest;
   readonly #files = new Map<string, Promise<HttpFile>>();
   readonly #commits = new Map<string, Promise<ResolvedGit>>();
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(parts: { git: GitSource; http: HttpSource }, request: BuildRequest) {
+  /** `witness` hears what was fetched. */
+  constructor(parts: { git: GitSource; http: HttpSource; witness: Witness }, request: BuildRequest) {
     this.#parts = parts;
     this.#request = request;
   }
@@ -75,6 +78,7 @@ export class RemoteFiles implements AsyncDisposable {
     const wanted = checksum === undefined ? undefined : parseDigest(checksum);
     const file = await this.#parts.http.get({ url: new URL(url), checksum: wanted, signal, progress });
     this.#stack.use(file);
+    this.#parts.witness.material({ kind: 'http', url: shownUrl(new URL(url)), digest: file.digest });
     return file;
   }
 
@@ -87,11 +91,14 @@ export class RemoteFiles implements AsyncDisposable {
     return commit;
   }
 
-  #resolve({ url, checksum }: RemoteInput, control: Control): Promise<ResolvedGit> {
+  async #resolve({ url, checksum }: RemoteInput, control: Control): Promise<ResolvedGit> {
     const parsed = parseGitUrl(url);
     if (parsed === undefined) throw invalid(`${url} is no git repository`);
     const wanted: GitUrl = checksum === undefined ? parsed : { ...parsed, checksum };
-    return this.#parts.git.resolve(wanted, this.#work(control));
+    const resolved = await this.#parts.git.resolve(wanted, this.#work(control));
+    const { remote } = resolved.url;
+    this.#parts.witness.material({ kind: 'git', url: remote, commit: resolved.commit });
+    return resolved;
   }
 
   #work({ signal }: Control): Parameters<GitSource['resolve']>[1] {
