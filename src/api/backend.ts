@@ -1,4 +1,5 @@
 import type { Builder } from '#/builder/build.ts';
+import type { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
 import type { Containers } from '#/engine/containers/containers.ts';
 import type { Execs } from '#/engine/containers/execs.ts';
 import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
@@ -8,6 +9,8 @@ import type { NetworkOperations } from '#/engine/networks.ts';
 import type { Registries } from '#/engine/registries.ts';
 import type { Volumes } from '#/engine/volumes.ts';
 import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
+import type { RunningBuilds } from './build/running-builds.ts';
+import type { BuildSessions } from './build/sessions.ts';
 import type { BuildKit } from './buildkit/buildkit.ts';
 
 /**
@@ -25,6 +28,7 @@ export interface Backend {
   readonly events: EventsBackend;
   readonly builder: BuilderBackend;
   readonly buildkit: BuildKitBackend;
+  readonly builds: ClientBuilds;
 }
 
 /** `engine.containers`. */
@@ -66,3 +70,9 @@ export type BuilderBackend = Pick<Builder, keyof Builder>;
 
 /** `buildkit`. */
 type BuildKitBackend = Pick<BuildKit, keyof BuildKit>;
+/** What clients bring to builds, and builds that they may cancel. */
+export interface ClientBuilds {
+  readonly archives: Pick<ArchiveContexts, keyof ArchiveContexts>;
+  readonly sessions: BuildSessions;
+  readonly running: RunningBuilds;
+}

@@ -9,15 +9,15 @@ const maxBodySize = 4 * 1024 * 1024;
 
 /**
  * The JSON body as a typed value. No body at all is the zero value, as for Docker (unless `required`). Throws `invalid`
- * for another content type, broken JSON, anything after the value and wrong types, `tooLarge` for a body over 4 MiB.
+ * for another content type, broken JSON, anything after the value and wrong types, `tooLarge` for a body over `maxSize`, 4 MiB.
  */
 export async function readJson<T>(
   call: Call,
   decoder: Decoder<T>,
-  { required = false }: { required?: boolean } = {},
+  { required = false, maxSize = maxBodySize }: { required?: boolean; maxSize?: number } = {},
 ): Promise<T> {
   checkContentType(call.request);
-  const body = await readBody(call.request);
+  const body = await readBody(call.request, maxSize);
   if (body.length === 0) {
     if (required) throw invalid('invalid JSON: got EOF while reading request body');
     return decoder(undefined, '');
@@ -60,15 +60,15 @@ function checkContentType(request: IncomingMessage): void {
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+async function readBody(request: IncomingMessage, maxSize: number): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBodySize) throw tooLarge('http: request body too large');
+  if (announced > maxSize) throw tooLarge('http: request body too large');
   const chunks: Buffer[] = [];
   let size = 0;
   // Destroying the request when the loop is left early would destroy the connection before the refusal is sent.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBodySize) throw tooLarge('http: request body too large');
+    if (size > maxSize) throw tooLarge('http: request body too large');
     chunks.push(chunk);
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);

@@ -190,7 +190,7 @@ interface Incoming {
 
 /** Only these take connections over; for all others an Upgrade header means nothing. */
 function isHijackable(url: string): boolean {
-  return /\/(?:attach|attach\/ws|start|grpc|session)(?:\?|$)/.test(url);
+  return /\/(?:attach|attach\/ws|start|grpc|session|skiff\/build\/stream)(?:\?|$)/.test(url);
 }
 
 /** Node makes no response for upgrades, because most of them are not answered in HTTP. Refusals are. */

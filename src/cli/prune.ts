@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { humanSize } from '#/base/units.ts';
+import { pruneBuildCache } from '#/client/build.ts';
 import type { Client } from '#/client/client.ts';
 import { type FilterValues, pruneContainers } from '#/client/containers.ts';
 import { pruneImages } from '#/client/images.ts';
@@ -15,9 +16,13 @@ export interface PruneReport {
 
 const nothing: PruneReport = { text: '', bytes: 0 };
 
-/** Asks whether to go on; only y and Y mean yes. */
-export async function confirm({ stdin, stdout }: Context, warning: string): Promise<boolean> {
-  stdout.write(`${warning}\nAre you sure you want to continue? [y/N] `);
+/** Asks whether to go on; only y and Y mean yes. `separator` stands before the question. */
+export async function confirm(
+  { stdin, stdout }: Context,
+  warning: string,
+  separator: string = '\n',
+): Promise<boolean> {
+  stdout.write(`${warning}${separator}Are you sure you want to continue? [y/N] `);
   const lines = createInterface({ input: stdin });
   const answer = await new Promise<string>((resolve) => {
     lines.once('line', resolve);
@@ -70,6 +75,16 @@ export async function pruneUnusedVolumes(
     ...(all && { all: ['true'] }),
   });
   return listed('Deleted Volumes', VolumesDeleted ?? [], SpaceReclaimed);
+}
+
+/** Removes cache of builds that nothing builds on or, with `all`, all that no build works with. */
+export async function pruneUnusedCache(
+  client: Client,
+  filters: FilterValues,
+  options: { all: boolean; reservedSpace?: number; maxUsedSpace?: number; minFreeSpace?: number },
+): Promise<PruneReport> {
+  const { CachesDeleted, SpaceReclaimed } = await pruneBuildCache(client, { ...options, filters });
+  return listed('Deleted build cache objects', CachesDeleted ?? [], SpaceReclaimed);
 }
 
 /** Prints what was removed and how much space came free. */

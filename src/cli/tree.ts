@@ -1,3 +1,4 @@
+import { build, builder } from './builder-tree.ts';
 import { manifest, registry } from './registry-tree.ts';
 import { type Entry, type Group, type Leaf, leaf } from './tree-node.ts';
 
@@ -137,6 +138,7 @@ const image: Group = {
   names: ['image'],
   summary: 'Manage images',
   children: [
+    { ...build, names: ['build'] },
     history,
     importImage,
     leaf('inspect', 'Show everything about images', () => import('./commands/image/inspect.ts')),
@@ -215,6 +217,7 @@ export const root: Group = {
     { ...top(run), common: true },
     { ...top(exec), common: true },
     { ...top(listContainers, ['ps']), common: true },
+    { ...top(build), common: true },
     { ...top(pull), common: true },
     { ...top(push), common: true },
     { ...top(listImages, ['images']), common: true },
@@ -233,6 +236,7 @@ export const root: Group = {
       common: true,
     },
     { ...top(info), common: true },
+    builder,
     container,
     image,
     manifest,

@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** Sent as it is; its headers say what it is. */
+  readonly text?: string;
   /** Sent as it is. */
   readonly body?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
@@ -71,6 +73,13 @@ export class Client implements Disposable {
       this.#settled = true;
     }
     return this.#version;
+  }
+
+  /** Tells whether the daemon is Skiff, which knows more than Docker's API. */
+  async isSkiff(): Promise<boolean> {
+    const { version, server } = await this.#reach(this.#transport.ask(this.#prepare('HEAD', '/_ping', {})));
+    this.#takeVersion(version);
+    return server?.startsWith('Skiff/') === true;
   }
 
   /** The daemon's answer as a stream; the caller reads it to the end or destroys it. */
@@ -138,8 +147,8 @@ export class Client implements Disposable {
 
   #prepare(method: string, path: string, request: ApiRequest) {
     const { query = {}, json, headers, signal } = request;
-    const isEmpty = json === undefined && request.body === undefined;
-    const body = json === undefined ? undefined : JSON.stringify(json);
+    const body = json === undefined ? request.text : JSON.stringify(json);
+    const isEmpty = body === undefined && request.body === undefined;
     return {
       method,
       path: path + encodeQuery(query),

@@ -14,8 +14,9 @@ export function systemVersion(client: Client): Promise<string> {
   return client.text('GET', '/version');
 }
 
-export function diskUsage(client: Client): Promise<DiskUsage> {
-  return client.json('GET', '/system/df');
+/** What occupies the disk, all of it or one kind: `container`, `image`, `volume`, `build-cache`. */
+export function diskUsage(client: Client, { type }: { type?: string } = {}): Promise<DiskUsage> {
+  return client.json('GET', '/system/df', { query: { type } });
 }
 
 /** What happens in the daemon as a stream of JSON objects. `since` and `until` are seconds since 1970. */

@@ -19,6 +19,8 @@ export interface Answer {
   readonly reason: string;
   /** The version of the API that the daemon speaks, if it says so. */
   readonly version: string | undefined;
+  /** The program that answers, if it says so. */
+  readonly server: string | undefined;
   readonly text: string;
 }
 
@@ -140,6 +142,7 @@ async function askWithFetch(
     status: response.status,
     reason: response.statusText,
     version: response.headers.get('api-version') ?? undefined,
+    server: response.headers.get('server') ?? undefined,
     text: await response.text(),
   };
 }
@@ -152,12 +155,17 @@ export async function readAnswer(response: IncomingMessage): Promise<Answer> {
     status: response.statusCode ?? 0,
     reason: response.statusMessage ?? '',
     version: versionOf(response),
+    server: headerOf(response, 'server'),
     text: Buffer.concat(chunks).toString(),
   };
 }
 
 /** The version of the API that the head of an answer tells. */
-export function versionOf({ headers }: IncomingMessage): string | undefined {
-  const version = headers['api-version'];
-  return typeof version === 'string' ? version : undefined;
+export function versionOf(response: IncomingMessage): string | undefined {
+  return headerOf(response, 'api-version');
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
 }

@@ -43,6 +43,7 @@ import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
 import { openBuilder } from './builder.ts';
 import { openBuildKit } from './buildkit.ts';
+import { openClientBuilds } from './client-builds.ts';
 import {
   hostDefaults,
   initPathOf,
@@ -220,6 +221,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     },
     stack,
   );
+  const builds = await openClientBuilds(join(config.dataRoot, 'builder'), stack);
   const facts = systemFacts(config, { runtimes, cgroups, host, snapshots });
   const system = new System({ facts, settings, containers: store, images: imageStore, events });
   const owned = stack.move();
@@ -234,6 +236,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       events,
       builder,
       buildkit: openBuildKit({ id: facts.id, builder, networks, log }),
+      builds,
       system: {
         info: () => system.info(),
         version: () => system.version(),

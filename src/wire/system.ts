@@ -130,6 +130,7 @@ export interface SystemInfo {
 /** One record of the build cache in `GET /system/df`. */
 export interface BuildCacheRecord {
   readonly ID: string;
+  readonly Parents?: readonly string[];
   readonly Type: string;
   readonly Description: string;
   readonly InUse: boolean;

@@ -23,5 +23,6 @@ export function fakeBackend(parts: Parts): Backend {
     events: service('events') as Backend['events'],
     builder: service('builder') as Backend['builder'],
     buildkit: service('buildkit') as Backend['buildkit'],
+    builds: service('builds') as Backend['builds'],
   };
 }

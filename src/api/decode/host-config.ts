@@ -51,6 +51,8 @@ const deviceRequest: Decoder<DeviceRequest> = struct('container.DeviceRequest', 
   Options: stringMap,
 });
 const ulimit: Decoder<Ulimit> = struct('units.Ulimit', { Name: string, Hard: int64, Soft: int64 });
+/** Limits by name. */
+export const ulimits: Decoder<readonly Ulimit[] | null> = list(ulimit, '[]*units.Ulimit');
 
 const resourceFields: Fields<Resources> = {
   CpuShares: int64,
@@ -78,7 +80,7 @@ const resourceFields: Fields<Resources> = {
   MemorySwappiness: nullable(int64),
   OomKillDisable: nullable(boolean),
   PidsLimit: nullable(int64),
-  Ulimits: list(ulimit, '[]*units.Ulimit'),
+  Ulimits: ulimits,
   CpuCount: int64,
   CpuPercent: int64,
   IOMaximumIOps: uint64,

@@ -34,19 +34,32 @@ export function credentialsOf(call: Call): Credentials {
 
 /** One JSON document in base64url, and nothing after it. Throws `invalid`, never with a part of the content. */
 export function decodeAuthHeader(header: string): Required<AuthConfig> {
-  if (header.length > maxHeader) throw invalid(`X-Registry-Auth has more than ${maxHeader} characters`);
-  if (!/^[A-Za-z0-9_-]*={0,2}$/.test(header)) throw invalid('X-Registry-Auth is not base64url');
+  return decodeSecretHeader(header, { name: 'X-Registry-Auth', maxLength: maxHeader, decoder: authConfig });
+}
+
+/** What a header with secrets in it must be. */
+interface SecretHeader<T> {
+  readonly name: string;
+  /** Characters of base64. */
+  readonly maxLength: number;
+  readonly decoder: Decoder<T>;
+}
+
+/** The value of a header that holds one JSON document in base64url. Throws `invalid`, never with a part of the content. */
+export function decodeSecretHeader<T>(header: string, { name, maxLength, decoder }: SecretHeader<T>): T {
+  if (header.length > maxLength) throw invalid(`${name} has more than ${maxLength} characters`);
+  if (!/^[A-Za-z0-9_-]*={0,2}$/.test(header)) throw invalid(`${name} is not base64url`);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'base64url')));
   } catch {
     // The reason that the parser gives quotes the text, which can be a password.
-    throw invalid('X-Registry-Auth does not hold one JSON document');
+    throw invalid(`${name} does not hold one JSON document`);
   }
   try {
-    return authConfig(value, '');
+    return decoder(value, '');
   } catch (error) {
-    if (error instanceof DecodeError) throw invalid(`X-Registry-Auth: ${error.message}`);
+    if (error instanceof DecodeError) throw invalid(`${name}: ${error.message}`);
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import type { EngineEvent } from '#/engine/events.ts';
 import { encodeEvent } from '#/wire/events.ts';
 import type { DiskUsage } from '#/wire/system.ts';
 import type { Call, Route } from '../call.ts';
+import { presentCacheRecord } from '../present/build-cache.ts';
 import { presentSummary } from '../present/containers.ts';
 import { eventFilter, presentEvent } from '../present/events.ts';
 import { presentImageUsage } from '../present/images.ts';
@@ -50,7 +51,7 @@ async function diskUsage(call: Call): Promise<void> {
     Images: usage.images?.map((image) => presentImageUsage(image, call.version)) ?? null,
     Containers: usage.containers?.map((view) => presentSummary(view, now)) ?? null,
     Volumes: usage.volumes ?? null,
-    BuildCache: kinds.has('build-cache') ? [] : null,
+    BuildCache: kinds.has('build-cache') ? (await call.engine.builder.usage()).map(presentCacheRecord) : null,
   } satisfies DiskUsage);
 }
 
@@ -108,11 +109,6 @@ async function abortAt(time: bigint, stop: AbortController): Promise<void> {
   stop.abort();
 }
 
-/** There is no build cache yet, so nothing is in it. `docker system prune` asks for this. */
-async function pruneBuildCache(call: Call): Promise<void> {
-  json(call, { CachesDeleted: null, SpaceReclaimed: 0 });
-}
-
 /** About the daemon as a whole. */
 export const systemRoutes: readonly Route[] = [
   ['GET', '/_ping', ping],
@@ -121,5 +117,4 @@ export const systemRoutes: readonly Route[] = [
   ['GET', '/info', info],
   ['GET', '/events', events],
   ['GET', '/system/df', diskUsage],
-  ['POST', '/build/prune', pruneBuildCache],
 ];

@@ -3,7 +3,6 @@ import type { Handler, Route } from '../call.ts';
 
 /** What API 1.51 has and Skiff does not: a feature's name and its requests. docs/SCOPE.md says what is planned. */
 const missing: readonly (readonly [feature: string, ...requests: string[]])[] = [
-  ['Building images', 'POST /build', 'POST /build/cancel'],
   ['Committing containers', 'POST /commit'],
   [
     'Copying files',

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { isKind } from '#/base/errors.ts';
-import { decompress, sniffAny } from '#/storage/archive/compression.ts';
+import { decompress } from '#/storage/archive/compression.ts';
 import { extractTar } from '#/storage/archive/extract.ts';
 import { undoForeign } from '#/storage/archive/foreign-compression.ts';
-import { blockSize, parseHeaderBlock } from '#/tar/header-block.ts';
+import { blockSize } from '#/tar/header-block.ts';
+import { isArchive } from '#/tar/is-archive.ts';
 
 /** Entries of one archive; more than any project has. */
 const maxEntries = 2_000_000;
@@ -17,21 +18,19 @@ export async function unpackArchive(
   await extractTar(bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
 }
 
-/** How the first bytes of a file look: `tar`, an archive; `compressed`, which may be one; or neither. */
-export async function looksLike(path: string): Promise<'tar' | 'compressed' | 'other'> {
-  const block = await firstBlock(createReadStream(path, { end: blockSize - 1 }));
-  if (sniffAny(block) !== 'none') return 'compressed';
-  return isHeader(block) ? 'tar' : 'other';
+/** Tells whether a file is an archive, or compressed, which may be one: by its first bytes, as BuildKit decides. */
+export async function looksLikeArchive(path: string): Promise<boolean> {
+  return isArchive(await firstBlock(createReadStream(path, { end: blockSize - 1 })));
 }
 
 /** Tells whether a file is an archive, compressed or not: what is compressed is looked into. */
 export async function isArchiveFile(path: string): Promise<boolean> {
-  const kind = await looksLike(path);
-  if (kind !== 'compressed') return kind === 'tar';
+  if (!(await looksLikeArchive(path))) return false;
   const file = createReadStream(path);
   try {
     const { bytes } = await decompress(await undoForeign(file));
-    return isHeader(await firstBlock(bytes));
+    const block = await firstBlock(bytes);
+    return block.length === blockSize && isArchive(block);
   } catch (error) {
     // Compressed by its first bytes only.
     if (isKind(error, 'invalid')) return false;
@@ -50,14 +49,4 @@ async function firstBlock(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
     if (length >= blockSize) break;
   }
   return Buffer.concat(pieces).subarray(0, blockSize);
-}
-
-function isHeader(block: Buffer): boolean {
-  if (block.length < blockSize) return false;
-  try {
-    return parseHeaderBlock(block) !== undefined;
-  } catch (error) {
-    if (isKind(error, 'invalid')) return false;
-    throw error;
-  }
 }

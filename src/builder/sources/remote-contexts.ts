@@ -6,7 +6,7 @@ import { IgnoreRules } from '#/dockerfile/ignore.ts';
 import { algorithmOf, type Digest, hexOf } from '#/oci/digest.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
-import { looksLike, unpackArchive } from '../files/archive-file.ts';
+import { looksLikeArchive, unpackArchive } from '../files/archive-file.ts';
 import type { BuildContext, ContextTree, SecretSource, SshSource } from '../request.ts';
 import type { GitSource } from './git/git-source.ts';
 import { type GitUrl, parseGitUrl } from './git/git-url.ts';
@@ -142,7 +142,7 @@ class HttpContext implements BuildContext {
       await removeTree(parent, name);
     });
     await mkdir(root, { mode: 0o755 });
-    if ((await looksLike(file.path)) !== 'other') await unpackArchive(file.path, { root, signal });
+    if (await looksLikeArchive(file.path)) await unpackArchive(file.path, { root, signal });
     else await this.#placeDockerfile(file, root);
     await removeIgnored(root, rules);
     const kept = stack.move();

@@ -6,6 +6,7 @@ import { parseHealth } from './health.ts';
 import { readPairFiles, toMap } from './key-values.ts';
 import { type NetworkOptions, parseNetworks } from './networks.ts';
 import { type PortOptions, parsePorts } from './ports.ts';
+import { proxyVariables } from './proxies.ts';
 import { parseSecurityOptions } from './security.ts';
 import { isMacAddress } from './validators.ts';
 import { parseVolumes, type VolumeOptions } from './volumes.ts';
@@ -91,14 +92,8 @@ function containerConfig(
 /** The variables of `--env`, the last one of a name counts, and the configured proxies that none of them sets. */
 function withProxies({ flags, proxies, daemon }: CreateInput): string[] {
   const variables = new Map(flags.env.map((text) => [text.split('=')[0] ?? '', text] as const));
-  const settings = proxies[daemon] ?? proxies['default'] ?? {};
-  for (const name of ['http', 'https', 'no', 'ftp', 'all']) {
-    const value = settings[`${name}Proxy`];
-    if (!value) continue;
-    const variable = `${name}_proxy`;
-    for (const key of [variable.toUpperCase(), variable]) {
-      if (!variables.has(key)) variables.set(key, `${key}=${value}`);
-    }
+  for (const [name, value] of proxyVariables(proxies, daemon)) {
+    if (!variables.has(name)) variables.set(name, `${name}=${value}`);
   }
   return [...variables.values()];
 }

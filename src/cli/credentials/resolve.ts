@@ -23,7 +23,16 @@ export async function registryAuth(ctx: CredentialContext, domain: string): Prom
   return encodeAuth(await credentialsFor(ctx, domain));
 }
 
+/** The value of the header `X-Registry-Config`: credentials by registry. */
+export function encodeAuths(auths: Readonly<Record<string, AuthConfig>>): string {
+  return encodeJson(auths);
+}
+
 /** Credentials as JSON in base64url with its padding (RFC 4648 section 5), which daemons insist on. */
 export function encodeAuth(auth: AuthConfig): string {
-  return Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+  return encodeJson(auth);
+}
+
+function encodeJson(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }

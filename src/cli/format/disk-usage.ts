@@ -104,7 +104,7 @@ export function diskUsageRows({
 const cacheKind: ListKind<BuildCacheRecord> = {
   type: '*formatter.buildCacheContext',
   columns: {
-    ID: { header: 'CACHE ID', value: ({ ID }) => ID.slice(0, 12) },
+    ID: { header: 'CACHE ID', value: ({ ID, InUse }) => `${ID.slice(0, 12)}${InUse ? '*' : ''}` },
     CacheType: { header: 'CACHE TYPE', value: ({ Type }) => Type },
     Size: { header: 'SIZE', value: ({ Size }) => humanSize(Size, 3) },
     CreatedSince: { header: 'CREATED', value: ({ CreatedAt }) => ago(Date.parse(CreatedAt) / 1000) },
@@ -117,6 +117,13 @@ const cacheKind: ListKind<BuildCacheRecord> = {
   },
 };
 
+/** What was never used comes first, then what was used longest ago. */
+function byLastUse(a: BuildCacheRecord, b: BuildCacheRecord): number {
+  const time = ({ LastUsedAt }: BuildCacheRecord): number =>
+    LastUsedAt === null ? 0 : Date.parse(LastUsedAt);
+  return time(a) - time(b) || (a.ID < b.ID ? -1 : 1);
+}
+
 /** `system df --verbose`: a table for each kind of thing. */
 export function diskUsageDetails({ Images, Containers, Volumes, BuildCache }: DiskUsage): string {
   const table = <T>(kind: ListKind<T>, rows: readonly T[], standard: string): string =>
@@ -124,7 +131,7 @@ export function diskUsageDetails({ Images, Containers, Volumes, BuildCache }: Di
   // An image with several names is still one image.
   const images = (Images ?? []).flatMap((image) => imageRows(image, { digests: false }).slice(0, 1));
   const containers = (Containers ?? []).map((container) => ({ ...container, SizeRootFs: 0 }));
-  const cache = BuildCache ?? [];
+  const cache = (BuildCache ?? []).toSorted(byLastUse);
   return [
     'Images space usage:\n\n',
     table(

@@ -31,7 +31,7 @@ export async function showProgress(
   const view = output === undefined ? undefined : viewFor(output, env);
   let outcome: 'done' | 'failed' = 'failed';
   try {
-    for await (const message of messages(body)) {
+    for await (const message of streamMessages(body)) {
       const failure = message.errorDetail?.message ?? message.error;
       if (failure !== undefined) throw new Error(failure);
       if (message.aux === undefined) view?.show(message);
@@ -43,7 +43,10 @@ export async function showProgress(
   }
 }
 
-async function* messages(body: IncomingMessage): AsyncGenerator<ProgressMessage, void, undefined> {
+/** The messages of a stream of progress. Throws an Error if the daemon hangs up before the end. */
+export async function* streamMessages(
+  body: IncomingMessage,
+): AsyncGenerator<ProgressMessage, void, undefined> {
   try {
     // The daemon is trusted to keep to its own API.
     for await (const text of jsonTexts(body)) yield JSON.parse(text) as ProgressMessage;

@@ -4,14 +4,9 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { isKind } from '#/base/errors.ts';
+import type { Compression } from '#/tar/compression-kind.ts';
 import { pieces } from '#/tar/tar-samples.ts';
-import {
-  type Compression,
-  compress,
-  type DecompressOptions,
-  decompress,
-  sniffCompression,
-} from './compression.ts';
+import { compress, type DecompressOptions, decompress, sniffCompression } from './compression.ts';
 
 const text = Buffer.concat([Buffer.alloc(300_000, 'a text that repeats. '), randomBytes(1000)]);
 

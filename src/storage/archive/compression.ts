@@ -2,24 +2,11 @@ import { type Duplex, pipeline } from 'node:stream';
 import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { invalid } from '#/base/errors.ts';
 import { canGunzip, GzipInflater, InflateError } from '#/kernel/gunzip.ts';
+import { type Compression, sniffAny } from '#/tar/compression-kind.ts';
 import { Pacer } from '../tree/pacer.ts';
-
-/** How a stream is compressed. */
-export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Large pieces: each costs a trip through the thread pool. */
 const chunkSize = 256 * 1024;
-
-/** Known formats by their first bytes. */
-const magics: readonly (readonly [Compression | ForeignCompression, readonly number[]])[] = [
-  ['gzip', [0x1f, 0x8b, 0x08]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
-  ['bzip2', [0x42, 0x5a, 0x68]],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-];
-
-/** Compressions that are undone by programs of those names, and never stored. */
-export type ForeignCompression = 'xz' | 'bzip2';
 
 /** Tells a compression by the first bytes of a stream (6 are enough). Throws `invalid` for one that Skiff does not store. */
 export function sniffCompression(start: Uint8Array): Compression {
@@ -28,15 +15,6 @@ export function sniffCompression(start: Uint8Array): Compression {
     throw invalid(`Cannot read archive: ${found} compression is not supported here; use gzip, zstd or none`);
   }
   return found;
-}
-
-/** As `sniffCompression`, for all compressions that are known. */
-export function sniffAny(start: Uint8Array): Compression | ForeignCompression {
-  for (const [name, magic] of magics) if (magic.every((byte, i) => start[i] === byte)) return name;
-  // A skippable frame can come first in zstd.
-  const [first = 0] = start;
-  if ((first & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
-  return 'none';
 }
 
 /** Who inflates gzip: zlib called `directly` on this thread, or node:zlib's `stream` in the thread pool, in half the speed. */

@@ -2,7 +2,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { invalid, isSystemError } from '#/base/errors.ts';
-import { type ForeignCompression, peek, sniffAny } from './compression.ts';
+import { type ForeignCompression, sniffAny } from '#/tar/compression-kind.ts';
+import { peek } from './compression.ts';
 
 /** What undoes a compression: always these files, whatever PATH says. */
 interface Program {

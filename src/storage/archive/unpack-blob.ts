@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
 import { decompress } from './compression.ts';
+import { bounded } from './expansion.ts';
 import { type ExtractOptions, type ExtractResult, extractTar } from './extract.ts';
 import { type Growth, GrowthGauge, readGrowing } from './growing-file.ts';
 
@@ -37,26 +38,35 @@ export async function unpackBlob(
   const place = { path: job.path, later: job.growing?.later ?? job.path };
   const file = readGrowing(place, gauge, control.signal);
   const hash = createHash('sha256');
+  const progress = { read: 0 };
   // Each chunk is hashed and written before the next one is asked for.
-  const { compression, bytes } = await decompress(watched(file, control), { lent: true });
+  const { compression, bytes } = await decompress(watched(file, progress, control), { lent: true });
   const options = control.signal === undefined ? job.target : { ...job.target, signal: control.signal };
   if (compression === 'none' && algorithmOf(job.digest) === 'sha256') {
     return { ...(await extractTar(bytes, options)), diffId: job.digest };
   }
-  const result = await extractTar(hashed(bytes, hash), options);
+  const result = await extractTar(
+    hashed(
+      bounded(bytes, () => progress.read),
+      hash,
+    ),
+    options,
+  );
   return { ...result, diffId: parseDigest(`sha256:${hash.digest('hex')}`) };
 }
 
 async function* watched(
   source: AsyncIterable<Uint8Array>,
+  progress: { read: number },
   { signal, onProgress }: UnpackControl,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let count = 0;
+  let done = 0;
   for await (const chunk of source) {
     signal?.throwIfAborted();
+    progress.read += chunk.length;
     yield chunk;
-    count += chunk.length;
-    onProgress?.(count);
+    done += chunk.length;
+    onProgress?.(done);
   }
 }
 

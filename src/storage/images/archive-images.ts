@@ -8,7 +8,8 @@ import { encodeManifest, kindOf, type Manifest, maxManifestBytes, parseManifest 
 import { layerMediaType, mediaTypes } from '#/oci/media-types.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { parseReference, type Reference } from '#/oci/reference.ts';
-import { type Compression, sniffCompression } from '../archive/compression.ts';
+import type { Compression } from '#/tar/compression-kind.ts';
+import { sniffCompression } from '../archive/compression.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 

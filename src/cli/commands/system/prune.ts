@@ -1,9 +1,11 @@
+import type { FilterValues } from '#/client/containers.ts';
 import { type Command, defineCommand } from '../../command.ts';
 import { boolFlag, filterFlag } from '../../flags/flag.ts';
 import { naturalOrder } from '../../format/ids.ts';
 import {
   confirm,
   pruneStoppedContainers,
+  pruneUnusedCache,
   pruneUnusedImages,
   pruneUnusedNetworks,
   pruneUnusedVolumes,
@@ -29,12 +31,18 @@ export const command: Command = defineCommand({
     const reports = [await pruneStoppedContainers(client, filter), await pruneUnusedNetworks(client, filter)];
     if (flags.volumes) reports.push(await pruneUnusedVolumes(client, filter, { all: false }));
     reports.push(await pruneUnusedImages(client, filter, flags));
+    reports.push(await pruneUnusedCache(client, cacheFilters(filter), { all: flags.all }));
     reportPrune(ctx, {
       text: reports.map(({ text }) => text).join(''),
       bytes: reports.reduce((total, { bytes }) => total + bytes, 0),
     });
   },
 });
+
+/** Cache has no labels. */
+function cacheFilters(filter: FilterValues): FilterValues {
+  return Object.fromEntries(Object.entries(filter).filter(([name]) => !['label', 'label!'].includes(name)));
+}
 
 function warning({
   all,
@@ -50,6 +58,7 @@ function warning({
     'all networks not used by at least one container',
     ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? 'all images without at least one container associated to them' : 'all dangling images',
+    all ? 'all build cache' : 'unused build cache',
   ];
   const filters = ['label', 'label!', 'until'].flatMap((name) =>
     (filter[name] ?? []).map((value) => `${name}=${value}`),

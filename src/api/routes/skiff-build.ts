@@ -1,0 +1,122 @@
+import { invalid } from '#/base/errors.ts';
+import type { BuildResult } from '#/builder/build.ts';
+import { DockerfileError } from '#/dockerfile/errors.ts';
+import type { BuildFailure, BuildOutcome, BuildStatus } from '#/wire/build-status.ts';
+import { encodeProgress } from '#/wire/json-stream.ts';
+import { buildDocument } from '../build/build-document.ts';
+import { requestOf } from '../build/document-request.ts';
+import { presentBuildEvent } from '../build/present-status.ts';
+import type { BuildSession } from '../build/session.ts';
+import type { Call, Route } from '../call.ts';
+import { failureOf } from '../errors.ts';
+import { hijack } from '../hijack.ts';
+import { readJson, uploadOf } from '../input.ts';
+import { beginStream, drained, empty } from '../respond.ts';
+
+/** Bytes: secrets and a Dockerfile, in base64, and everything else. */
+const maxDocument = 64 * 1024 * 1024;
+
+/**
+ * Skiff's own way to build, for what Docker's API has no words: docs/BUILD-API.md tells it. What is wrong with the request
+ * has a status of its own; all that comes later is told in the stream.
+ */
+async function build(call: Call): Promise<void> {
+  const document = await readJson(call, buildDocument, { required: true, maxSize: maxDocument });
+  const { builds, builder } = call.engine;
+  const session = builds.sessions.join(document.Session);
+  try {
+    const request = requestOf(document, session, {
+      remote: (url, access) => {
+        const context = builder.remoteContext(url, access);
+        if (context === undefined) throw invalid(`${JSON.stringify(url)} is not the URL of a context`);
+        return context;
+      },
+      empty: builds.archives.empty,
+    });
+    beginStream(call, 'application/json');
+    const { signal } = call;
+    const result = await builder.build(request, {
+      signal,
+      progress: (event) => {
+        const status = presentBuildEvent(event);
+        return status === undefined ? undefined : tell(call, status);
+      },
+    });
+    await tell(call, { result: outcomeOf(result) });
+    call.response.end();
+  } catch (error) {
+    if (!call.response.headersSent) throw error;
+    fail(call, error);
+  } finally {
+    await builds.sessions.end(document.Session);
+  }
+}
+
+function tell({ response, signal }: Call, status: BuildStatus): undefined | Promise<void> {
+  response.write(encodeProgress({ aux: status }));
+  return response.writableNeedDrain && !signal.aborted ? drained(response, signal) : undefined;
+}
+
+function fail(call: Call, error: unknown): void {
+  const { message, isBug } = failureOf(error);
+  if (isBug && !call.signal.aborted) call.log.error('build failed', { error });
+  const failure = failureDetails(error);
+  call.response.end(
+    encodeProgress({ aux: { failure } satisfies BuildStatus, errorDetail: { message }, error: message }),
+  );
+}
+
+function failureDetails(error: unknown): BuildFailure {
+  if (!(error instanceof DockerfileError)) return {};
+  return { excerpt: error.excerpt, ...(error.hint !== undefined && { hint: error.hint }) };
+}
+
+function outcomeOf({ image, metadata }: BuildResult): BuildOutcome {
+  return {
+    image: image ?? '',
+    metadata: Object.fromEntries([...metadata].map(([name, text]) => [name, parsed(name, text)])),
+  };
+}
+
+/** Descriptors and attestations are JSON, names and digests are not. */
+function parsed(name: string, text: string): unknown {
+  if (!/^[[{]/.test(text) || name === 'image.name') return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Takes a context as an archive. */
+async function archive(call: Call): Promise<void> {
+  const { session, name } = part(call);
+  try {
+    const { archives } = call.engine.builds;
+    await session.addContext(name, await archives.receive(uploadOf(call), { name, signal: call.signal }));
+  } catch (error) {
+    session.failContext(name, error);
+    throw error;
+  }
+  empty(call);
+}
+
+/** Takes a connection that waits until the build asks for an agent or has an output. */
+async function stream(call: Call): Promise<void> {
+  const { session, name } = part(call);
+  if (call.upgraded === undefined) throw invalid('a stream of a build needs an upgrade of the connection');
+  session.addStream(name, hijack(call, true));
+}
+
+function part({ engine, query }: Call): { session: BuildSession; name: string } {
+  const name = query.text('name');
+  if (name === '' || name.length > 256) throw invalid('the parameter name must have 1 to 256 characters');
+  return { session: engine.builds.sessions.get(query.text('session')), name };
+}
+
+/** `/skiff/build`. */
+export const skiffBuildRoutes: readonly Route[] = [
+  ['POST', '/skiff/build', build],
+  ['POST', '/skiff/build/archive', archive],
+  ['POST', '/skiff/build/stream', stream],
+];

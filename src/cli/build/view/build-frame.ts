@@ -1,0 +1,108 @@
+import { displayWidth, ellipsis } from '../../format/tabwriter.ts';
+import type { Screen } from '../../progress/frame.ts';
+import { partText } from './plain.ts';
+import type { Step, Steps } from './steps.ts';
+
+/** How steps are marked. */
+interface Marks {
+  readonly done: string;
+  readonly running: string;
+  readonly failed: string;
+}
+
+const unicodeMarks: Marks = { done: '✔', running: '▸', failed: '✘' };
+const asciiMarks: Marks = { done: '+', running: '>', failed: '!' };
+
+/**
+ * The lines for a build under way: the sum, then a line for each step as far as there is room (those that run come first,
+ * then the latest), and below those that run what they said last. No line is as wide as the screen.
+ */
+export function drawBuild(steps: Steps, screen: Screen, now: number): string[] {
+  const begun = steps.all.filter(({ number }) => number > 0).sort((a, b) => a.number - b.number);
+  if (begun.length === 0 || screen.rows < 2) return [];
+  // One line is the sum, one stays free for the cursor.
+  const room = Math.max(0, screen.rows - 2);
+  const shown = choose(begun, room);
+  let spare = room - shown.length;
+  const lines = [cut(head(steps, begun, now), screen)];
+  for (const step of shown) {
+    lines.push(stepLine(step, screen, now));
+    const detail = step.isRunning ? detailOf(step, now) : '';
+    if (detail !== '' && spare > 0) {
+      lines.push(cut(`     ${detail}`, screen));
+      spare -= 1;
+    }
+  }
+  return lines;
+}
+
+/** What was done, in one line, when everything has gone well. */
+export function buildSummary(steps: Steps, screen: Screen, now: number): string {
+  const begun = steps.all.filter(({ number }) => number > 0);
+  const cached = begun.filter((step) => step.cached).length;
+  const mark = marksOf(screen).done;
+  return cut(
+    `${mark} built in ${elapsed(begun, now).toFixed(1)}s: ${count(begun.length)}${cached === 0 ? '' : `, ${cached} cached`}`,
+    screen,
+  );
+}
+
+const count = (number: number): string => `${number} ${number === 1 ? 'step' : 'steps'}`;
+const marksOf = ({ unicode }: Screen): Marks => (unicode ? unicodeMarks : asciiMarks);
+
+function head({ all }: Steps, begun: readonly Step[], now: number): string {
+  const done = begun.filter(({ completed }) => completed !== undefined).length;
+  return `building ${elapsed(begun, now).toFixed(1)}s, ${done} of ${count(all.length)} done`;
+}
+
+/** Seconds since the first step began. */
+function elapsed(begun: readonly Step[], now: number): number {
+  const first = Math.min(...begun.map(({ started = now }) => started));
+  return begun.length === 0 ? 0 : Math.max(0, now - first) / 1000;
+}
+
+/** Those that run, and of the others the latest, in their order. */
+function choose(begun: readonly Step[], room: number): readonly Step[] {
+  if (begun.length <= room) return begun;
+  const latestFirst = begun.toSorted(
+    (a, b) => Number(b.isRunning) - Number(a.isRunning) || b.number - a.number,
+  );
+  const best = new Set(latestFirst.slice(0, room));
+  return begun.filter((step) => best.has(step));
+}
+
+function stepLine(step: Step, screen: Screen, now: number): string {
+  const marks = marksOf(screen);
+  const failed = step.vertex.error !== undefined && step.vertex.error !== '';
+  const mark = failed ? marks.failed : step.isRunning ? marks.running : marks.done;
+  const time = step.cached ? 'cached' : failed ? 'failed' : `${step.seconds(now).toFixed(1)}s`;
+  const width = screen.columns - 1 - time.length - 1;
+  const text = width < 10 ? '' : fit(` ${mark} ${visible(step.vertex.name)}`, width, screen);
+  const gap = ' '.repeat(Math.max(1, width - displayWidth(text) + 1));
+  return cut(text === '' ? time : text + gap + time, screen);
+}
+
+/** A part under way, or the last line of output. */
+function detailOf(step: Step, now: number): string {
+  const open = [...step.parts.values()].filter(({ completed }) => completed === undefined).at(-1);
+  return visible(open === undefined ? step.lastLine : partText(open, now));
+}
+
+/** Without what would move the cursor or change colours. */
+function visible(text: string): string {
+  return (
+    text
+      // oxlint-disable-next-line no-control-regex -- escape sequences are the point
+      .replaceAll(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?/g, '')
+      // A progress bar that a program draws again and again on one line.
+      .replace(/^.*\r(?=[^\r])/s, '')
+      // oxlint-disable-next-line no-control-regex -- so are these
+      .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
+      .trimEnd()
+  );
+}
+
+const fit = (text: string, width: number, { unicode }: Screen): string =>
+  unicode ? ellipsis(text, width) : text.slice(0, width);
+
+const cut = (text: string, screen: Screen): string => fit(text, Math.max(1, screen.columns - 1), screen);

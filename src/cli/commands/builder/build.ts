@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs';
+import type { BuildOutcome } from '#/wire/build-status.ts';
+import { buildAuths } from '../../build/build-auths.ts';
+import { runClassicBuild } from '../../build/classic.ts';
+import { type BuildFlags, buildFlags } from '../../build/flags.ts';
+import { type BuildPlan, planBuild } from '../../build/plan.ts';
+import { buildErrorMessage, runBuild } from '../../build/run.ts';
+import { checkFlags } from '../../build/settings.ts';
+import { chooseView } from '../../build/view/choose.ts';
+import { type Command, type Context, defineCommand, ExitError, type Input } from '../../command.ts';
+import { goMessage } from '../../system-errors.ts';
+
+export const command: Command = defineCommand({
+  usage: '[OPTIONS] PATH | URL | -',
+  arity: { min: 1, max: 1 },
+  flags: buildFlags,
+  async run(ctx, { flags, given, args: [argument = ''] }) {
+    try {
+      checkFlags(flags, { env: ctx.env, given });
+      await build(ctx, { flags, given }, argument);
+    } catch (error) {
+      if (error instanceof ExitError) throw error;
+      throw new ExitError(1, buildErrorMessage(error), { cause: error });
+    }
+  },
+});
+
+type Given = Pick<Input, 'given'> & { readonly flags: BuildFlags };
+
+async function build(ctx: Context, { flags, given }: Given, argument: string): Promise<void> {
+  const mode = flags.quiet ? 'quiet' : given.has('progress') ? flags.progress : ctx.env['BUILDKIT_PROGRESS'];
+  const view = chooseView(mode || 'auto', ctx);
+  const plan = await planBuild(flags, argument, ctx);
+  const auths = await buildAuths(ctx, mentions(plan));
+  const isSkiff = await ctx.client.isSkiff();
+  const outcome: BuildOutcome | undefined = isSkiff
+    ? await runBuild(ctx, plan, { view, stdout: ctx.stdout, auths })
+    : {
+        image:
+          (await runClassicBuild(ctx, plan, {
+            flags,
+            given,
+            auths,
+            output: flags.quiet ? undefined : ctx.stdout,
+          })) ?? '',
+        metadata: {},
+      };
+  const image = outcome?.image ?? '';
+  if (flags.iidfile !== '') writeResult(flags.iidfile, image);
+  if (flags['metadata-file'] !== '') {
+    writeResult(flags['metadata-file'], `${JSON.stringify(outcome?.metadata ?? {}, null, 2)}\n`);
+  }
+  if (flags.quiet && image !== '') ctx.stdout.write(`${image}\n`);
+}
+
+/** Everything that can name a registry. */
+function mentions({ settings, content, namedContexts, outputs }: BuildPlan): string[] {
+  return [
+    content?.toString() ?? '',
+    ...(settings.Names ?? []),
+    ...Object.values(settings.Args ?? {}),
+    JSON.stringify([
+      settings.CacheFrom,
+      settings.CacheTo,
+      namedContexts,
+      outputs.map(({ document }) => document),
+    ]),
+  ];
+}
+
+function writeResult(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new Error(goMessage(error), { cause: error });
+  }
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { BuildDocument, BuildPruneResponse } from '#/wire/build.ts';
+import type { Client, Hijacked, Query } from './client.ts';
+import { type FilterValues, filterQuery } from './containers.ts';
+
+/** A name of one client's session: a context, an agent, an output. */
+export interface SessionPart {
+  /** Random: whoever knows it can add to the session. */
+  readonly session: string;
+  readonly name: string;
+}
+
+/** Sends a context as an archive. */
+export async function sendContext(
+  client: Client,
+  part: SessionPart,
+  { body, signal }: { body: Readable; signal: AbortSignal },
+): Promise<void> {
+  const answer = await client.send('POST', '/skiff/build/archive', {
+    query: { ...part },
+    headers: { 'Content-Type': 'application/x-tar' },
+    body,
+    signal,
+  });
+  answer.resume();
+}
+
+/** Asks for a build in Skiff's own way; answers with a stream of JSON. */
+export function startBuild(
+  client: Client,
+  document: BuildDocument,
+  { signal }: { signal: AbortSignal },
+): Promise<IncomingMessage> {
+  return client.send('POST', '/skiff/build', { json: document, signal });
+}
+
+/** A connection that waits until the build asks for an agent or has an output. */
+export function openBuildStream(
+  client: Client,
+  part: SessionPart,
+  { signal }: { signal: AbortSignal },
+): Promise<Hijacked> {
+  return client.hijack('/skiff/build/stream', { query: { ...part }, signal });
+}
+
+/** Asks for a build in Docker's classic way: the context is an archive; answers with a stream of JSON. */
+export function classicBuild(
+  client: Client,
+  query: Query,
+  { body, registryConfig, signal }: { body?: Readable; registryConfig: string; signal: AbortSignal },
+): Promise<IncomingMessage> {
+  return client.send('POST', '/build', {
+    query,
+    headers: { 'Content-Type': 'application/x-tar', 'X-Registry-Config': registryConfig },
+    ...(body !== undefined && { body }),
+    signal,
+  });
+}
+
+/** Removes cache of builds. Sizes are bytes. */
+export function pruneBuildCache(
+  client: Client,
+  {
+    all,
+    filters = {},
+    ...space
+  }: {
+    all?: boolean;
+    filters?: FilterValues;
+    reservedSpace?: number;
+    maxUsedSpace?: number;
+    minFreeSpace?: number;
+  },
+): Promise<BuildPruneResponse> {
+  return client.json('POST', '/build/prune', {
+    query: {
+      all,
+      'reserved-space': space.reservedSpace,
+      'max-used-space': space.maxUsedSpace,
+      'min-free-space': space.minFreeSpace,
+      ...filterQuery(filters),
+    },
+  });
+}
