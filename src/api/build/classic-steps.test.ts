@@ -51,7 +51,7 @@ function said(
 
 test('ClassicSteps: one instruction after the other, whatever happens at the same time', () => {
   const events: BuildEvent[] = [
-    plan(['FROM x AS a', 'from'], ['ENV A=b'], ['RUN one', 'one'], ['FROM x', 'from'], ['COPY . /', 'copy']),
+    plan(['FROM x AS a', 'from'], ['ENV A=b'], ['RUN one', 'one'], ['FROM a'], ['COPY . /', 'copy']),
     done('from', { cached: true }),
     vertex('copy'),
     log('copy', 'early\n'),
@@ -72,8 +72,8 @@ test('ClassicSteps: one instruction after the other, whatever happens at the sam
     '\u001b[91merr',
     `\u001b[0m ---> Removed intermediate container ${short(digest('one'))}`,
     ` ---> ${short(layer('one'))}`,
-    'Step 4/5 : FROM x',
-    ` ---> ${short(layer('from'))}`,
+    'Step 4/5 : FROM a',
+    ` ---> ${short(layer('one'))}`,
     'Step 5/5 : COPY . /',
     'early',
     ` ---> ${short(layer('copy'))}`,

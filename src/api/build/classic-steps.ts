@@ -40,6 +40,10 @@ export class ClassicSteps {
   #isSaid = false;
   /** The layer that the last instruction made. */
   #layer = '';
+  /** The stage that it belongs to, and the last layers of stages, by number and by name. */
+  #stage = -1;
+  readonly #stages = new Map<string, string>();
+  #stageNames: readonly string[] = [];
 
   /** `labels` are those that the client adds: the classic builder counts them as an instruction. */
   constructor(
@@ -102,32 +106,50 @@ export class ClassicSteps {
     }
     const isFrom = /^FROM\s/i.test(text);
     if (instruction.vertex === undefined) {
-      if (isFrom) this.#layer = '';
-      this.#says(` ---> ${this.#layer}\n`);
-      return true;
+      if (isFrom) this.#layer = this.#beginStage(text);
+      return this.#layerIs(this.#layer);
     }
     const vertex = this.#vertex(instruction.vertex);
     const { last } = vertex;
     if (last?.started === undefined && last?.completed === undefined) return false;
     const runs = /^RUN\s/i.test(text) && !last.cached;
     const container = shortId(instruction.vertex);
-    if (runs && !vertex.announced) this.#says(` ---> Running in ${container}\n`);
-    vertex.announced = true;
+    const isOver = last.completed !== undefined;
+    // A step that has only begun may still turn out to be in the cache.
+    if (runs && !vertex.announced && (isOver || vertex.held.length > 0)) {
+      this.#says(` ---> Running in ${container}\n`);
+      vertex.announced = true;
+    }
     for (const message of vertex.held.splice(0)) this.#write(message);
-    if (last.completed === undefined || last.error !== undefined) return false;
+    if (!isOver || last.error !== undefined) return false;
     if (last.cached && !isFrom) this.#says(' ---> Using cache\n');
     if (runs && this.#removesContainers) this.#says(` ---> Removed intermediate container ${container}\n`);
-    if (last.result !== undefined) this.#layer = shortId(last.result);
-    this.#says(` ---> ${this.#layer}\n`);
+    if (isFrom) this.#beginStage(text);
+    return this.#layerIs(last.result === undefined ? this.#layer : shortId(last.result));
+  }
+
+  #layerIs(layer: string): true {
+    this.#layer = layer;
+    for (const name of this.#stageNames) this.#stages.set(name, layer);
+    this.#says(` ---> ${layer}\n`);
     return true;
+  }
+
+  /** Remembers what the stage is called; gives the layer of the stage that it is based on, if it is based on one. */
+  #beginStage(text: string): string {
+    const [, image = '', name = ''] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(text) ?? [];
+    this.#stage += 1;
+    this.#stageNames = [String(this.#stage), ...(name === '' ? [] : [name.toLowerCase()])];
+    return this.#stages.get(image.toLowerCase()) ?? '';
   }
 
   #log({ vertex: digest, stream, data }: LogEvent): void {
     const text = data.toString();
     const message = { stream: stream === 2 ? `\u001b[91m${text}\u001b[0m` : text };
     const vertex = this.#vertex(digest);
-    if (this.#instructions[this.#current]?.vertex === digest && vertex.announced) {
-      this.#write(message);
+    if (this.#isSaid && this.#instructions[this.#current]?.vertex === digest) {
+      vertex.held.push(message);
+      this.#isOver();
       return;
     }
     if (vertex.heldBytes > maxHeld) return;

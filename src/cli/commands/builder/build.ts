@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { BuildOutcome } from '#/wire/build-status.ts';
 import { buildAuths } from '../../build/build-auths.ts';
+import { checkDockerfile } from '../../build/check.ts';
 import { runClassicBuild } from '../../build/classic.ts';
 import { type BuildFlags, buildFlags } from '../../build/flags.ts';
 import { type BuildPlan, planBuild } from '../../build/plan.ts';
@@ -17,7 +18,9 @@ export const command: Command = defineCommand({
   async run(ctx, { flags, given, args: [argument = ''] }) {
     try {
       checkFlags(flags, { env: ctx.env, given });
+      if (flags.check || flags.call === 'check') return await check(ctx, flags, argument);
       await build(ctx, { flags, given }, argument);
+      return 0;
     } catch (error) {
       if (error instanceof ExitError) throw error;
       throw new ExitError(1, buildErrorMessage(error), { cause: error });
@@ -51,6 +54,22 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
     writeResult(flags['metadata-file'], `${JSON.stringify(outcome?.metadata ?? {}, null, 2)}\n`);
   }
   if (flags.quiet && image !== '') ctx.stdout.write(`${image}\n`);
+}
+
+/** Looks at the Dockerfile only; the daemon is not needed. */
+async function check(ctx: Context, flags: BuildFlags, argument: string): Promise<number> {
+  const { content, dockerfile, settings, uploads } = await planBuild(flags, argument, ctx);
+  if (content === undefined)
+    throw new Error('--check needs a Dockerfile on this machine or on standard input');
+  const main = uploads.get('context');
+  const input = {
+    name: dockerfile.Name ?? 'Dockerfile',
+    content,
+    args: new Map(Object.entries(settings.Args ?? {})),
+    ignore: main?.kind === 'folder' ? main.context.rules : undefined,
+    quiet: flags.quiet,
+  };
+  return checkDockerfile(input, ctx);
 }
 
 /** Everything that can name a registry. */
