@@ -77,6 +77,8 @@ export interface ContextTree extends AsyncDisposable {
   readonly root: string;
   /** Its files are on the disk of the snapshots and are never written to again, so that copies can be further names of them. */
   readonly isShared?: boolean;
+  /** Who writes them tells `TreeDigests` of each. */
+  readonly isOwned?: boolean;
 }
 
 /** What `--build-context NAME=…` names. */

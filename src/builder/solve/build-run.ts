@@ -160,7 +160,8 @@ export class BuildRun implements AsyncDisposable {
       }),
     );
     this.#stack.use(tree);
-    return { kind: 'directory', root: tree.root, isShared: tree.isShared ?? false };
+    const { root, isShared = false, isOwned = false } = tree;
+    return { kind: 'directory', root, isShared, isOwned };
   }
 
   async #step(node: StepNode): Promise<NodeResult> {

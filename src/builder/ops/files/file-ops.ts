@@ -1,23 +1,25 @@
-import { chmodSync, constants, fstatSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ByteString, byteString, rawBytes } from '#/base/byte-string.ts';
-import { invalid, isSystemError } from '#/base/errors.ts';
+import { byteString } from '#/base/byte-string.ts';
+import { invalid } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
-import { close, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '#/kernel/at.ts';
+import type { Owner } from '#/kernel/at.ts';
+import { mount, unmount } from '#/kernel/mount.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { resolveUser } from '#/runtime/user.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
-import { isArchiveFile, unpackArchive } from '../../files/archive-file.ts';
 import type { CopyRequest } from '../../files/copy-into.ts';
 import type { FileThreads } from '../../files/file-threads.ts';
-import type { TreeDigests } from '../../files/tree-digests.ts';
+import { makeDirectories } from '../../files/make-directories.ts';
+import { matchPaths } from '../../files/match-paths.ts';
+import type { DigestRequest, TreeDigests } from '../../files/tree-digests.ts';
+import { type ArchivePlace, isArchive } from '../../files/unpack-into.ts';
 import type { CopyInput, CopyNode } from '../../plan/graph.ts';
 import { openPlace, placeTree, type StepPlace } from '../run/bind-place.ts';
 import type { SourceTree } from '../run/definition.ts';
 import type { StepParts } from '../step-parts.ts';
-import { matchingPaths } from './wildcards.ts';
 
 /** What is taken of a tree. */
 export interface ContentWish {
@@ -53,8 +55,10 @@ export interface CopyJob {
   readonly epoch: number | undefined;
 }
 
-/** Something to copy, perhaps elsewhere and with other permissions than the instruction says. */
-type Part = Pick<CopyRequest, 'source' | 'paths' | 'mode'> & { readonly destination?: string };
+/** Something to copy, perhaps with other permissions than the instruction says; or an archive to unpack. */
+type Part =
+  | (Pick<CopyRequest, 'source' | 'paths' | 'mode'> & { readonly kind: 'copy' })
+  | { readonly kind: 'unpack'; readonly archive: ArchivePlace };
 
 /** Digests of layers' content that are remembered. */
 const maxRemembered = 10_000;
@@ -80,13 +84,14 @@ export class FileOps {
 
   /** Digest of what is taken of a tree: names, modes, owners, links, content; not times. Throws `notFound`. */
   async digest(tree: SourceTree, wish: ContentWish, { signal }: { signal: AbortSignal }): Promise<string> {
-    if (tree.kind === 'directory') return this.#digestIn(tree, wish, signal);
+    if (tree.kind === 'directory')
+      return this.#digestIn({ root: tree.root, tree: tree.isOwned ? 'owned' : 'other' }, wish, signal);
     const name = JSON.stringify([tree.chainId ?? 'scratch', wish]);
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     await using place = openPlace(this.#steps);
     const root = await placeTree(this.#steps, place, { tree, writable: false });
-    const digest = await this.#digestIn({ root, isShared: false, passes: true }, wish, signal);
+    const digest = await this.#digestIn({ root, tree: 'passing' }, wish, signal);
     const [oldest] = this.#known.keys();
     if (this.#known.size >= maxRemembered && oldest !== undefined) this.#known.delete(oldest);
     this.#known.set(name, digest);
@@ -99,64 +104,72 @@ export class FileOps {
     await using place = openPlace(this.#steps);
     const owner = node.chown === undefined ? undefined : await this.#owner(place, node.chown, job.parent);
     const { excludes, parents } = node;
-    const common = { signal, owner, excludes, parents, time: timeOf(epoch) };
+    const common = { owner, excludes, parents, time: timeOf(epoch) };
     for (const source of job.sources) {
       for (const part of await this.#parts(place, source, { node, signal })) {
-        const { destination = node.destination } = part;
-        const mode = node.chmod ?? part.mode;
-        await this.#copyPart(job.snapshot, part, { ...common, destination, mode });
+        if (part.kind === 'unpack') await this.#unpack(place, part.archive, { job, owner, signal });
+        else await this.#copyPart(job, part, { ...common, signal });
       }
     }
   }
 
   /** Makes a directory, if it is missing, with those above it. */
-  async makeDirectory(
-    { snapshot, path, epoch }: { snapshot: string; path: string; epoch: number | undefined },
-    { signal }: { signal: AbortSignal },
-  ): Promise<void> {
-    await using place = openPlace(this.#steps);
-    const root = join(place.folder, 'empty');
-    mkdirSync(root, { mode: 0o755 });
-    const part = { source: { root, isShared: false }, paths: ['.'] };
-    await this.#copyPart(snapshot, part, { signal, destination: `${path}/`, time: timeOf(epoch) });
+  makeDirectory({
+    snapshot,
+    path,
+    epoch,
+  }: {
+    snapshot: string;
+    path: string;
+    epoch: number | undefined;
+  }): void {
+    const { root, lowers } = this.#steps.snapshots.layerTarget(snapshot);
+    makeDirectories({ target: { root, lowers }, path: byteString(path), time: timeOf(epoch) });
   }
 
   async #digestIn(
-    { root, isShared, passes = false }: { root: string; isShared: boolean; passes?: boolean },
+    { root, tree }: Pick<DigestRequest, 'root' | 'tree'>,
     { pattern, excludes, withDirectories }: ContentWish,
     signal: AbortSignal,
   ): Promise<string> {
-    const paths = matchingPaths(root, pattern);
+    const paths = await matchPaths(root, pattern, { signal });
     if (paths.length === 0) return digestOf('nothing');
-    const tree = passes ? 'passing' : isShared ? 'owned' : 'other';
     return this.#digests.digest({ root, paths, excludes, withDirectories, tree }, { signal });
   }
 
   async #copyPart(
-    snapshot: string,
-    part: Part,
+    { snapshot, node }: CopyJob,
+    { source, paths, mode }: Part & { kind: 'copy' },
     {
       signal,
-      destination,
       ...options
-    }: Omit<CopyRequest, 'target' | 'source' | 'paths' | 'destination'> & {
-      signal: AbortSignal;
-      destination: string;
-    },
+    }: Pick<CopyRequest, 'owner' | 'excludes' | 'parents' | 'time'> & { signal: AbortSignal },
   ): Promise<void> {
     const { root, lowers } = this.#steps.snapshots.layerTarget(snapshot);
-    const { source, paths } = part;
-    const request = {
-      ...options,
-      source,
-      paths,
-      target: { root, lowers },
-      destination: byteString(destination),
-    };
+    const target = { root, lowers };
+    const destination = byteString(node.destination);
+    const request = { ...options, source, paths, target, destination, mode: node.chmod ?? mode };
     await this.#threads.run('copy', request, { signal });
   }
 
-  /** What of a source is to be copied; archives are unpacked first. */
+  /** Unpacks into the snapshot as its processes would see it: links of the image count. */
+  async #unpack(
+    place: StepPlace,
+    archive: ArchivePlace,
+    { job, owner, signal }: { job: CopyJob; owner: Owner | undefined; signal: AbortSignal },
+  ): Promise<void> {
+    const root = join(place.folder, newId());
+    mkdirSync(root, { mode: 0o700 });
+    using mounted = new DisposableStack();
+    for (const layer of this.#steps.snapshots.mounts(job.snapshot)) {
+      mount(layer, root);
+      mounted.defer(() => unmount(root, { detach: true }));
+    }
+    const destination = byteString(job.node.destination);
+    await this.#threads.run('unpack', { archive, root, destination, owner }, { signal });
+  }
+
+  /** What of a source is to be done, in its order. */
   async #parts(
     place: StepPlace,
     source: ReadySource,
@@ -164,24 +177,22 @@ export class FileOps {
   ): Promise<Part[]> {
     if (source.kind === 'inline') return [inlinePart(place, source)];
     if (source.kind === 'download') {
-      if (node.unpack === 'always') return [await this.#unpacked(place, source.path, { node, signal })];
       const root = this.#scratchFolder(place);
       linkSync(source.path, join(root, source.name));
-      const paths = [byteString(source.name)];
-      return [{ source: { root, isShared: true }, paths, mode: downloadMode }];
+      const path = byteString(source.name);
+      if (node.unpack === 'always') return [{ kind: 'unpack', archive: { root, path } }];
+      return [{ kind: 'copy', source: { root, isShared: true }, paths: [path], mode: downloadMode }];
     }
     const { tree, pattern, isWhole = false } = source;
     const root = await placeTree(this.#steps, place, { tree, writable: false });
     const origin = { root, isShared: tree.kind === 'directory' && tree.isShared };
-    const paths = matchingPaths(root, pattern);
-    if (node.unpack === 'never' || isWhole) return [{ source: origin, paths }];
+    const paths = await matchPaths(root, pattern, { signal });
+    if (node.unpack === 'never' || isWhole) return [{ kind: 'copy', source: origin, paths }];
     const parts: Part[] = [];
     for (const path of paths) {
-      const file = openFile(place, root, path);
-      const isArchive = file !== undefined && (await isArchiveFile(file));
-      parts.push(
-        isArchive ? await this.#unpacked(place, file, { node, signal }) : { source: origin, paths: [path] },
-      );
+      const archive = { root, path };
+      if (await isArchive(archive)) parts.push({ kind: 'unpack', archive });
+      else parts.push({ kind: 'copy', source: origin, paths: [path] });
     }
     return parts;
   }
@@ -197,27 +208,8 @@ export class FileOps {
     return root;
   }
 
-  /** Unpacks an archive beside the snapshots; from there its files get further names. */
-  async #unpacked(
-    place: StepPlace,
-    path: string,
-    { node, signal }: { node: CopyNode; signal: AbortSignal },
-  ): Promise<Part> {
-    const root = this.#scratchFolder(place);
-    await unpackArchive(path, { root, signal });
-    return {
-      source: { root, isShared: true },
-      paths: ['.'],
-      destination: `${node.destination.replace(/\/+$/, '')}/`,
-    };
-  }
-
   /** `user:group` by the databases of the file system that is copied to; without a group, the user's. */
-  async #owner(
-    place: StepPlace,
-    chown: string,
-    chainId: ChainId | undefined,
-  ): Promise<{ uid: number; gid: number }> {
+  async #owner(place: StepPlace, chown: string, chainId: ChainId | undefined): Promise<Owner> {
     const [user = '', group] = chown.split(':');
     if (/^\d+$/.test(user) && (group === undefined || /^\d+$/.test(group))) {
       const [uid, gid] = [Number(user), Number(group ?? user)];
@@ -241,23 +233,5 @@ function inlinePart(place: StepPlace, { name, content }: { name: string; content
   if (name.includes('/')) throw invalid(`invalid name of a here-document: ${JSON.stringify(name)}`);
   writeFileSync(join(root, name), content, { mode: 0o644 });
   chmodSync(join(root, name), 0o644);
-  return { source: { root, isShared: false }, paths: [byteString(name)] };
-}
-
-/** A path that leads to the regular file at `path` for as long as the place exists; undefined if there is none. */
-function openFile(place: StepPlace, root: string, path: ByteString): string | undefined {
-  using directory = Directory.open(root);
-  let fd: number;
-  try {
-    fd = openat2(directory.fd, path === '' ? '.' : rawBytes(path), {
-      flags: constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
-      resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-    });
-  } catch (error) {
-    // That it is missing is told by the copy.
-    if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return undefined;
-    throw error;
-  }
-  place.stack.defer(() => close(fd));
-  return fstatSync(fd).isFile() ? `/proc/self/fd/${fd}` : undefined;
+  return { kind: 'copy', source: { root, isShared: false }, paths: [byteString(name)] };
 }

@@ -1,5 +1,5 @@
 import type { ChainId } from '#/storage/chain-id.ts';
-import type { RunNetwork } from '../../request.ts';
+import type { ContextTree, RunNetwork } from '../../request.ts';
 
 /** What a RUN instruction is to do, with everything resolved but the things that its mounts show. */
 export interface RunDefinition {
@@ -20,7 +20,7 @@ export interface RunDefinition {
 export type SourceTree =
   /** Undefined: `scratch`. */
   | { readonly kind: 'layer'; readonly chainId: ChainId | undefined }
-  | { readonly kind: 'directory'; readonly root: string; readonly isShared: boolean };
+  | (Required<Pick<ContextTree, 'root' | 'isShared' | 'isOwned'>> & { readonly kind: 'directory' });
 
 /** Who owns what a mount brings, and who may use it. */
 export interface Access {

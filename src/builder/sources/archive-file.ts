@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { isKind } from '#/base/errors.ts';
 import { decompress } from '#/storage/archive/compression.ts';
 import { extractTar } from '#/storage/archive/extract.ts';
 import { undoForeign } from '#/storage/archive/foreign-compression.ts';
@@ -21,23 +20,6 @@ export async function unpackArchive(
 /** Tells whether a file is an archive, or compressed, which may be one: by its first bytes, as BuildKit decides. */
 export async function looksLikeArchive(path: string): Promise<boolean> {
   return isArchive(await firstBlock(createReadStream(path, { end: blockSize - 1 })));
-}
-
-/** Tells whether a file is an archive, compressed or not: what is compressed is looked into. */
-export async function isArchiveFile(path: string): Promise<boolean> {
-  if (!(await looksLikeArchive(path))) return false;
-  const file = createReadStream(path);
-  try {
-    const { bytes } = await decompress(await undoForeign(file));
-    const block = await firstBlock(bytes);
-    return block.length === blockSize && isArchive(block);
-  } catch (error) {
-    // Compressed by its first bytes only.
-    if (isKind(error, 'invalid')) return false;
-    throw error;
-  } finally {
-    file.destroy();
-  }
 }
 
 async function firstBlock(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
