@@ -4,6 +4,7 @@ import { hostPlatform, type Platform } from '#/oci/platform.ts';
 import { readAttestOptions } from './attest/attest-options.ts';
 import { ResultAttestations } from './attest/attest-result.ts';
 import type { BuildFacts } from './attest/provenance.ts';
+import { CacheExchange } from './cache/exchange/cache-exchange.ts';
 import type { CacheKeeper } from './cache/keeper.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import { makeImage } from './export/image-config.ts';
@@ -63,7 +64,19 @@ export class Builder {
     signal.throwIfAborted();
     const epoch = epochOf(request);
     const loaded = await loadDockerfile(request, { signal, progress });
+    const exchange = new CacheExchange(this.#outputs);
+    const targets = exchange.targets(request);
+    const ended = new AbortController();
+    using _stop = { [Symbol.dispose]: () => ended.abort(new Error('the build has ended')) };
+    const imported = exchange.import({
+      request,
+      progress,
+      signal: AbortSignal.any([signal, ended.signal]),
+    });
+    // Whoever needs it hears of a failure.
+    imported.catch(() => {});
     await using run = new BuildRun(this.#solve, {
+      imported,
       request,
       signal,
       progress,
@@ -76,7 +89,10 @@ export class Builder {
       void progress({ kind: 'plan', instructions });
       if (tree !== undefined) run.announce(tree, announced);
     }
-    const images = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch })));
+    const made = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch })));
+    const { layers } = this.#solve;
+    const isInline = targets.some(({ kind }) => kind === 'inline');
+    const images = isInline ? made.map((image) => run.cached.inline(image, layers)) : made;
     signal.throwIfAborted();
     const metadata = await this.#send(images, {
       request,
@@ -84,6 +100,10 @@ export class Builder {
       signal,
       facts: run.witness.facts(request, loaded.dockerfile.source),
     });
+    const results = run.cached.forExport(images, layers);
+    const told = await exchange.export(targets, results, { request, signal, progress });
+    for (const [key, value] of told) metadata.set(key, value);
+    await imported;
     const image = metadata.get('containerimage.config.digest');
     this.#keeper.collectLater();
     return {

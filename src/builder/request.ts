@@ -4,6 +4,7 @@ import type { Platform } from '#/oci/platform.ts';
 import type { Reference } from '#/oci/reference.ts';
 import type { ResourcesInput } from '#/runtime/spec/input.ts';
 import type { UlimitInput } from '#/runtime/spec/rlimits.ts';
+import type { ClientContent } from './cache/exchange/client-content.ts';
 import type { StatusSink } from './progress.ts';
 
 /** All that decides what a build makes, as plain values: nothing of HTTP, of protocol buffers or of a command line. */
@@ -32,6 +33,8 @@ export interface BuildRequest {
   readonly outputs: readonly Output[];
   readonly cacheFrom: readonly CacheLocation[];
   readonly cacheTo: readonly CacheLocation[];
+  /** Folders of the client for cache of type `local`; undefined: it gives access to none. */
+  readonly clientContent?: (location: CacheLocation) => ClientContent | undefined;
   /** By kind (`provenance`, `sbom`), with their options as clients write them (`mode=max`). */
   readonly attestations: ReadonlyMap<string, string>;
   /** Makes one layer of all that the build adds to its base. */

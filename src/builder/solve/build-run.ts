@@ -1,4 +1,4 @@
-import { EngineError } from '#/base/errors.ts';
+import { EngineError, messageOf } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
 import { placed } from '#/dockerfile/errors.ts';
 import type { SourceText } from '#/dockerfile/source.ts';
@@ -7,6 +7,7 @@ import type { ImageConfig } from '#/oci/image-config.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
 import { buildKey } from '#/storage/unpack-key.ts';
+import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
 import { differences } from '../cache/explain.ts';
 import { type KeyDocument, keyOf } from '../cache/key.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
@@ -22,6 +23,7 @@ import {
 } from '../plan/graph.ts';
 import type { ProgressSink, Status } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
+import { CachedResults } from './cached-results.ts';
 import { carryOut } from './carry-out.ts';
 import { keyDocument } from './key-document.ts';
 import { RemoteFiles, type RemoteInput } from './remote-files.ts';
@@ -41,6 +43,8 @@ export interface RunInput {
   readonly source: SourceText;
   /** Seconds since 1970: the time of everything that is made, if it is to be the same each time. */
   readonly epoch: number | undefined;
+  /** What other places have of results, once they have been asked. */
+  readonly imported: Promise<ImportedCache>;
 }
 
 /**
@@ -62,6 +66,8 @@ export class BuildRun implements AsyncDisposable {
   readonly #hits = new Set<Digest>();
   /** Knows what was used and done. */
   readonly witness: Witness = new Witness();
+  /** Knows what came of all steps. */
+  readonly cached: CachedResults = new CachedResults();
 
   constructor(parts: SolveParts, input: RunInput) {
     this.#parts = parts;
@@ -170,9 +176,12 @@ export class BuildRun implements AsyncDisposable {
     await Promise.all(inputsOf(node).map(async (input) => inputs.set(input, await this.result(input))));
     report.start();
     try {
-      const { cached, explanation, ...result } = await this.#solve(node, { inputs, report });
+      const { cached, explanation, key, ...result } = await this.#solve(node, { inputs, report });
       report.end({ cached, result: result.chainId, explanation });
       this.witness.step(node, result.chainId);
+      const { place, name: description } = node;
+      const { chainId: layer, created } = result;
+      if (layer !== undefined) this.cached.add({ key, layer, created, place, description });
       return { kind: 'layer', ...result };
     } catch (error) {
       report.end({ error });
@@ -184,7 +193,7 @@ export class BuildRun implements AsyncDisposable {
   async #solve(
     node: StepNode,
     { inputs, report }: { inputs: ReadonlyMap<PlanNode, NodeResult>; report: VertexReport },
-  ): Promise<StepResult & { cached: boolean; explanation: readonly string[] | undefined }> {
+  ): Promise<StepResult & { key: Digest; cached: boolean; explanation: readonly string[] | undefined }> {
     const { cache, files, flights, layers } = this.#parts;
     const { request, epoch } = this.#input;
     const treeOf = (input: TreeInput): SourceTree =>
@@ -210,12 +219,21 @@ export class BuildRun implements AsyncDisposable {
       if (found.layer !== undefined) this.#hold.add(found.layer);
       this.#hits.add(key);
       const explanation = request.explain ? [`cached: made at ${found.created}`] : undefined;
-      return { chainId: found.layer, created: found.created, cached: true, explanation };
+      return { key, chainId: found.layer, created: found.created, cached: true, explanation };
     }
     const explanation = request.explain ? this.#explain(node, { key, document }) : undefined;
     const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
+    const record = node.noCache ? undefined : (await this.#input.imported).find(key);
+    let cached = false;
     const work = async (control: Parameters<Parameters<typeof flights.join>[1]>[0]): Promise<StepResult> => {
       using hold = layers.hold();
+      const fetched = record && (await this.#fetch(record, { parent, hold, signal: control.signal, report }));
+      if (record !== undefined && fetched !== undefined) {
+        const { created } = record;
+        this.#keep(node, { key, parent, document, created, chainId: fetched });
+        cached = true;
+        return { chainId: fetched, created };
+      }
       const fetch = (source: RemoteInput): Promise<ReadySource> =>
         this.#remotes.fetch(source, { ...fetching, signal: control.signal });
       const step = {
@@ -231,10 +249,8 @@ export class BuildRun implements AsyncDisposable {
       };
       const layer = await carryOut(this.#parts, step, control);
       const created = nowText();
-      const { name: description, place } = node;
-      const { chainId, size } = layer;
-      cache.put({ key, layer: chainId, parent, place, description, inputs: document, created, size });
-      this.#hold.add(chainId);
+      const { chainId } = layer;
+      this.#keep(node, { key, parent, document, created, chainId });
       return { chainId, created };
     };
     const begin: typeof work = (control) => {
@@ -246,7 +262,60 @@ export class BuildRun implements AsyncDisposable {
     const flight = node.noCache ? buildKey() : key;
     const result = await flights.join(flight, begin, { signal: this.#signal, listener });
     if (result.chainId !== undefined) this.#hold.add(result.chainId);
-    return { ...result, cached: false, explanation };
+    return {
+      ...result,
+      key,
+      cached,
+      explanation: cached && explanation ? [`cached elsewhere: made at ${result.created}`] : explanation,
+    };
+  }
+
+  /** A result that another place has; undefined if it cannot be had, after all. */
+  async #fetch(
+    record: ImportedRecord,
+    {
+      report,
+      ...wanted
+    }: { parent: ChainId | undefined; hold: Hold<ChainId>; signal: AbortSignal; report: VertexReport },
+  ): Promise<ChainId | undefined> {
+    const { blob, size } = record;
+    const started = new Date();
+    report.status({ id: blob, current: 0, total: size, started });
+    try {
+      const layer = await (await this.#input.imported).fetch(record, wanted);
+      report.status({ id: blob, current: size, total: size, started, completed: new Date() });
+      return layer;
+    } catch (error) {
+      wanted.signal.throwIfAborted();
+      void report.log(2, Buffer.from(`cannot use the cache: ${messageOf(error)}\n`));
+      return undefined;
+    }
+  }
+
+  #keep(
+    node: StepNode,
+    result: {
+      key: Digest;
+      parent: ChainId | undefined;
+      document: KeyDocument;
+      created: string;
+      chainId: ChainId;
+    },
+  ): void {
+    const { key, parent, document, created, chainId } = result;
+    const { name: description, place } = node;
+    const size = this.#parts.layers.get(chainId)?.size ?? 0;
+    this.#parts.cache.put({
+      key,
+      layer: chainId,
+      parent,
+      place,
+      description,
+      inputs: document,
+      created,
+      size,
+    });
+    this.#hold.add(chainId);
   }
 
   #explain(node: StepNode, { key, document }: { key: Digest; document: KeyDocument }): string[] {
