@@ -1,6 +1,7 @@
 import type { Option } from './option.ts';
 import {
   count,
+  directory,
   insecureRegistry,
   mirror,
   proxy,
@@ -16,6 +17,8 @@ export interface RegistryConfig {
   /** Hosts and CIDRs that may be spoken to without TLS, or with a certificate that nobody vouches for. */
   readonly insecureRegistries: readonly string[];
   readonly registries: RegistryRoutes;
+  /** Folders like Docker's `certs.d`: the first that has one for a host counts. Absolute paths. */
+  readonly certificateDirectories: readonly string[];
   /** Layers downloaded at once by all pulls together; 0 is no limit. */
   readonly maxConcurrentDownloads: number;
   /** Layers uploaded at once by one push; 0 is no limit. */
@@ -49,6 +52,13 @@ export const registryOptions: { readonly [F in keyof RegistryConfig]: Option<Reg
     kind: registryRoutes,
     default: {},
     help: 'Mirrors and rewritten names of any registry',
+  },
+  certificateDirectories: {
+    flag: 'registry-certs',
+    key: 'registry-certs',
+    kind: listOf(directory),
+    default: ['/etc/skiff/certs.d', '/etc/docker/certs.d'],
+    help: 'Directory with a folder of certificates for each registry',
   },
   maxConcurrentDownloads: {
     flag: 'max-concurrent-downloads',

@@ -21,9 +21,6 @@ export function shownProxies(config: RegistryConfig): Proxies {
   return { http: maskedUrl(http), https: maskedUrl(https), no };
 }
 
-/** Directories with one folder for each registry: its authorities and our certificates. The first that has one counts. */
-const certificateDirectories: readonly string[] = ['/etc/skiff/certs.d', '/etc/docker/certs.d'];
-
 /** How registries are spoken to. */
 export function clientOptions(config: RegistryConfig): RegistryClientOptions {
   return {
@@ -31,7 +28,7 @@ export function clientOptions(config: RegistryConfig): RegistryClientOptions {
       mirrors: config.registryMirrors,
       routes: config.registries,
       insecure: config.insecureRegistries,
-      certificateDirectories,
+      certificateDirectories: config.certificateDirectories,
     },
     userAgent: `skiff/${skiffVersion}`,
     proxies: proxiesOf(config),

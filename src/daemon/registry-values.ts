@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { invalid } from '#/base/errors.ts';
 import { parseReference } from '#/oci/reference.ts';
 import { entriesOf, int, scalar, type ValueKind } from './values.ts';
@@ -32,6 +33,15 @@ export const insecureRegistry: ValueKind<string> = scalar('string', {
       throw invalid(`insecure registry ${value} is not valid; it is HOST, HOST:PORT or a CIDR`);
     }
     return text;
+  },
+  json: 'string',
+});
+
+/** An absolute path. */
+export const directory: ValueKind<string> = scalar('string', {
+  parse: (value) => {
+    if (!isAbsolute(value)) throw invalid(`"${value}" is not an absolute path`);
+    return value;
   },
   json: 'string',
 });

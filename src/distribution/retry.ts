@@ -28,6 +28,7 @@ const hopeless: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOTFOUND',
+  'EPROTO',
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
@@ -114,7 +115,9 @@ export function canPass(error: unknown): boolean {
 
 function isHopeless(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && hopeless.has(String(cause.code))) return true;
+    const code = 'code' in cause ? String(cause.code) : '';
+    // The two sides do not speak the same language, or one of them wants a certificate.
+    if (hopeless.has(code) || code.startsWith('ERR_SSL_')) return true;
   }
   return false;
 }
