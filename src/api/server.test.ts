@@ -48,7 +48,7 @@ test('ApiServer: unknown paths, versions and features are told apart', async () 
       400,
       'client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version\n',
     ],
-    ['POST', '/build', 501, '{"message":"Building images is not implemented"}\n'],
+    ['POST', '/commit', 501, '{"message":"Committing containers is not implemented"}\n'],
     ['GET', '/services/a/logs', 501, '{"message":"Swarm mode is not implemented"}\n'],
   ];
   for (const [method, path, status, body] of cases) {

@@ -1,8 +1,9 @@
-import type { BuilderBackend } from '#/api/backend.ts';
+import { join } from 'node:path';
+import type { BuilderBackend, ClientBuilds } from '#/api/backend.ts';
 import { BuildKit } from '#/api/buildkit/buildkit.ts';
-import { notImplemented } from '#/base/errors.ts';
 import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
+import { PlainTrees } from '#/builder/context/plain-trees.ts';
 import { formatIpv4 } from '#/network/address.ts';
 import type { Networks } from '#/network/networks.ts';
 import { hostPlatform } from '#/oci/platform.ts';
@@ -12,12 +13,14 @@ interface BuildKitInput {
   /** The daemon's id. */
   readonly id: string;
   readonly builder: BuilderBackend;
+  readonly builds: Pick<ClientBuilds, 'archives'>;
   readonly networks: Networks;
+  readonly dataRoot: string;
   readonly log: Logger;
 }
 
 /** BuildKit's API in front of the builder. */
-export function openBuildKit({ id, builder, networks, log }: BuildKitInput): BuildKit {
+export function openBuildKit({ id, builder, builds, networks, dataRoot, log }: BuildKitInput): BuildKit {
   return new BuildKit({
     builder,
     worker: {
@@ -29,7 +32,8 @@ export function openBuildKit({ id, builder, networks, log }: BuildKitInput): Bui
         return gateway === undefined ? undefined : formatIpv4(gateway);
       },
     },
-    trees: { update: () => Promise.reject(notImplemented('taking files of a client for a build')) },
+    trees: new PlainTrees(join(dataRoot, 'builder/trees')),
+    archives: builds.archives,
     log,
   });
 }

@@ -235,7 +235,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
       builder,
-      buildkit: openBuildKit({ id: facts.id, builder, networks, log }),
+      buildkit: openBuildKit({ id: facts.id, builder, builds, networks, dataRoot: config.dataRoot, log }),
       builds,
       system: {
         info: () => system.info(),

@@ -5,13 +5,15 @@ import { Builds } from './control/builds.ts';
 import { controlHandlers } from './control/control.ts';
 import { gatewayHandlers } from './control/gateway.ts';
 import { History } from './control/history.ts';
-import { sessionContexts } from './control/session-contexts.ts';
+import { type ContextInput, sessionContexts } from './control/session-contexts.ts';
 import { WorkerInfo, type WorkerParts } from './control/workers.ts';
 import type { TreeStore } from './filesync/file-sync.ts';
 import { GrpcServer } from './grpc/server.ts';
 import type { SessionHead } from './session/head.ts';
 import { ClientSession } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
+import type { Archives } from './session/upload.ts';
+import { Uploads } from './uploads.ts';
 
 /** What BuildKit's API stands on. */
 export interface BuildKitParts {
@@ -19,22 +21,31 @@ export interface BuildKitParts {
   readonly worker: WorkerParts;
   /** Where trees go that clients send. */
   readonly trees: TreeStore;
+  readonly archives: Archives;
   readonly log: Logger;
 }
 
 /** BuildKit's API, with all that it needs loaded. */
 export class BuildKitService {
   readonly sessions: Sessions = new Sessions();
+  readonly uploads: Uploads = new Uploads();
+  /** Where the files of a build come from that the client of a session has, or that are somewhere else. */
+  readonly contextsOf: (
+    input: ContextInput,
+    stack: AsyncDisposableStack,
+  ) => ReturnType<typeof sessionContexts>;
   readonly builds: Builds;
   readonly #server: GrpcServer;
 
-  constructor({ builder, worker: workerParts, trees, log }: BuildKitParts) {
+  constructor({ builder, worker: workerParts, trees, archives, log }: BuildKitParts) {
+    const { sessions } = this;
+    this.contextsOf = (input, stack) => sessionContexts(input, { builder, trees, sessions, archives, stack });
     const history = new History();
     const worker = new WorkerInfo(workerParts);
-    this.builds = new Builds({ builder, history, contexts: (input) => sessionContexts(input, trees) });
+    this.builds = new Builds({ builder, history, contexts: this.contextsOf });
     this.#server = new GrpcServer(
       [
-        ...controlHandlers({ builds: this.builds, builder, history, sessions: this.sessions, worker }),
+        ...controlHandlers({ builds: this.builds, builder, history, sessions, worker }),
         ...gatewayHandlers(this.builds, worker),
       ],
       log,

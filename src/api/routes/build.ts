@@ -1,4 +1,4 @@
-import { invalid, messageOf, notImplemented } from '#/base/errors.ts';
+import { invalid, messageOf } from '#/base/errors.ts';
 import type { BuildRequest } from '#/builder/request.ts';
 import type { BuildPruneResponse } from '#/wire/build.ts';
 import { compareVersions } from '#/wire/version.ts';
@@ -13,7 +13,11 @@ import { json } from '../respond.ts';
 /** `POST /build` as Docker's classic builder answers it. */
 async function build(call: Call): Promise<void> {
   const query = readBuildQuery(call);
-  if (query.version === 2) throw notImplemented('builds by BuildKit without a session are not implemented');
+  if (query.version === 2) {
+    // With all that it is made of, it is loaded when the first client wants it.
+    const { buildWithSession } = await import('../buildkit/session-build.ts');
+    return buildWithSession(call, query);
+  }
   const { builds, builder } = call.engine;
   const credentials = registryCredentialsOf(call);
   using running = builds.running.begin(query.id, call.signal);

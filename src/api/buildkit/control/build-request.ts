@@ -8,11 +8,8 @@ import type {
   NamedContext,
 } from '#/builder/request.ts';
 import { parsePlatform } from '#/oci/platform.ts';
-import { anonymous, noSecrets, noSsh } from '../session/absent.ts';
-import { sessionAuth } from '../session/auth.ts';
-import { sessionSecrets } from '../session/secrets.ts';
+import { lentBy } from '../session/lent.ts';
 import type { ClientSession } from '../session/session.ts';
-import { sessionSsh } from '../session/ssh.ts';
 import { type Attributes, flagAt, withPrefix } from './attributes.ts';
 import { type ExporterChoice, outputOf } from './outputs.ts';
 import { runDefaults } from './run-defaults.ts';
@@ -57,9 +54,7 @@ export function buildRequestOf(input: SolveInput, contexts: ContextSource): Buil
     pull: pulls(attributes.get('image-resolve-mode') ?? ''),
     labels: withPrefix(attributes, 'label:'),
     run: runDefaults(attributes),
-    secrets: session === undefined ? noSecrets : sessionSecrets(session),
-    ssh: session === undefined ? noSsh : sessionSsh(session),
-    registryAuth: session === undefined ? anonymous : sessionAuth(session),
+    ...lentBy(session),
     outputs: input.exporters.map((exporter, index) => outputOf(exporter, { index, session })),
     cacheFrom: [...input.cacheFrom, ...cacheImports(attributes)],
     cacheTo: input.cacheTo,

@@ -15,7 +15,7 @@ export interface BuildsParts {
   readonly builder: BuilderBackend;
   readonly history: History;
   /** Where the files of a build come from. */
-  readonly contexts: (input: SolveInput) => Omit<ContextSource, 'input'>;
+  readonly contexts: (input: SolveInput, stack: AsyncDisposableStack) => Omit<ContextSource, 'input'>;
 }
 
 /** Builds that clients of BuildKit's API have begun. */
@@ -99,7 +99,11 @@ export class Builds {
     const images = new Map<string, string>();
     for (const [name, result] of inputs) images.set(name, await this.#imageOf(result, { signal }));
     const input = { ...job.input, attributes };
-    const contexts = { ...this.#parts.contexts(input), input: (name: string) => inputImage(images, name) };
+    await using stack = new AsyncDisposableStack();
+    const contexts = {
+      ...this.#parts.contexts(input, stack),
+      input: (name: string) => inputImage(images, name),
+    };
     const request = buildRequestOf(input, contexts);
     const wanted = outputs === undefined ? request : { ...request, outputs };
     const progress = job.feed.push.bind(job.feed);

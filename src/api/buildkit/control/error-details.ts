@@ -1,6 +1,10 @@
 import { EngineError } from '#/base/errors.ts';
 import { StepError } from '#/builder/step-error.ts';
+import { DockerfileError } from '#/dockerfile/errors.ts';
 import { type ErrorDetail, GrpcError, grpcCodes } from '../grpc/status.ts';
+
+/** Bytes of a Dockerfile that are sent with an error; the excerpt of a larger one is left out. */
+const maxSource = 256 * 1024;
 
 /** Lets what a build fails with pass as clients show it best: the plain message, and the place in the Dockerfile. */
 export async function withErrorDetails<T>(work: Promise<T>): Promise<T> {
@@ -13,9 +17,21 @@ export async function withErrorDetails<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function detailsOf(error: unknown): ErrorDetail[] {
+function detailsOf(error: EngineError): ErrorDetail[] {
   const details: ErrorDetail[] = [];
-  if (error instanceof StepError) details.push(detail('gatewayapi.ExitMessage', { Code: error.exitCode }));
+  if (error instanceof DockerfileError) {
+    const { source, range } = error;
+    const data = Buffer.from(source.lines.join('\n'));
+    // An end at the very beginning of a line does not touch that line.
+    const last = range.end.column === 1 ? range.end.line - 1 : range.end.line;
+    const lines = { start: { line: range.start.line }, end: { line: Math.max(range.start.line, last) } };
+    if (data.length <= maxSource) {
+      const info = { filename: source.name, data: data.toString('base64'), language: 'Dockerfile' };
+      details.push(detail('errdefs.Source', { info, ranges: [lines] }));
+    }
+  }
+  const step = error instanceof StepError ? error : error.cause;
+  if (step instanceof StepError) details.push(detail('gatewayapi.ExitMessage', { Code: step.exitCode }));
   return details;
 }
 

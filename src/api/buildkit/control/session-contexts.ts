@@ -1,17 +1,50 @@
-import { invalid, notImplemented } from '#/base/errors.ts';
+import { invalid } from '#/base/errors.ts';
 import type { BuildContext } from '#/builder/request.ts';
+import type { BuilderBackend } from '../../backend.ts';
 import { FileSyncContext, type TreeStore } from '../filesync/file-sync.ts';
+import { lentBy } from '../session/lent.ts';
+import type { ClientSession } from '../session/session.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { type Archives, UploadContext } from '../session/upload.ts';
+import { flagAt } from './attributes.ts';
 import type { ContextSource, SolveInput } from './build-request.ts';
 
-/** Where the files of a build come from: directories of the client's session, or addresses. */
-export function sessionContexts({ session }: SolveInput, store: TreeStore): Omit<ContextSource, 'input'> {
+/** What contexts are made with. */
+export interface ContextParts {
+  readonly builder: Pick<BuilderBackend, 'remoteContext'>;
+  readonly trees: TreeStore;
+  readonly sessions: Sessions;
+  readonly archives: Archives;
+}
+
+/** Whose files they are, and how a build names them. */
+export type ContextInput = Pick<SolveInput, 'session' | 'attributes'>;
+
+/** Where the files of a build come from: directories of the client's session, or addresses. The stack has what goes after the build. */
+export function sessionContexts(
+  { session, attributes }: ContextInput,
+  { builder, trees, sessions, archives, stack }: ContextParts & { readonly stack: AsyncDisposableStack },
+): Omit<ContextSource, 'input'> {
   return {
     local(name): BuildContext {
       if (session === undefined) throw invalid('the build needs files of the client, which has no session');
-      return new FileSyncContext(name, { session, store });
+      // Builds that are begun together share a session that has the directories of all of them.
+      const owner = attributes.get(`local-sessionid:${name}`);
+      const find = (options: { signal: AbortSignal }): Promise<ClientSession> =>
+        owner === undefined ? Promise.resolve(session) : sessions.get(owner, options);
+      return new FileSyncContext(name, { session: find, trees });
     },
     remote(url): BuildContext {
-      throw notImplemented(`the remote context ${JSON.stringify(url)} is not implemented`);
+      if (session !== undefined && UploadContext.isAddress(url)) {
+        return stack.use(new UploadContext(url, { session, archives }));
+      }
+      const context = builder.remoteContext(url, {
+        ...lentBy(session),
+        dockerfile: attributes.get('filename') || 'Dockerfile',
+        keepGitDir: flagAt(attributes, 'build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? false,
+      });
+      if (context === undefined) throw invalid(`invalid context: ${JSON.stringify(url)} is no URL of one`);
+      return context;
     },
   };
 }

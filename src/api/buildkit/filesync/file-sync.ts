@@ -19,19 +19,22 @@ interface TreeUpdate extends ReceivingTree, AsyncDisposable {
   finish(): Promise<ContextTree>;
 }
 
-/** Header of progress: how often it is told, in bytes. */
+/** Whose directory it is; the session may come a little later. */
+type FindSession = (options: { readonly signal: AbortSignal }) => Promise<ClientSession>;
+
+/** How often progress is told, in bytes. */
 const progressStep = 256 * 1024;
 
 /** A directory of a client, which its session sends from. */
 export class FileSyncContext implements BuildContext {
   readonly name: string;
-  readonly #session: ClientSession;
-  readonly #store: TreeStore;
+  readonly #session: FindSession;
+  readonly #trees: TreeStore;
 
-  constructor(name: string, { session, store }: { session: ClientSession; store: TreeStore }) {
+  constructor(name: string, { session, trees }: { session: FindSession; trees: TreeStore }) {
     this.name = name;
     this.#session = session;
-    this.#store = store;
+    this.#trees = trees;
   }
 
   async open(
@@ -40,10 +43,11 @@ export class FileSyncContext implements BuildContext {
   ): Promise<ContextTree> {
     const { input, output } = FileSync.method.diffCopy;
     const method = { path: methodPath(FileSync.method.diffCopy), input, output };
-    if (!this.#session.supports(method.path)) throw invalid('no local sources enabled');
+    const session = await this.#session({ signal });
+    if (!session.supports(method.path)) throw invalid('no local sources enabled');
     const report = reporter(this.name, progress);
-    await using update = await this.#store.update(this.#key(wish), { signal });
-    using stream = this.#session.rpc.stream(method, { signal, metadata: headersOf(this.name, wish) });
+    await using update = await this.#trees.update(this.#key(session, wish), { signal });
+    using stream = session.rpc.stream(method, { signal, metadata: headersOf(this.name, wish) });
     await receiveTree(stream, update, report.at);
     const tree = await update.finish();
     report.end();
@@ -54,11 +58,8 @@ export class FileSyncContext implements BuildContext {
    * Names what this tree is compared with: the same directory of the same client. Requests for single files are kept apart
    * from those for the whole, which would otherwise replace each other.
    */
-  #key({ includes, followPaths }: ContextWish): string {
-    const { sharedKey, id } = this.#session.head;
-    const files = includes ?? followPaths ?? [];
-    const isProbe = files.length > 0 && files.every((path) => /(?:^|\.)dockerignore$|ockerfile/.test(path));
-    const parts = [sharedKey === '' ? id : sharedKey, this.name, ...(isProbe ? files : [])];
+  #key({ head }: ClientSession, { includes = [] }: ContextWish): string {
+    const parts = [head.sharedKey === '' ? head.id : head.sharedKey, this.name, ...includes];
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
   }
 }
