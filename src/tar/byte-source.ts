@@ -51,11 +51,17 @@ export class ByteSource {
 
   /** Passes over `size` bytes. */
   async skip(size: number): Promise<void> {
+    if (!(await this.skipIfThere(size))) throw truncated();
+  }
+
+  /** Passes over `size` bytes; false if the stream ends before. */
+  async skipIfThere(size: number): Promise<boolean> {
     for (let missing = size; missing > 0; ) {
       const piece = await this.some(missing);
-      if (piece === undefined) throw truncated();
+      if (piece === undefined) return false;
       missing -= piece.length;
     }
+    return true;
   }
 
   /** Reads to the end of the stream and throws the bytes away. */

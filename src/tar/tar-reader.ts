@@ -40,7 +40,7 @@ interface Extensions {
 
 /**
  * Reads an uncompressed archive: ustar, pax and GNU (long names, large numbers, all sparse formats), Version 7 too.
- * Yields the entries in order, whole stream read to its end; the content of each must be read before the next. Names
+ * Yields the entries in order, whole stream read to its end (the end mark, and padding before it, may be missing); the content of each must be read before the next. Names
  * are not checked here. `tap` sees every byte of the archive, in order. Throws EngineError `invalid` for anything malformed, `tooLarge` beyond the limits.
  */
 export async function* readTar(
@@ -57,7 +57,8 @@ export async function* readTar(
       const body = new EntryBody(bytes, next.stored);
       yield { ...next.header, body };
       await body.skip();
-      await bytes.skip(paddingOf(next.stored));
+      // Docker's own client ends archives without it.
+      if (!(await bytes.skipIfThere(paddingOf(next.stored)))) return;
     }
     await bytes.drain();
   } finally {

@@ -79,13 +79,13 @@ export class StageEvaluation {
       throw invalid(`empty platform value from expression ${from.platform}`);
     const platform = asked === '' ? wanted : parsePlatform(asked);
     if (image === 'scratch') {
-      this.#note(`FROM scratch${this.#asText()}`, undefined);
+      this.#note(from.text, undefined);
       return emptyState(platform);
     }
     const base = sources.isNamed(image) ? undefined : baseStage(dockerfile, this.#stage, image);
     if (base !== undefined) {
       const state = await evaluate(base);
-      this.#note(`FROM ${image}${this.#asText()}`, undefined);
+      this.#note(from.text, undefined);
       return inheritedState(state, asked === '' ? state.platform : platform);
     }
     return this.#beginWithImage(image, platform);
@@ -97,7 +97,7 @@ export class StageEvaluation {
     const name = this.#vertexName(`FROM ${sources.shownName(image)}`);
     this.#steps = 1;
     const { tree, config } = await sources.base(image, { platform, name });
-    this.#note(`FROM ${image}${this.#asText()}`, tree);
+    this.#note(this.#stage.from.text, tree);
     if (config !== undefined) return imageState(config, { platform: platformOf(config, platform), tree });
     const state = { ...emptyState(platform), tree };
     return tree.kind === 'copy' ? withHistory(state, 'COPY / / # buildkit', { layer: tree }) : state;
@@ -106,8 +106,9 @@ export class StageEvaluation {
   #apply(state: StageState, instruction: StageInstruction): StageState | Promise<StageState> {
     if (instruction.kind === 'arg') return this.#applyArg(state, instruction);
     const expanded = expandInstruction(instruction, state.variables, this.#expand);
-    if (expanded.kind === 'run') return this.#applyRun(state, expanded);
-    if (expanded.kind === 'copy' || expanded.kind === 'add') return this.#applyCopy(state, expanded);
+    const { text } = instruction;
+    if (expanded.kind === 'run') return this.#applyRun(state, expanded, text);
+    if (expanded.kind === 'copy' || expanded.kind === 'add') return this.#applyCopy(state, expanded, text);
     const path = expanded.kind === 'workdir' ? workingDirectory(state, expanded.value) : '/';
     if (path === '/') {
       this.#note(instruction.text, undefined);
@@ -136,7 +137,8 @@ export class StageEvaluation {
     return withHistory({ ...state, args, variables }, `ARG ${shown.join(' ')}`);
   }
 
-  async #applyRun(state: StageState, instruction: RunInstruction): Promise<StageState> {
+  /** `text` is the instruction as it was written. */
+  async #applyRun(state: StageState, instruction: RunInstruction, text: string): Promise<StageState> {
     const { request } = this.#scope;
     const { run, mounts, shown } = await planRun(state, instruction, {
       request,
@@ -146,16 +148,21 @@ export class StageEvaluation {
     });
     const hiddenEnv = proxyEnv(request.args);
     const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'run', run, mounts, hiddenEnv };
-    return this.#add(state, node, shown);
+    return this.#add(state, node, { shown, text });
   }
 
-  async #applyCopy(state: StageState, instruction: CopyInstruction | AddInstruction): Promise<StageState> {
+  async #applyCopy(
+    state: StageState,
+    instruction: CopyInstruction | AddInstruction,
+    text: string,
+  ): Promise<StageState> {
     const { shown, ...parts } = await planCopy(state, instruction, (from, path) => this.#tree(from, path));
-    return this.#add(state, { ...this.#stepBase(state, instruction), kind: 'copy', ...parts }, shown);
+    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'copy', ...parts };
+    return this.#add(state, node, { shown, text });
   }
 
-  #add(state: StageState, node: StepNode, shown: string): StageState {
-    this.#note(node.name.replace(/^\[[^\]]*\] /, ''), node);
+  #add(state: StageState, node: StepNode, { shown, text }: { shown: string; text: string }): StageState {
+    this.#note(text, node);
     return withHistory({ ...state, tree: node }, shown, { layer: node });
   }
 
@@ -209,11 +216,6 @@ export class StageEvaluation {
 
   #note(text: string, vertex: PlanNode | undefined): void {
     this.#instructions.push({ text, vertex: vertex?.digest });
-  }
-
-  #asText(): string {
-    const { as } = this.#stage.from;
-    return as === undefined ? '' : ` ${as.keyword} ${as.name}`;
   }
 
   #parseTrigger(text: string): StageInstruction[] {
