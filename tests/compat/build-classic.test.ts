@@ -98,7 +98,7 @@ test('docker build: a command that fails has its exit code, mistakes have their 
     {
       line: `${classic} bad`,
       code: 3,
-      out: /\nout\n\u001b\[91merr\n/,
+      out: /\nout\n.\[91merr\n/,
       err: "The command '/bin/sh -c echo out; echo err >&2; exit 3' returned a non-zero code: 3",
     },
     {
