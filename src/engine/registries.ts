@@ -24,7 +24,7 @@ import { inspectRemote } from './images/distribution.ts';
 import { findFor, platformMismatch, platformOf } from './images/inspect.ts';
 import { tagsToPush } from './images/push-selection.ts';
 import { registryFailure } from './images/registry-errors.ts';
-import { searchFilter, searchLimit, splitTerm } from './images/search.ts';
+import { searchFailure, searchFilter, searchLimit, splitTerm, wantsAutomated } from './images/search.ts';
 
 /** Who asks, and until when the answer is wanted. */
 interface Asker {
@@ -69,11 +69,9 @@ export class Registries {
   ): Promise<SearchResult[]> {
     const limit = searchLimit(options.limit);
     const wanted = searchFilter(options.filters);
+    if (wantsAutomated(options.filters)) return [];
     const { domain, text } = splitTerm(term);
-    const found = await explained(
-      this.#client().search(domain, text, { ...options, limit }),
-      registryFailure,
-    );
+    const found = await explained(this.#client().search(domain, text, { ...options, limit }), searchFailure);
     return found
       .map(({ name, description, starCount, isOfficial }) => ({
         star_count: starCount,

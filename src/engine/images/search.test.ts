@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unavailable } from '#/base/errors.ts';
+import { RegistryError } from '#/distribution/failures.ts';
 import type { SearchResult } from '#/wire/registry.ts';
-import { searchFilter, searchLimit, splitTerm } from './search.ts';
+import { searchFailure, searchFilter, searchLimit, splitTerm, wantsAutomated } from './search.ts';
 
 const result: SearchResult = {
   name: 'x',
@@ -31,6 +33,21 @@ test('searchFilter: official, automated, at least so many stars', () => {
   assert.throws(() => passes({ foo: ['a'] }), { message: "invalid filter 'foo'" });
   assert.throws(() => passes({ stars: ['a'] }), /invalid filter 'stars=a'/);
   assert.throws(() => passes({ 'is-official': ['a'] }), { message: "invalid filter 'is-official=[a]'" });
+});
+
+test('wantsAutomated: only if that is what is asked for', () => {
+  const wants = (...values: string[]): boolean =>
+    wantsAutomated(new Map(values.length === 0 ? [] : [['is-automated', values]]));
+  assert.deepEqual([wants(), wants('true'), wants('1'), wants('false')], [false, true, true, false]);
+  assert.throws(() => wants('true', 'false'), { message: "invalid filter 'is-automated=[true false]'" });
+});
+
+test('searchFailure: what a registry answers is told as Docker does, what keeps it from answering stays', () => {
+  const refused = new RegistryError('notFound', 'Get "x": 404', { status: 404 });
+  assert.deepEqual(
+    [searchFailure(refused), searchFailure(unavailable('nobody is there'))].map((error) => String(error)),
+    ['EngineError: Unexpected status code 404', 'EngineError: nobody is there'],
+  );
 });
 
 test('splitTerm: the registry that the term begins with, or the hub', () => {

@@ -1,7 +1,9 @@
-import { invalid } from '#/base/errors.ts';
+import { internal, invalid } from '#/base/errors.ts';
+import { RegistryError } from '#/distribution/failures.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { SearchResult } from '#/wire/registry.ts';
 import { booleanFilter, checkFilterNames } from '../filters.ts';
+import { registryFailure } from './registry-errors.ts';
 
 const defaultLimit = 25;
 const maxLimit = 100;
@@ -23,6 +25,17 @@ export function searchFilter(filters: Filters): (result: SearchResult) => boolea
     (official === undefined || result.is_official === official) &&
     (automated === undefined || result.is_automated === automated) &&
     result.star_count >= stars;
+}
+
+/** Registries do not tell any more which images were built automatically: whoever asks for those gets none. */
+export function wantsAutomated(filters: Filters): boolean {
+  return filters.has('is-automated') && booleanFilter(filters, 'is-automated', false);
+}
+
+/** Docker's words for a registry that answers a search with a failure. Other errors stay what they are. */
+export function searchFailure(error: unknown): unknown {
+  if (!(error instanceof RegistryError)) return registryFailure(error);
+  return internal(`Unexpected status code ${error.status}`, error);
 }
 
 function readStars(text: string): number {

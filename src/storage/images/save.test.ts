@@ -88,7 +88,7 @@ test('selectImages: names, repositories, identifiers and prefixes', async () => 
   ]);
   assert.deepEqual(select(a.id, 'me/a:1'), [[a.id, ['me/a:1']]]);
   assert.throws(() => select('c'), { kind: 'notFound', message: 'No such image: c' });
-  assert.throws(() => select('a:3'), { kind: 'notFound', message: 'No such image: a:3' });
+  assert.throws(() => select('a:3'), { kind: 'notFound', message: 'reference does not exist' });
   assert.throws(() => select('A'), { kind: 'invalid' });
 });
 

@@ -33,7 +33,7 @@ export function selectImages(images: ImageStore, texts: readonly string[]): Save
     const tags = bare ? tagsOf(images, meaning) : [];
     for (const { id, reference } of tags) select(id, reference);
     if (tags.length > 0) continue;
-    const image = findOrRefuse(images, text);
+    const image = findOrRefuse(images, text, meaning);
     const isName = typeof meaning !== 'string' && meaning.digest === undefined;
     select(image.id, isName && images.byName(meaning)?.id === image.id ? meaning : undefined);
   }
@@ -171,11 +171,14 @@ function tagsOf(images: ImageStore, repository: Reference): { id: Digest; refere
     .toSorted((a, b) => ((a.reference.tag ?? '') < (b.reference.tag ?? '') ? -1 : 1));
 }
 
-/** Docker does not add `latest` to the name in this one message. */
-function findOrRefuse(images: ImageStore, text: string): ImageRecord {
+/** Docker's words: here it does not add `latest` to a name, and does not repeat one with a tag or digest. */
+function findOrRefuse(images: ImageStore, text: string, meaning: Reference | string): ImageRecord {
   try {
     return images.find(text);
   } catch (error) {
-    throw isKind(error, 'notFound') ? notFound(`No such image: ${text}`, error) : error;
+    if (!isKind(error, 'notFound')) throw error;
+    const isComplete =
+      typeof meaning !== 'string' && (meaning.tag !== undefined || meaning.digest !== undefined);
+    throw notFound(isComplete ? 'reference does not exist' : `No such image: ${text}`, error);
   }
 }
