@@ -237,14 +237,15 @@ export class Layers {
   async collect(): Promise<void> {
     for (const row of this.#all.all()) await this.release(parseLayer(row).chainId);
     for (const { name, kind } of this.#snapshots.list().toReversed()) {
-      const orphan = kind === 'committed' && this.#get.get(name) === undefined && !this.#locks.isHeld(name);
+      const inWork = this.#locks.isHeld(name) || this.#holds.has(name as ChainId);
+      const orphan = kind === 'committed' && this.#get.get(name) === undefined && !inWork;
       if (orphan && !this.#snapshots.hasChildren(name)) await this.#snapshots.remove(name);
     }
   }
 
   /** Removes what a daemon that died left half unpacked or half built. Call it once, before anything is unpacked. */
   async reconcile(): Promise<void> {
-    for (const { name } of this.#snapshots.list()) {
+    for (const { name } of this.#snapshots.list().toReversed()) {
       if (name.startsWith(unpackPrefix) || name.startsWith(buildPrefix)) await this.#snapshots.remove(name);
     }
     await this.collect();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ArchiveSink, Output } from '#/builder/request.ts';
@@ -72,7 +72,7 @@ test('build outputs: files go out as a tree and as an archive, links as they are
   const seen: string[] = [];
   const tree = {
     write: (root: string) => {
-      seen.push(readFileSync(join(root, 'made'), 'utf8'));
+      if (existsSync(join(root, 'made'))) seen.push(readFileSync(join(root, 'made'), 'utf8'));
       return Promise.resolve();
     },
   };
@@ -83,6 +83,10 @@ test('build outputs: files go out as a tree and as an archive, links as they are
   await box.build(dockerfile, { outputs });
   assert.deepEqual(seen, ['made\n']);
   assert.equal((await sink.files()).get('made')?.toString(), 'made\n');
+  box.files({ only: 'x' });
+  await box.build('FROM scratch\nCOPY only /', { outputs, attestations: new Map([['provenance', '']]) });
+  // Nothing of the places that containers get for their mounts.
+  assert.deepEqual([...(await sink.files()).keys()], ['only', 'provenance.json']);
   assertNothingLeft();
   const failing = { write: () => Promise.reject(new Error('client gone')) };
   await assert.rejects(

@@ -41,7 +41,10 @@ const places: ReadonlySet<string> = new Set<AnnotationPlace>([
 ]);
 const maxAnnotations = 500;
 
-/** Reads the options of an output, by BuildKit's names. Throws `invalid` for values that cannot be. */
+/**
+ * Reads the options of an output, by BuildKit's names. `rewrite-timestamp` says nothing new: with SOURCE_DATE_EPOCH all that a build
+ * makes has that time at most. Throws `invalid` for values that cannot be.
+ */
 export function readImageOptions(options: OutputOptions): ImageOptions {
   const annotations: Annotation[] = [];
   for (const [name, value] of options) {
@@ -49,8 +52,6 @@ export function readImageOptions(options: OutputOptions): ImageOptions {
     if (annotation !== undefined) annotations.push(annotation);
   }
   if (annotations.length > maxAnnotations) throw invalid(`more than ${maxAnnotations} annotations`);
-  if (readBoolean(options, 'rewrite-timestamp', false))
-    throw notImplemented('outputs with rewrite-timestamp');
   const compression = readCompression(options.get('compression'));
   return {
     pack: {

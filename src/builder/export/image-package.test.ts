@@ -223,7 +223,6 @@ test('readImageOptions: refuses what cannot be', () => {
     ['annotation-nowhere.x', '1', /invalid annotation type "nowhere"/],
     ['annotationx', '1', /invalid annotation/],
     ['annotation[a/b/c/d].x', '1', /platform/],
-    ['rewrite-timestamp', 'true', /rewrite-timestamp/],
   ] as const) {
     assert.throws(() => options({ [name]: value }), pattern);
   }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, isSystemError } from '#/base/errors.ts';
+import { invalid } from '#/base/errors.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { formatPlatform } from '#/oci/platform.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
+import type { Hold } from '#/storage/holds.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
@@ -55,28 +57,61 @@ export async function openRoots(
       stack.defer(() => rmdir(at));
     }
     if (image.chainId !== undefined) hold.add(image.chainId);
-    const key = `${keyPrefix}${randomUUID()}`;
-    // Writable, for the files that are added; the layers below stay as they are.
-    await parts.snapshots.prepare(key, image.chainId);
-    stack.defer(() => parts.snapshots.remove(key));
-    for (const layer of parts.snapshots.mounts(key)) {
-      mount(layer, at);
-      stack.defer(() => unmount(at, { detach: true }));
+    const shown = await show(at, { parts, parent: image.chainId });
+    const added = await files?.(image, at);
+    if (added === undefined || added.size === 0) {
+      stack.use(shown);
+      continue;
     }
-    for (const [name, bytes] of (await files?.(image, at)) ?? []) await addFile(at, name, bytes);
+    await shown[Symbol.asyncDispose]();
+    const { name } = stack.use(await layerOf(added, { parts, hold, parent: image.chainId }));
+    stack.use(await show(at, { parts, parent: name }));
   }
   const kept = stack.move();
   return { path, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** Whatever a result has at that name, nothing is followed or filled. */
-async function addFile(root: string, name: string, bytes: Buffer): Promise<void> {
-  const path = join(root, name);
-  try {
-    await rm(path, { force: true });
-    await writeFile(path, bytes, { flag: 'wx', mode: 0o644 });
-  } catch (error) {
-    if (!isSystemError(error, 'EISDIR', 'ERR_FS_EISDIR', 'EEXIST')) throw error;
-    throw invalid(`Cannot add "${name}" to the result: it has a directory of that name`, error);
+interface Place {
+  readonly parts: RootParts;
+  readonly parent: string | undefined;
+}
+
+/** Mounts what `parent` and the layers below it hold, for reading, and nothing else: not the places for a container's mounts. */
+async function show(at: string, { parts: { snapshots }, parent }: Place): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const key = exportKey();
+  await snapshots.view(key, parent);
+  stack.defer(() => snapshots.remove(key));
+  for (const layer of snapshots.mounts(key)) {
+    mount(layer, at);
+    stack.defer(() => unmount(at, { detach: true }));
   }
+  return stack.move();
+}
+
+/** A layer with files, on top of a result. Whatever the result has at their names, nothing is followed or filled. */
+async function layerOf(
+  files: ReadonlyMap<string, Buffer>,
+  { parts: { snapshots }, parent, hold }: Place & { hold: Hold<ChainId> },
+): Promise<{ readonly name: string } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const [key, name] = [exportKey(), exportKey()];
+  // It is nobody's layer, but not an orphan either.
+  hold.add(name as ChainId);
+  await snapshots.prepare(key, parent);
+  stack.defer(async () => {
+    for (const each of [key, name]) if (snapshots.exists(each)) await snapshots.remove(each);
+  });
+  for (const [path, bytes] of files) {
+    const at = join(snapshots.upperDir(key), path);
+    await rm(at, { force: true, recursive: true });
+    await writeFile(at, bytes, { flag: 'wx', mode: 0o644 });
+  }
+  await snapshots.commit(key, name);
+  const kept = stack.move();
+  return { name, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+function exportKey(): string {
+  return `${keyPrefix}${randomUUID()}`;
 }

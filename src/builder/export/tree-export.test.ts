@@ -77,11 +77,13 @@ test('exportTree: puts several platforms beside each other, and adds files witho
   await using s = await openImages({ driver: 'overlay2' });
   const images = [await built(s, { a: '1' }), await built(s, { b: '2' }, parsePlatform('linux/arm/v7'))];
   const files = (): Promise<ReadonlyMap<string, Buffer>> =>
-    Promise.resolve(new Map([['out', Buffer.from('mine')]]));
+    Promise.resolve(new Map(['out', 'dir'].map((name) => [name, Buffer.from('mine')])));
   const sink = {
     write: (root: string) => {
       assert.deepEqual(readdirSync(root).toSorted(), ['linux_amd64', 'linux_arm_v7']);
-      assert.equal(readFileSync(join(root, 'linux_amd64', 'out'), 'utf8'), 'mine');
+      // Whatever the result has at these names, it is hidden.
+      for (const name of ['out', 'dir'])
+        assert.equal(readFileSync(join(root, 'linux_amd64', name), 'utf8'), 'mine');
       assert.equal(readFileSync(join(root, 'linux_arm_v7', 'b'), 'utf8'), '2');
       return Promise.resolve();
     },
@@ -89,12 +91,6 @@ test('exportTree: puts several platforms beside each other, and adds files witho
   await exportTree(images, { parts: partsOf(s), sink, files }, control);
   assertNothingLeft(s);
   assert.ok(!readFileSync('/etc/passwd', 'utf8').includes('mine'));
-  const blocked = (): Promise<ReadonlyMap<string, Buffer>> =>
-    Promise.resolve(new Map([['dir', Buffer.from('x')]]));
-  await assert.rejects(exportTree(images, { parts: partsOf(s), sink, files: blocked }, control), {
-    kind: 'invalid',
-  });
-  assertNothingLeft(s);
   await assert.rejects(
     exportTree(images, { parts: partsOf(s), sink, platformSplit: false }, control),
     /platform-split/,
