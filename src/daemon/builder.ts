@@ -6,8 +6,6 @@ import { Builder } from '#/builder/build.ts';
 import { BuildCache } from '#/builder/cache/build-cache.ts';
 import { CacheMounts } from '#/builder/cache/cache-mounts.ts';
 import { type CacheBudget, CacheKeeper } from '#/builder/cache/keeper.ts';
-import { openFileThreads } from '#/builder/files/file-threads.ts';
-import { TreeDigests } from '#/builder/files/tree-digests.ts';
 import { BaseImages } from '#/builder/images/base-images.ts';
 import { FileOps } from '#/builder/ops/files/file-ops.ts';
 import type { StepParts } from '#/builder/ops/step-parts.ts';
@@ -21,12 +19,14 @@ import { Slots } from '#/registry/client/slots.ts';
 import type { Database } from '#/state/db.ts';
 import type { AddedImage } from '#/storage/images/record.ts';
 import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
+import type { BuildFiles } from './build-files.ts';
 import type { Config } from './options.ts';
 import { clientOptions, proxiesOf } from './registry-settings.ts';
 
 /** What the builder is made from, beside the configuration. */
 export interface BuilderInput {
   readonly steps: Omit<StepParts, 'cacheMounts' | 'defaults'>;
+  readonly files: BuildFiles;
   readonly pull: PullParts;
   /** Bounds how many blobs are uploaded at once, for all who push. */
   readonly uploads: Slots;
@@ -51,7 +51,7 @@ export async function openBuilder(
   input: BuilderInput,
   stack: AsyncDisposableStack,
 ): Promise<Builder> {
-  const { steps, pull, uploads, trees, client, db, log, defaults, onStored } = input;
+  const { steps, files, pull, uploads, trees, client, db, log, defaults, onStored } = input;
   const root = join(config.dataRoot, 'builder');
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const cacheMounts = new CacheMounts({ db, root: join(root, 'mounts') });
@@ -77,7 +77,7 @@ export async function openBuilder(
   const scratch = join(root, 'scratch');
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { mode: 0o700 });
-  const threads = stack.use(openFileThreads());
+  const { threads, digests } = files;
   const stepParts: StepParts = { ...steps, cacheMounts, defaults };
   return new Builder({
     solve: {
@@ -86,7 +86,7 @@ export async function openBuilder(
       cache,
       images: new BaseImages(pull, client),
       imageStore: pull.images,
-      files: new FileOps({ steps: stepParts, threads, digests: new TreeDigests(threads), scratch }),
+      files: new FileOps({ steps: stepParts, threads, digests, scratch }),
       git,
       http,
       flights: new Flights(),

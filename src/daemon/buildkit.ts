@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import type { BuilderBackend, ClientBuilds } from '#/api/backend.ts';
 import { BuildKit } from '#/api/buildkit/buildkit.ts';
 import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
-import { PlainTrees } from '#/builder/context/plain-trees.ts';
+import type { ContextStore } from '#/builder/context/context-store.ts';
 import { formatIpv4 } from '#/network/address.ts';
 import type { Networks } from '#/network/networks.ts';
 import { hostPlatform } from '#/oci/platform.ts';
@@ -15,12 +14,12 @@ interface BuildKitInput {
   readonly builder: BuilderBackend;
   readonly builds: Pick<ClientBuilds, 'archives'>;
   readonly networks: Networks;
-  readonly dataRoot: string;
+  readonly trees: ContextStore;
   readonly log: Logger;
 }
 
 /** BuildKit's API in front of the builder. */
-export function openBuildKit({ id, builder, builds, networks, dataRoot, log }: BuildKitInput): BuildKit {
+export function openBuildKit({ id, builder, builds, networks, trees, log }: BuildKitInput): BuildKit {
   return new BuildKit({
     builder,
     worker: {
@@ -32,7 +31,7 @@ export function openBuildKit({ id, builder, builds, networks, dataRoot, log }: B
         return gateway === undefined ? undefined : formatIpv4(gateway);
       },
     },
-    trees: new PlainTrees(join(dataRoot, 'builder/trees')),
+    trees,
     archives: builds.archives,
     log,
   });

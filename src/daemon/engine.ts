@@ -41,6 +41,7 @@ import { LayerArchives } from '#/storage/layer-archives.ts';
 import { Layers } from '#/storage/layers.ts';
 import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
+import { openBuildFiles } from './build-files.ts';
 import { openBuilder } from './builder.ts';
 import { openBuildKit } from './buildkit.ts';
 import { openClientBuilds } from './client-builds.ts';
@@ -197,6 +198,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   await reconcileContainers(parts);
   volumeStore.reconcile({ containers: new Set(store.all().map(({ id }) => id)) });
   const { shmSize, ulimits, cgroupns } = parts.defaults;
+  const buildFiles = await openBuildFiles(join(config.dataRoot, 'builder'), stack);
   const builder = await openBuilder(
     config,
     {
@@ -211,6 +213,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
         expectMoves: () => cgroupMoves.expect(),
       },
       defaults: { cgroupParent, cgroupns: cgroupns === 'host' ? 'host' : 'private', shmSize, ulimits, dns },
+      files: buildFiles,
       pull,
       uploads,
       trees,
@@ -235,7 +238,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
       builder,
-      buildkit: openBuildKit({ id: facts.id, builder, builds, networks, dataRoot: config.dataRoot, log }),
+      buildkit: openBuildKit({ id: facts.id, builder, builds, networks, trees: buildFiles.contexts, log }),
       builds,
       system: {
         info: () => system.info(),

@@ -5,7 +5,7 @@ const digestSize = 32;
 const defaultCapacity = 200_000;
 
 /** What tells a version of a file from others. */
-type FileFacts = Pick<FileStat, 'dev' | 'ino' | 'size' | 'mtime' | 'ctime'>;
+export type FileFacts = Pick<FileStat, 'dev' | 'ino' | 'size' | 'mtime' | 'ctime'>;
 
 /**
  * Digests of files that have been read, by their inodes; the oldest ones go when there are too many. A file that was changed

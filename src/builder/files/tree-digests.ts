@@ -10,7 +10,7 @@ import type { Directory } from '#/storage/tree/directory.ts';
 import { Pacer } from '#/storage/tree/pacer.ts';
 import { isDirectory, statIfThere } from '#/storage/tree/walk-tree.ts';
 import { xattrsOf } from '#/storage/tree/xattrs.ts';
-import { DigestCache } from './digest-cache.ts';
+import { DigestCache, type FileFacts } from './digest-cache.ts';
 import type { FileThreads } from './file-threads.ts';
 import { type HashFilesJob, hashFiles, xattrText } from './hash-files.ts';
 import { splitPath, TreeView } from './tree-view.ts';
@@ -52,6 +52,11 @@ export class TreeDigests {
   /** A file of an owned tree is new, or was written to. */
   forget(stat: Pick<FileStat, 'dev' | 'ino'>): void {
     this.#cache.forget(stat);
+  }
+
+  /** What a file of an owned tree holds, for who has just written it; it has no extended attributes. */
+  remember(stat: FileFacts, digest: Uint8Array): void {
+    this.#cache.set(stat, digest);
   }
 
   /**

@@ -1,0 +1,90 @@
+import { type ByteString, quoted } from '#/base/byte-string.ts';
+import { invalid, tooLarge } from '#/base/errors.ts';
+
+/** What a client says of one thing in its tree. */
+export interface ContextEntry {
+  /** Relative; directories come before what is in them. */
+  readonly path: ByteString;
+  readonly kind: 'file' | 'directory' | 'symlink' | 'hardlink' | 'fifo' | 'socket' | 'device';
+  /** 07777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes of a file. */
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+  /** Where a symbolic link leads, or which file that came before this is a further name of. */
+  readonly linkPath: ByteString;
+}
+
+const maxPath = 4096;
+const maxName = 255;
+const maxId = 2 ** 32 - 2;
+
+/**
+ * Checks the entries of one tree: they name no place outside of it, each once, each in a directory that came before. Throws
+ * `invalid` for what is wrong, `tooLarge` for too many.
+ */
+export class ContextEntries {
+  /** By path, in the order in which they came. */
+  readonly seen: Map<ByteString, ContextEntry> = new Map();
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(entry: ContextEntry): void {
+    const { path } = entry;
+    const wrong = wrongPath(path) ?? this.#wrongPlace(entry) ?? wrongFacts(entry);
+    if (wrong !== undefined) {
+      const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
+      throw invalid(`Cannot take files of the build context: ${quoted(shown)} ${wrong}`);
+    }
+    if (this.seen.size >= this.#limit) {
+      throw tooLarge(`Cannot take files of the build context: there are more than ${this.#limit}`);
+    }
+    this.seen.set(path, entry);
+  }
+
+  #wrongPlace({ path, kind, linkPath }: ContextEntry): string | undefined {
+    if (this.seen.has(path)) return 'comes twice';
+    const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+    if (parent !== '' && this.seen.get(parent)?.kind !== 'directory') {
+      return `is in ${quoted(parent)}, which is no directory of it`;
+    }
+    if (kind === 'hardlink' && this.seen.get(linkPath)?.kind !== 'file') {
+      return `is a further name of ${quoted(linkPath.slice(0, 200))}, which is no file that came before`;
+    }
+    return undefined;
+  }
+}
+
+function wrongPath(path: ByteString): string | undefined {
+  if (path === '') return 'is no name';
+  if (path.length > maxPath) return 'is too long';
+  if (path.includes('\0')) return 'has a NUL byte';
+  for (const part of path.split('/')) {
+    if (part === '') return 'is not relative to it, or has an empty component';
+    if (part === '.' || part === '..') return `has the component "${part}"`;
+    if (part.length > maxName) return 'has a component that is too long';
+  }
+  return undefined;
+}
+
+function wrongFacts({ kind, mode, uid, gid, size, mtime, linkPath }: ContextEntry): string | undefined {
+  if (kind === 'device') return 'is a device';
+  if (!isWhole(mode, 0o7777)) return 'has impossible permissions';
+  if (!isWhole(uid, maxId) || !isWhole(gid, maxId)) return 'has an impossible owner';
+  if (!isWhole(size, Number.MAX_SAFE_INTEGER)) return 'has an impossible size';
+  if (mtime < -(2n ** 62n) || mtime > 2n ** 62n) return 'has an impossible time';
+  if (kind === 'symlink' && (linkPath === '' || linkPath.length > maxPath || linkPath.includes('\0'))) {
+    return 'is a link to an impossible place';
+  }
+  return undefined;
+}
+
+function isWhole(value: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= most;
+}
