@@ -10,6 +10,7 @@ import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
 import { type OutputParts, sendOutput } from './export/outputs.ts';
+import { squash } from './export/squash.ts';
 import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
 import { PlanSources } from './plan/plan-sources.ts';
 import { type BuildPlan, planBuild } from './plan/planner.ts';
@@ -89,7 +90,7 @@ export class Builder {
       void progress({ kind: 'plan', instructions });
       if (tree !== undefined) run.announce(tree, announced);
     }
-    const made = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch })));
+    const made = await Promise.all(plans.map((plan) => this.#make(plan, { run, epoch, request, signal })));
     const { layers } = this.#solve;
     const isInline = targets.some(({ kind }) => kind === 'inline');
     const images = isInline ? made.map((image) => run.cached.inline(image, layers)) : made;
@@ -130,10 +131,25 @@ export class Builder {
 
   async #make(
     plan: BuildPlan,
-    { run, epoch }: { run: BuildRun; epoch: number | undefined },
+    {
+      run,
+      epoch,
+      request,
+      signal,
+    }: { run: BuildRun; epoch: number | undefined; request: BuildRequest; signal: AbortSignal },
   ): Promise<PlatformImage> {
     if (plan.tree !== undefined) await run.layer(plan.tree);
-    return makeImage({ plan, epoch, layers: this.#solve.layers, resultOf: (node) => run.layer(node) });
+    const { layers } = this.#solve;
+    const { hold } = run;
+    return makeImage({
+      plan,
+      epoch,
+      layers,
+      resultOf: (node) => run.layer(node),
+      squash: request.squash
+        ? (base, top) => squash(this.#solve, { base, top, hold, epoch, signal })
+        : undefined,
+    });
   }
 
   async #send(

@@ -1,5 +1,6 @@
 import type { Digest } from '#/oci/digest.ts';
 import { encodeImageConfig } from '#/oci/image-config.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
 import type { Layers } from '#/storage/layers.ts';
 import type { PlanNode } from '../plan/graph.ts';
 import type { BuildPlan } from '../plan/planner.ts';
@@ -7,7 +8,8 @@ import type { PlannedHistory } from '../plan/stage-state.ts';
 import type { StepResult } from '../solve/solve-parts.ts';
 import type { PlatformImage } from './image-package.ts';
 
-type Line = PlannedHistory & { readonly created: string | undefined };
+/** `layer` tells that there is one. */
+type Line = Omit<PlannedHistory, 'layer'> & { readonly layer: PlannedHistory['layer'] | 'squashed' };
 
 /** What the configuration of an image is made from. */
 export interface ConfigInput {
@@ -17,14 +19,18 @@ export interface ConfigInput {
   readonly layers: Layers;
   /** Seconds since 1970: the time of all that was made. */
   readonly epoch: number | undefined;
+  /** Instead of the layers of steps: one with all of them, on top of the base image's. */
+  readonly squash?: ((base: ChainId | undefined, top: ChainId) => Promise<ChainId>) | undefined;
 }
 
 /** The image that a plan whose steps are done comes to. The same plan and results give the same bytes. */
-export async function makeImage({ plan, resultOf, layers, epoch }: ConfigInput): Promise<PlatformImage> {
+export async function makeImage(input: ConfigInput): Promise<PlatformImage> {
+  const { plan, resultOf, layers, epoch } = input;
   const { tree, state, platform } = plan;
-  const chainId = tree === undefined ? undefined : (await resultOf(tree)).chainId;
+  const top = tree === undefined ? undefined : (await resultOf(tree)).chainId;
+  const told = timed(await Promise.all(state.history.map((line) => withTime(line, { resultOf, epoch }))));
+  const { chainId, history } = await squashed(input, { top, history: told });
   const diffIds = chainId === undefined ? [] : layers.chain(chainId).map(({ diffId }) => diffId);
-  const history = timed(await Promise.all(state.history.map((line) => withTime(line, { resultOf, epoch }))));
   const created = history.at(-1)?.created ?? (epoch === undefined ? undefined : timeOf(epoch));
   const configBytes = encodeImageConfig({
     ...platform,
@@ -33,7 +39,7 @@ export async function makeImage({ plan, resultOf, layers, epoch }: ConfigInput):
     dockerVersion: '',
     ...(created !== undefined && { created }),
     config: state.config,
-    diffIds: checked(diffIds, state.history),
+    diffIds: checked(diffIds, history),
     history: history.map(({ created: time, layer, ...line }) => ({
       ...line,
       ...(time !== undefined && { created: time }),
@@ -41,6 +47,26 @@ export async function makeImage({ plan, resultOf, layers, epoch }: ConfigInput):
     })),
   });
   return { platform, configBytes, chainId };
+}
+
+/** One layer and one line for all steps, as Docker's `--squash` has it; their own lines stay, without layers. */
+async function squashed(
+  { squash, layers }: ConfigInput,
+  { top, history }: { top: ChainId | undefined; history: readonly Line[] },
+): Promise<{ chainId: ChainId | undefined; history: readonly Line[] }> {
+  const own = history.filter(({ layer }) => layer !== undefined && layer !== 'base').length;
+  if (squash === undefined || top === undefined || own === 0) return { chainId: top, history };
+  const below = layers.chain(top).at(-own - 1)?.chainId;
+  const chainId = await squash(below, top);
+  const created = history.findLast((line) => line.created !== undefined)?.created;
+  const comment = `merge ${top} to ${below ?? 'scratch'}`;
+  return {
+    chainId,
+    history: [
+      ...history.map((line) => (line.layer === 'base' ? line : { ...line, layer: undefined })),
+      { createdBy: '', comment, author: '', created, layer: 'squashed' },
+    ],
+  };
 }
 
 /** The time of `SOURCE_DATE_EPOCH` as documents have it. */
@@ -76,7 +102,7 @@ function timed(history: readonly Line[]): Line[] {
 }
 
 /** Each layer has its line. */
-function checked(diffIds: readonly Digest[], history: readonly PlannedHistory[]): readonly Digest[] {
+function checked(diffIds: readonly Digest[], history: readonly Line[]): readonly Digest[] {
   const told = history.filter(({ layer }) => layer !== undefined).length;
   if (told !== diffIds.length)
     throw new Error(`the history tells of ${told} layers, but there are ${diffIds.length}`);

@@ -1,7 +1,7 @@
 import { invalid, notFound } from '#/base/errors.ts';
 import { pullFailure } from '#/distribution/failures.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
-import { formatPlatform, type Platform, platformRank } from '#/oci/platform.ts';
+import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { parseAnyReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
 import type { OnProgress } from '#/registry/client/progress.ts';
 import { type PullParts, pullImage } from '#/registry/client/pull.ts';
@@ -55,7 +55,10 @@ export class BaseImages {
     const onProgress = statusOf(progress);
     let image: ImageRecord;
     try {
-      ({ image } = await pullImage(this.#parts, { repository, reference, platform, signal, onProgress }));
+      // Names mean images for this machine: one for another does not take them away.
+      const named = platformRank(hostPlatform(), platform) > 0;
+      const request = { repository, reference, platform, named, signal, onProgress };
+      ({ image } = await pullImage(this.#parts, request));
     } catch (error) {
       throw pullFailure(error, reference);
     }

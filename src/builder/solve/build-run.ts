@@ -58,7 +58,8 @@ export class BuildRun implements AsyncDisposable {
   readonly #failed = new AbortController();
   readonly #results = new Map<Digest, Promise<NodeResult>>();
   readonly #stack = new AsyncDisposableStack();
-  readonly #hold: Hold<ChainId>;
+  /** Keeps what the build has made until this is disposed of. */
+  readonly hold: Hold<ChainId>;
   readonly #pool: NetworkPool;
   readonly #remotes: RemoteFiles;
   /** Steps that this build has begun; other builds may wait for them. */
@@ -73,14 +74,14 @@ export class BuildRun implements AsyncDisposable {
     this.#parts = parts;
     this.#input = input;
     this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
-    this.#hold = this.#stack.use(parts.layers.hold());
+    this.hold = this.#stack.use(parts.layers.hold());
     this.#pool = this.#stack.use(new NetworkPool(parts.steps.networks));
     this.#remotes = this.#stack.use(new RemoteFiles({ ...parts, witness: this.witness }, input.request));
   }
 
   /** Tells of everything that there is to do for a node, inputs first. */
   announce(node: PlanNode, known: Set<Digest>): void {
-    if (known.has(node.digest)) return;
+    if (known.has(node.digest) || this.#results.has(node.digest)) return;
     known.add(node.digest);
     for (const input of inputsOf(node)) this.announce(input, known);
     VertexReport.of(node, this.#input.progress).announce();
@@ -151,7 +152,7 @@ export class BuildRun implements AsyncDisposable {
     const { chainId } = image;
     this.witness.image(node.reference, { image, platform: node.platform, images: this.#parts.imageStore });
     if (chainId !== undefined) {
-      this.#hold.add(chainId);
+      this.hold.add(chainId);
       if (this.#parts.layers.usable(chainId) === undefined) await this.#parts.layers.restore(chainId);
     }
     return { kind: 'layer', chainId, config: image.config };
@@ -216,7 +217,7 @@ export class BuildRun implements AsyncDisposable {
     const key = keyOf(document);
     const found = node.noCache ? undefined : cache.find(key);
     if (found !== undefined) {
-      if (found.layer !== undefined) this.#hold.add(found.layer);
+      if (found.layer !== undefined) this.hold.add(found.layer);
       this.#hits.add(key);
       const explanation = request.explain ? [`cached: made at ${found.created}`] : undefined;
       return { key, chainId: found.layer, created: found.created, cached: true, explanation };
@@ -261,7 +262,7 @@ export class BuildRun implements AsyncDisposable {
     // Who wants it done anew does not want what somebody else has begun before.
     const flight = node.noCache ? buildKey() : key;
     const result = await flights.join(flight, begin, { signal: this.#signal, listener });
-    if (result.chainId !== undefined) this.#hold.add(result.chainId);
+    if (result.chainId !== undefined) this.hold.add(result.chainId);
     return {
       ...result,
       key,
@@ -315,7 +316,7 @@ export class BuildRun implements AsyncDisposable {
       created,
       size,
     });
-    this.#hold.add(chainId);
+    this.hold.add(chainId);
   }
 
   #explain(node: StepNode, { key, document }: { key: Digest; document: KeyDocument }): string[] {

@@ -34,6 +34,8 @@ export interface PullRequest {
   readonly reference: Reference;
   /** Undefined: this machine's. */
   readonly platform: Platform | undefined;
+  /** False: the image gets no name, and whoever has the reference's keeps it. Default: true. */
+  readonly named?: boolean;
   readonly onProgress: OnProgress;
   readonly signal: AbortSignal;
 }
@@ -128,15 +130,16 @@ class Store {
     if (image === undefined) throw new Error('there is nothing to name');
     this.#request.signal.throwIfAborted();
     const digested = { ...wanted, tag: undefined, digest };
-    const names = wanted.digest === undefined ? [wanted, digested] : [digested];
-    const given = {
+    const given = wanted.digest === undefined ? [wanted, digested] : [digested];
+    const names = this.#request.named === false ? [] : given;
+    const facts = {
       parent: undefined,
       tagged: undefined,
       configBytes: config.bytes,
       names,
       documents: [digest],
     };
-    const [added] = images.add([{ blobs: [], ...image, ...given }]);
+    const [added] = images.add([{ blobs: [], ...image, ...facts }]);
     if (added === undefined) throw new Error('the store has taken no image');
     return added.image;
   }
