@@ -1,4 +1,4 @@
-import { invalid, isKind, notFound } from '#/base/errors.ts';
+import { internal, invalid, isKind } from '#/base/errors.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { familiarString, parseReference, type Reference, withDefaultTag, withTag } from '#/oci/reference.ts';
@@ -143,7 +143,7 @@ export class Images {
     const items = selectImages(this.#parts.images, texts);
     for (const { image } of items) {
       if (platform !== undefined && platformRank(platform, platformOf(image.config)) === 0) {
-        throw notFound(`no suitable export target found for platform ${formatPlatform(platform)}`);
+        throw internal(`no suitable export target found for platform ${formatPlatform(platform)}`);
       }
     }
     for (const { image } of items) this.#publish('save', image.id);

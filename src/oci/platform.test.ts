@@ -40,3 +40,20 @@ test('platformRank: prefers the exact variant, then older ARM and plain amd64', 
   assert.ok(platformRank(parsePlatform('linux/amd64/v3'), parsePlatform('linux/amd64')) > 0);
   assert.equal(platformRank(parsePlatform('linux/amd64'), parsePlatform('linux/amd64/v3')), 0);
 });
+
+test('parsePlatform: the system may have a version; mistakes are told in the words of Docker', () => {
+  assert.deepEqual(parsePlatform('windows(10.0.17763+win32k)/amd64'), {
+    os: 'windows',
+    architecture: 'amd64',
+    variant: '',
+    osVersion: '10.0.17763',
+  });
+  assert.throws(() => parsePlatform('a.b/x'), {
+    message:
+      '"a.b" is an invalid OS component of "a.b/x": OSAndVersion specifier component must match "^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.%-]*)((?:\\\\+[A-Za-z0-9_.%-]+)*)\\\\))?$": invalid argument',
+  });
+  assert.throws(() => parsePlatform('linux/{}'), {
+    message:
+      '"{}" is an invalid component of "linux/{}": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument',
+  });
+});

@@ -46,20 +46,30 @@ export function normalizePlatform(platform: Platform): Platform {
   return { os, architecture, variant, osVersion: platform.osVersion };
 }
 
+/** A system, perhaps with its version and features: `windows(10.0.17763+win32k)`. */
+const systemPattern = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/;
+
 /** Reads `os`, `os/arch` or `os/arch/variant`, or an architecture alone; what is missing is the host's. */
 export function parsePlatform(text: string): Platform {
   const parts = text.split('/');
   if (parts.length > 3) throw invalid(`"${text}": cannot parse platform specifier: invalid argument`);
-  const bad = parts.find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
+  const [system = ''] = parts;
+  const [whole, first = '', osVersion = ''] = systemPattern.exec(system) ?? [];
+  if (whole === undefined) {
+    throw invalid(
+      `"${system}" is an invalid OS component of "${text}": OSAndVersion specifier component must match ${JSON.stringify(systemPattern.source)}: invalid argument`,
+    );
+  }
+  const bad = parts.slice(1).find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
   if (bad !== undefined) {
     throw invalid(
       `"${bad}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
     );
   }
   const host = hostPlatform();
-  const [first = '', architecture, variant = ''] = parts;
+  const [, architecture, variant = ''] = parts;
   if (architecture !== undefined) {
-    return normalizePlatform({ os: first, architecture, variant, osVersion: '' });
+    return normalizePlatform({ os: first, architecture, variant, osVersion });
   }
   if (knownOses.has(first.toLowerCase()) || first.toLowerCase() === 'macos') {
     return { ...host, os: normalizePlatform({ ...host, os: first }).os };

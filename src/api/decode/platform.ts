@@ -2,6 +2,7 @@ import { invalid, messageOf } from '#/base/errors.ts';
 import { normalizePlatform, type Platform } from '#/oci/platform.ts';
 import type { Call } from '../call.ts';
 import { DecodeError, type Decoder, string, struct } from './json.ts';
+import { jsonSyntaxProblem } from './json-syntax.ts';
 
 interface PlatformBody {
   readonly architecture: string;
@@ -20,7 +21,17 @@ const platformBody: Decoder<PlatformBody> = struct('v1.Platform', {
 /** The parameter `platform` as JSON, undefined if it is absent. Throws `invalid`. */
 export function platformParam({ query }: Call): Platform | undefined {
   const text = query.text('platform');
-  if (text === '') return undefined;
+  return text === '' ? undefined : parsePlatformJson(text);
+}
+
+/** The parameter `platforms`, of which there may be one. Throws `invalid`, in the words of Docker without its containerd store. */
+export function platformsParam({ query }: Call): Platform | undefined {
+  const [first, ...more] = query.all('platforms').map(parsePlatformJson);
+  if (more.length > 0) throw invalid('multiple platforms are not supported');
+  return first;
+}
+
+function parsePlatformJson(text: string): Platform {
   const { os, architecture, variant, 'os.version': osVersion } = decode(text);
   if (os === '' || architecture === '') throw invalid('both OS and Architecture must be provided');
   return normalizePlatform({ os, architecture, variant, osVersion });
@@ -28,9 +39,11 @@ export function platformParam({ query }: Call): Platform | undefined {
 
 function decode(text: string): PlatformBody {
   try {
-    return platformBody(JSON.parse(text), '');
+    const value: unknown = JSON.parse(text);
+    return platformBody(value, typeof value === 'object' && !Array.isArray(value) ? 'Platform' : '');
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof DecodeError)) throw error;
-    throw invalid(`failed to parse platform: ${messageOf(error)}`, error);
+    const problem = error instanceof SyntaxError ? jsonSyntaxProblem(text, error) : messageOf(error);
+    throw invalid(`failed to parse platform: ${problem}`, error);
   }
 }

@@ -216,6 +216,51 @@ test('GET /images/{name}/json: every version of the API sees what it knows', asy
   );
 });
 
+test('platform, platforms: mistakes are told in the words of Docker; an image for another platform stays', async () => {
+  await using s = await open();
+  await s.post('/images/load', await dockerArchive(['a:1'], [await tarOf({ f: 'x' })]));
+  const both = 'both OS and Architecture must be provided';
+  for (const [text, problem] of [
+    ['linux/amd64', "failed to parse platform: invalid character 'l' looking for beginning of value"],
+    ['{}{}', "failed to parse platform: invalid character '{' after top-level value"],
+    ['{"os":', 'failed to parse platform: unexpected end of JSON input'],
+    [
+      '{"os":1}',
+      'failed to parse platform: json: cannot unmarshal number into Go struct field Platform.os of type string',
+    ],
+    ['1', 'failed to parse platform: json: cannot unmarshal number into Go value of type v1.Platform'],
+    ['null', both],
+    ['{"os":"linux"}', both],
+  ] as const) {
+    const value = encodeURIComponent(text);
+    await refused(s.get(`/v1.51/images/a:1/json?platform=${value}`), 400, problem);
+    await refused(s.server.ask('DELETE', `/v1.51/images/a:1?platforms=${value}`), 400, problem);
+  }
+  await refused(
+    s.server.ask('DELETE', '/v1.51/images/a:1?platforms='),
+    400,
+    'failed to parse platform: unexpected end of JSON input',
+  );
+  const arm = encodeURIComponent('{"os":"linux","architecture":"arm","variant":"v7"}');
+  const amd = encodeURIComponent('{"os":"linux","architecture":"amd64"}');
+  await refused(
+    s.server.ask('DELETE', `/v1.51/images/a:1?platforms=${amd}&platforms=${arm}`),
+    400,
+    'multiple platforms are not supported',
+  );
+  await refused(
+    s.server.ask('DELETE', `/v1.51/images/a:1?platforms=${arm}`),
+    404,
+    'image with reference a:1 was found but its platform (linux/amd64) does not match the specified platform (linux/arm/v7)',
+  );
+  const mismatch = 'no suitable export target found for platform linux/arm/v7';
+  await refused(s.get(`/v1.51/images/a:1/get?platform=${arm}`), 500, mismatch);
+  assert.equal((await s.server.ask('DELETE', `/v1.51/images/a:1?platforms=${amd}`)).status, 200);
+  await s.post('/images/load', await dockerArchive(['a:1'], [await tarOf({ f: 'x' })]));
+  // Older clients do not have it.
+  assert.equal((await s.server.ask('DELETE', `/v1.49/images/a:1?platforms=${arm}`)).status, 200);
+});
+
 test('POST /images/{name}/tag, DELETE, prune: statuses and bodies', async () => {
   await using s = await open();
   await s.post('/images/load', await dockerArchive(['a:1'], [await tarOf({ f: 'x' })]));

@@ -4,7 +4,7 @@ import type { Filters } from '#/wire/filters.ts';
 import { encodeProgress } from '#/wire/json-stream.ts';
 import { compareVersions } from '#/wire/version.ts';
 import type { Call, Route } from '../call.ts';
-import { platformParam } from '../decode/platform.ts';
+import { platformParam, platformsParam } from '../decode/platform.ts';
 import { uploadOf } from '../input.ts';
 import { presentImageInspect, presentImageSummary } from '../present/images.ts';
 import { beginStream, empty, json, sendLent } from '../respond.ts';
@@ -67,9 +67,10 @@ async function tagImage(call: Call): Promise<void> {
 }
 
 async function removeImage(call: Call): Promise<void> {
-  const { query, engine } = call;
+  const { query, engine, version } = call;
   if (call.id.trim() === '') throw invalid('image name cannot be blank');
-  const options = { force: query.bool('force'), prune: !query.bool('noprune') };
+  const platform = compareVersions(version, '1.50') < 0 ? undefined : platformsParam(call);
+  const options = { force: query.bool('force'), prune: !query.bool('noprune'), platform };
   json(call, await engine.images.remove(call.id, options));
 }
 

@@ -1,6 +1,7 @@
 import { conflict } from '#/base/errors.ts';
 import { shortId } from '#/base/ids.ts';
 import type { Digest } from '#/oci/digest.ts';
+import type { Platform } from '#/oci/platform.ts';
 import {
   canonicalName,
   familiarString,
@@ -10,6 +11,7 @@ import {
 } from '#/oci/reference.ts';
 import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
 import type { ImageDeleteItem } from '#/wire/images.ts';
+import { findFor } from './inspect.ts';
 import type { ImageUsers } from './users.ts';
 
 /** How to remove; Docker's parameters of the same names, `prune` being the opposite of `noprune`. */
@@ -17,6 +19,8 @@ export interface ImageRemoveOptions {
   readonly force: boolean;
   /** Also parents that nobody needs any more. */
   readonly prune: boolean;
+  /** Only if the image is for this one. */
+  readonly platform?: Platform | undefined;
 }
 
 /** Told of each step right after it is done. */
@@ -52,9 +56,9 @@ export class ImageRemoval {
   }
 
   /** Removes what `text` names, and returns what was done. One removal object serves once. */
-  async remove(text: string, { force, prune }: ImageRemoveOptions): Promise<ImageDeleteItem[]> {
+  async remove(text: string, { force, prune, platform }: ImageRemoveOptions): Promise<ImageDeleteItem[]> {
     const { images } = this.#parts;
-    const image = images.find(text);
+    const image = findFor(this.#parts, text, platform);
     const byName = !image.id.startsWith(text) && !image.id.slice('sha256:'.length).startsWith(text);
     const single = isSingleRepository(images.namesOf(image.id));
     if (byName) {
