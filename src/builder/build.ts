@@ -11,6 +11,7 @@ import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
 import { type OutputParts, sendOutput } from './export/outputs.ts';
 import { squash } from './export/squash.ts';
+import { lintBuild, lintConfigOf, type PlanFindings } from './plan/lint-build.ts';
 import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
 import { PlanSources } from './plan/plan-sources.ts';
 import { type BuildPlan, planBuild } from './plan/planner.ts';
@@ -84,7 +85,7 @@ export class Builder {
       source: loaded.dockerfile.source,
       epoch,
     });
-    const plans = await plansOf(request, loaded, run);
+    const plans = await plansOf(request, loaded, { run, progress });
     const announced = new Set<Digest>();
     for (const { instructions, tree } of plans) {
       void progress({ kind: 'plan', instructions });
@@ -179,18 +180,32 @@ export class Builder {
   }
 }
 
-function plansOf(
+/** Plans all platforms, and tells on the way what could be better in the Dockerfile. */
+async function plansOf(
   request: BuildRequest,
-  { dockerfile, excludes }: LoadedDockerfile,
-  run: BuildRun,
+  { dockerfile, excludes, vertex }: LoadedDockerfile,
+  { run, progress }: { run: BuildRun; progress: ProgressSink },
 ): Promise<BuildPlan[]> {
+  const config = lintConfigOf(dockerfile, request.args);
   const platforms: readonly Platform[] =
     request.platforms.length === 0 ? [hostPlatform()] : request.platforms;
   const sources = new PlanSources(request, { excludes, lookup: (node) => run.imageConfig(node) });
   const isMultiPlatform = platforms.length > 1;
-  return Promise.all(
-    platforms.map((platform) => planBuild({ dockerfile, request, platform, sources, isMultiPlatform })),
+  const findings: PlanFindings = { stages: new Set(), images: new Map() };
+  const planned = await Promise.allSettled(
+    platforms.map((platform) =>
+      planBuild({ dockerfile, request, platform, sources, isMultiPlatform, findings }),
+    ),
   );
+  const [platform = hostPlatform()] = platforms;
+  const found = lintBuild({ dockerfile, vertex, request, excludes, platform, findings }, config);
+  for (const warning of found.warnings) void progress(warning);
+  const plans = planned.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  if (found.violation !== undefined) throw found.violation;
+  return plans;
 }
 
 /** The time that everything is to have, in seconds since 1970, if the client gives one. */

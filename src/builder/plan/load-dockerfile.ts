@@ -3,7 +3,7 @@ import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import { ignoreFileNames, parseIgnoreFile } from '#/dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from '#/dockerfile/parse.ts';
 import { close, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '#/kernel/at.ts';
-import { digestOf } from '#/oci/digest.ts';
+import { type Digest, digestOf } from '#/oci/digest.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import type { ProgressSink } from '../progress.ts';
 import type { BuildContext, BuildRequest } from '../request.ts';
@@ -14,6 +14,8 @@ export interface LoadedDockerfile {
   readonly dockerfile: Dockerfile;
   /** Patterns for the main context. */
   readonly excludes: readonly string[];
+  /** What loading it is called in progress; undefined if it came with the request. */
+  readonly vertex: Digest | undefined;
 }
 
 interface LoadControl {
@@ -29,14 +31,13 @@ export async function loadDockerfile(request: BuildRequest, control: LoadControl
   const { dockerfile: wanted, context } = request;
   if (wanted.kind === 'bytes') {
     const ignore = await ignoreFile(context, { names: ignoreFileNames(wanted.name), control });
-    return { dockerfile: parseDockerfile(wanted.bytes, { name: wanted.name }), excludes: ignore ?? [] };
+    const dockerfile = parseDockerfile(wanted.bytes, { name: wanted.name });
+    return { dockerfile, excludes: ignore ?? [], vertex: undefined };
   }
   const { path } = wanted;
   const [beside = '', general = ''] = ignoreFileNames(path);
-  const report = new VertexReport(
-    vertex(`[internal] load build definition from ${path}`, `dockerfile ${path}`),
-    control.progress,
-  );
+  const loading = vertex(`[internal] load build definition from ${path}`, `dockerfile ${path}`);
+  const report = new VertexReport(loading, control.progress);
   const isSame = wanted.context === context;
   const files = await report.during(() =>
     readFiles(wanted.context, {
@@ -56,7 +57,11 @@ export async function loadDockerfile(request: BuildRequest, control: LoadControl
       : isSame
         ? []
         : await ignoreFile(context, { names: [general], control });
-  return { dockerfile: parseDockerfile(bytes, { name: path }), excludes: excludes ?? [] };
+  return {
+    dockerfile: parseDockerfile(bytes, { name: path }),
+    excludes: excludes ?? [],
+    vertex: loading.digest,
+  };
 }
 
 async function ignoreFile(

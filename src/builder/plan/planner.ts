@@ -4,6 +4,7 @@ import { hostPlatform, type Platform } from '#/oci/platform.ts';
 import type { PlannedInstruction } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
 import type { PlanNode } from './graph.ts';
+import type { PlanFindings } from './lint-build.ts';
 import type { PlanSources } from './plan-sources.ts';
 import { StageEvaluation } from './stage-evaluation.ts';
 import { checkCycles } from './stage-graph.ts';
@@ -30,6 +31,8 @@ export interface PlanInput {
   readonly sources: PlanSources;
   /** Several platforms are built: then names say which. */
   readonly isMultiPlatform: boolean;
+  /** Takes note of what planning finds out. */
+  readonly findings: PlanFindings;
 }
 
 /** A stage that is being evaluated, or was. */
@@ -116,6 +119,7 @@ class Planner {
     // Who waits for it may not have come yet.
     state.catch(() => {});
     this.#evaluated.set(stage, { state, instructions });
+    this.#input.findings.stages.add(stage.index);
     return state;
   }
 }

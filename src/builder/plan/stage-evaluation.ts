@@ -19,6 +19,7 @@ import type { BuildRequest } from '../request.ts';
 import { applyConfig, workingDirectory } from './config-instructions.ts';
 import { planCopy } from './copy-plan.ts';
 import type { PlanNode, StepNode, TreeInput } from './graph.ts';
+import type { PlanFindings } from './lint-build.ts';
 import type { PlanSources } from './plan-sources.ts';
 import { planRun } from './run-plan.ts';
 import { baseStage, sourceStage, stageName } from './stage-graph.ts';
@@ -32,6 +33,7 @@ export interface StageScope {
   readonly platform: Platform;
   readonly sources: PlanSources;
   readonly isMultiPlatform: boolean;
+  readonly findings: PlanFindings;
   readonly global: ReadonlyMap<string, string>;
   readonly usedArgs: Set<string>;
   readonly stage: (stage: Stage) => Promise<StageState>;
@@ -97,6 +99,7 @@ export class StageEvaluation {
     const name = this.#vertexName(`FROM ${sources.shownName(image)}`);
     this.#steps = 1;
     const { tree, config } = await sources.base(image, { platform, name });
+    this.#scope.findings.images.set(this.#stage.index, config?.config ?? {});
     this.#note(this.#stage.from.text, tree);
     if (config !== undefined) return imageState(config, { platform: platformOf(config, platform), tree });
     const state = { ...emptyState(platform), tree };

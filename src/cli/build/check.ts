@@ -45,14 +45,8 @@ function headline(count: number): string {
   return `Check complete, ${count} ${count === 1 ? 'warning has' : 'warnings have'} been found!\n`;
 }
 
-function warningText({ rule, message, fix, range }: LintWarning, { source }: Dockerfile): string {
-  return `WARNING: ${rule} - ${ruleAddress(rule)}\n${message}\n${fix}\n${excerpt(source, range)}\n`;
-}
-
-/** Where Docker documents a rule. */
-function ruleAddress(rule: string): string {
-  const words = rule.replaceAll(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '-').toLowerCase();
-  return `https://docs.docker.com/go/dockerfile/rule/${words}/`;
+function warningText({ rule, message, fix, url, range }: LintWarning, { source }: Dockerfile): string {
+  return `WARNING: ${rule} - ${url}\n${message}\n${fix}\n${excerpt(source, range)}\n`;
 }
 
 function failureText(error: EngineError): string {

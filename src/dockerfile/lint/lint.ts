@@ -36,7 +36,9 @@ export interface LintOptions {
 /** What was found. */
 export interface LintResult {
   readonly warnings: readonly LintWarning[];
-  /** What would make a build fail: an instruction that cannot be evaluated, or warnings where they count as errors. */
+  /** The file says that warnings are errors, and there are some. */
+  readonly violation: EngineError | undefined;
+  /** What would make a build fail: an instruction that cannot be evaluated, or the violation. */
   readonly failure: EngineError | undefined;
 }
 
@@ -51,7 +53,7 @@ export function lint(file: Dockerfile, options: LintOptions = {}): LintResult {
   const rules = [...new Set(warnings.map(({ rule }) => rule))];
   const isViolation = config.isStrict && rules.length > 0;
   const violation = isViolation ? invalid(`lint violation found for rules: ${rules.join(', ')}`) : undefined;
-  return { warnings, failure: error ?? violation };
+  return { warnings, violation, failure: error ?? violation };
 }
 
 /** Evaluates as far as it goes. */

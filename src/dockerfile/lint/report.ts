@@ -12,6 +12,8 @@ export interface LintWarning {
   readonly description: string;
   /** What to do. */
   readonly fix: string;
+  /** Where Docker documents the rule. */
+  readonly url: string;
   readonly range: SourceRange;
 }
 
@@ -28,10 +30,10 @@ export class Report {
   warn(name: RuleName, at: Pick<InstructionBase, 'range' | 'comments'>, message: string): void {
     const rule = lintRule(name);
     if (!isWanted(rule, this.#config, at.comments)) return;
-    const { description, fix } = rule;
+    const { description, fix, url } = rule;
     const { line, column } = at.range.start;
     const key = [line, column, name, message].join('\0');
-    this.#warnings.set(key, { rule: name, message, description, fix, range: at.range });
+    this.#warnings.set(key, { rule: name, message, description, fix, url, range: at.range });
   }
 
   /** In the order of the file. */

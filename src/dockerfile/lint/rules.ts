@@ -5,6 +5,8 @@ export interface LintRule {
   readonly description: string;
   /** What to do about it. */
   readonly fix: string;
+  /** Where Docker documents it. */
+  readonly url: string;
   /** Off unless it is asked for. */
   readonly isExperimental?: true;
 }
@@ -126,6 +128,7 @@ export const lintRules: readonly LintRule[] = (Object.keys(texts) as RuleName[])
   name,
   description: texts[name][0],
   fix: texts[name][1],
+  url: urlOf(name),
   ...(experimental.has(name) ? { isExperimental: true } : {}),
 }));
 
@@ -134,4 +137,9 @@ export function lintRule(name: RuleName): LintRule {
   const found = lintRules.find((rule) => rule.name === name);
   if (found === undefined) throw new Error(`no rule ${name}`);
   return found;
+}
+
+function urlOf(name: RuleName): string {
+  const words = name.replaceAll(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '-').toLowerCase();
+  return `https://docs.docker.com/go/dockerfile/rule/${words}/`;
 }
