@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ArchiveSink, Output } from '#/builder/request.ts';
 import { parseReference } from '#/oci/reference.ts';
+import { extractTar } from '#/storage/archive/extract.ts';
 import { readTar } from '#/tar/tar-reader.ts';
-import { BuildBox } from '#tests/builds.ts';
+import { BuildBox, directoryContext } from '#tests/builds.ts';
 import { streamOf } from '#tests/images.ts';
 import { startRegistry } from '#tests/registry-server.ts';
+import { scratchDir } from '#tests/scratch-dir.ts';
 
 const box = await BuildBox.open();
 const registry = await startRegistry();
@@ -65,6 +67,20 @@ test('build outputs: an archive for docker load is the image that the store woul
   const { signal } = new AbortController();
   await box.engine.backend.images.load(streamOf(sink.bytes), { platform: undefined, signal });
   assert.equal(box.engine.backend.images.inspect('out:1', undefined).Id, stored.result.image);
+});
+
+test('build outputs: an OCI layout can be the base of another build', async () => {
+  const sink = new Collected();
+  const names = [parseReference('laid/out:1')];
+  await box.build(dockerfile, { outputs: [{ kind: 'oci', names, sink, options }] });
+  using layout = scratchDir();
+  await extractTar(streamOf(sink.bytes), { root: layout.path, whiteouts: 'none' });
+  const context = directoryContext(layout.path, 'layout');
+  const built = await box.build('FROM base\nRUN cat /made\nCOPY --from=base /made /again', {
+    namedContexts: new Map([['base', { kind: 'oci-layout', context, reference: '1' }]]),
+  });
+  assert.equal(built.log, 'made\n');
+  assert.ok(built.vertices.has('[context base] OCI load from client'));
 });
 
 test('build outputs: files go out as a tree and as an archive, links as they are', async () => {

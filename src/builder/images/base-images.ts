@@ -8,6 +8,7 @@ import { type PullParts, pullImage } from '#/registry/client/pull.ts';
 import type { ImageRecord } from '#/storage/images/record.ts';
 import type { StatusSink } from '../progress.ts';
 import type { AuthSource } from '../request.ts';
+import { imageFromLayout, type LayoutWish } from './oci-layout.ts';
 
 /** How an image is looked for. */
 export interface BaseRequest {
@@ -43,6 +44,11 @@ export class BaseImages {
     const fits = here !== undefined && isFor(here, request.platform);
     if (fits && !request.pull) return here;
     return this.#pull(reference, request);
+  }
+
+  /** An image from an OCI layout that a client has; see `imageFromLayout`. */
+  fromLayout(root: string, wish: LayoutWish): Promise<ImageRecord> {
+    return imageFromLayout(this.#parts, root, wish);
   }
 
   #byManifest(digest: string): ImageRecord | undefined {

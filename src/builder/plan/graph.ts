@@ -23,6 +23,8 @@ export interface ImageNode extends NodeBase {
   readonly kind: 'image';
   readonly reference: string;
   readonly platform: Platform;
+  /** It is in an OCI image layout of the client's, by the reference, a tag or a digest there. */
+  readonly layout?: BuildContext;
 }
 
 /** Files that the client has, or that are fetched from elsewhere as a whole. */

@@ -1,4 +1,3 @@
-import { notImplemented } from '#/base/errors.ts';
 import { digestOf } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import { formatPlatform, type Platform } from '#/oci/platform.ts';
@@ -79,7 +78,11 @@ export class PlanSources {
   /** What a FROM of this name begins with. */
   async base(reference: string, wanted: Wanted): Promise<Base> {
     const named = this.#named(reference);
-    if (named !== undefined && named.kind !== 'image') {
+    if (named?.kind === 'oci-layout') {
+      const tree = layoutNode(reference, named, wanted.platform);
+      return { tree, config: await this.#lookup(tree) };
+    }
+    if (named?.kind === 'tree') {
       const from = this.#treeOf(reference, named, { path: '/', ...wanted });
       return { tree: copyOf(from, wanted.name), config: undefined };
     }
@@ -108,7 +111,7 @@ export class PlanSources {
           name: `[context ${name}] ${named.reference}`,
         });
       case 'oci-layout':
-        throw notImplemented('named contexts of type oci-layout are not implemented');
+        return layoutNode(name, named, platform);
       default:
         return named satisfies never;
     }
@@ -181,6 +184,21 @@ function imageNode(reference: string, { platform, name }: Wanted): ImageNode {
     name,
     reference: text,
     platform,
+  };
+}
+
+function layoutNode(
+  name: string,
+  { context, reference }: Extract<NamedContext, { readonly kind: 'oci-layout' }>,
+  platform: Platform,
+): ImageNode {
+  return {
+    kind: 'image',
+    digest: digestOf(JSON.stringify(['oci-layout', name, reference, formatPlatform(platform)])),
+    name: `[context ${name}] OCI load from client`,
+    reference,
+    platform,
+    layout: context,
   };
 }
 

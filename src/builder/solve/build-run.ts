@@ -6,6 +6,7 @@ import type { Digest } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
+import type { ImageRecord } from '#/storage/images/record.ts';
 import { buildKey } from '#/storage/unpack-key.ts';
 import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
 import { differences } from '../cache/explain.ts';
@@ -137,25 +138,30 @@ export class BuildRun implements AsyncDisposable {
 
   async #image(node: ImageNode): Promise<NodeResult> {
     const report = VertexReport.of(node, this.#input.progress);
-    const { request } = this.#input;
     const image = await report.during(
-      () =>
-        this.#parts.images.resolve(node.reference, {
-          platform: node.platform,
-          pull: request.pull,
-          auth: request.registryAuth,
-          signal: this.#signal,
-          progress: (status) => report.status(status),
-        }),
+      () => this.#imageOf(node, report),
       ({ chainId }) => ({ result: chainId }),
     );
     const { chainId } = image;
-    this.witness.image(node.reference, { image, platform: node.platform, images: this.#parts.imageStore });
+    if (node.layout === undefined)
+      this.witness.image(node.reference, { image, platform: node.platform, images: this.#parts.imageStore });
     if (chainId !== undefined) {
       this.hold.add(chainId);
       if (this.#parts.layers.usable(chainId) === undefined) await this.#parts.layers.restore(chainId);
     }
     return { kind: 'layer', chainId, config: image.config };
+  }
+
+  async #imageOf(node: ImageNode, report: VertexReport): Promise<ImageRecord> {
+    const { request } = this.#input;
+    const { reference, platform, layout } = node;
+    const control = { signal: this.#signal, progress: (status: Status) => report.status(status) };
+    if (layout === undefined) {
+      const wish = { platform, pull: request.pull, auth: request.registryAuth };
+      return this.#parts.images.resolve(reference, { ...wish, ...control });
+    }
+    await using tree = await layout.open({ excludes: [] }, control);
+    return this.#parts.images.fromLayout(tree.root, { reference, platform, signal: this.#signal });
   }
 
   async #context(node: ContextNode): Promise<NodeResult> {
