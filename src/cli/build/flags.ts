@@ -108,9 +108,12 @@ export const buildFlags: FlagsFor<BuildFlags> = {
   'on-error': stringFlag('What to do if a step fails: "exit", or "shell" for a shell where it failed', {
     initial: 'exit',
   }),
-  output: listFlag('Where the result goes (path, or type=image|registry|docker|oci|tar|local,option=value)', {
-    short: 'o',
-  }),
+  output: listFlag(
+    'Where the result goes (a path, or type=T,option=value; T is image, registry, docker, oci, tar or local)',
+    {
+      short: 'o',
+    },
+  ),
   platform: listFlag('Platforms to build for (os[/arch[/variant]], …)'),
   progress: stringFlag('How to show progress: "auto", "tty", "plain", "rawjson", "quiet" or "none"', {
     initial: 'auto',
