@@ -1,5 +1,6 @@
 import type { Builder } from '#/builder/build.ts';
 import type { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
+import type { ContextStore } from '#/builder/context/context-store.ts';
 import type { Containers } from '#/engine/containers/containers.ts';
 import type { Execs } from '#/engine/containers/execs.ts';
 import type { DiskUsageKind, DiskUsageView } from '#/engine/disk-usage.ts';
@@ -73,6 +74,7 @@ type BuildKitBackend = Pick<BuildKit, keyof BuildKit>;
 /** What clients bring to builds, and builds that they may cancel. */
 export interface ClientBuilds {
   readonly archives: Pick<ArchiveContexts, keyof ArchiveContexts>;
+  readonly contexts: Pick<ContextStore, 'update'>;
   readonly sessions: BuildSessions;
   readonly running: RunningBuilds;
 }

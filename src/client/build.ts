@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { BuildDocument, BuildPruneResponse } from '#/wire/build.ts';
+import type { BuildDocument, BuildPruneResponse, ContextWanted } from '#/wire/build.ts';
 import type { Client, Hijacked, Query } from './client.ts';
 import { type FilterValues, filterQuery } from './containers.ts';
 
@@ -11,15 +11,31 @@ export interface SessionPart {
   readonly name: string;
 }
 
-/** Sends a context as an archive. */
+/** Lists the files of a context, as lines of JSON; answers with those whose content is wanted. */
+export async function listContext(
+  client: Client,
+  part: SessionPart,
+  { key, lines, signal }: { key: string; lines: string; signal: AbortSignal },
+): Promise<ContextWanted> {
+  const answer = await client.text('POST', '/skiff/build/context', {
+    query: { ...part, key },
+    text: lines,
+    headers: { 'Content-Type': 'application/x-ndjson' },
+    signal,
+  });
+  // The daemon is trusted to keep to its own API.
+  return JSON.parse(answer) as ContextWanted;
+}
+
+/** Sends the contents that are wanted of a context, or a context as an archive. */
 export async function sendContext(
   client: Client,
   part: SessionPart,
-  { body, signal }: { body: Readable; signal: AbortSignal },
+  { kind, body, signal }: { kind: 'files' | 'archive'; body: Readable; signal: AbortSignal },
 ): Promise<void> {
-  const answer = await client.send('POST', '/skiff/build/archive', {
+  const answer = await client.send('POST', `/skiff/build/${kind}`, {
     query: { ...part },
-    headers: { 'Content-Type': 'application/x-tar' },
+    headers: { 'Content-Type': kind === 'files' ? 'application/octet-stream' : 'application/x-tar' },
     body,
     signal,
   });

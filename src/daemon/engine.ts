@@ -224,7 +224,10 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     },
     stack,
   );
-  const builds = await openClientBuilds(join(config.dataRoot, 'builder'), stack);
+  const builds = await openClientBuilds(
+    { root: join(config.dataRoot, 'builder'), contexts: buildFiles.contexts },
+    stack,
+  );
   const facts = systemFacts(config, { runtimes, cgroups, host, snapshots });
   const system = new System({ facts, settings, containers: store, images: imageStore, events });
   const owned = stack.move();

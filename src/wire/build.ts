@@ -99,6 +99,12 @@ export interface ContextEntry {
   readonly l?: string;
 }
 
+/** Answer of `POST /skiff/build/context`. */
+export interface ContextWanted {
+  /** Numbers of the entries, from 0, whose content is to be sent, in their order. */
+  readonly Wanted: readonly number[];
+}
+
 /** Answer of `POST /build/prune`. */
 export interface BuildPruneResponse {
   readonly CachesDeleted: readonly string[] | null;

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { unlessAborted } from '#/base/abort.ts';
 import { invalid, tooLarge, unavailable } from '#/base/errors.ts';
-import type { BuildContext } from '#/builder/request.ts';
+import type { StatusSink } from '#/builder/progress.ts';
+import type { BuildContext, ContextTree } from '#/builder/request.ts';
 
 /** Things of one session, far more than a build has. */
 const maxParts = 200;
@@ -9,7 +10,18 @@ const maxParts = 200;
 const maxWaiting = 16;
 
 /** Files that a client has sent, until the session ends. */
-export interface SentContext extends BuildContext, AsyncDisposable {}
+export interface SentContext extends AsyncDisposable {
+  open(): Promise<ContextTree>;
+}
+
+/** Between two reports of what has come of a context. Milliseconds. */
+const reportInterval = 200;
+
+/** Files whose content is to come. */
+export interface PendingFiles extends AsyncDisposable {
+  /** Takes the content; gives the files when all of it is there. */
+  receive(bytes: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void): Promise<SentContext>;
+}
 
 /**
  * What one client brings to one build besides the request: contexts, and connections to its agents and outputs. They come in
@@ -20,17 +32,44 @@ export class BuildSession implements AsyncDisposable {
   readonly #waiting = new Map<string, Duplex[]>();
   readonly #wanted = new Map<string, PromiseWithResolvers<Duplex>[]>();
   readonly #sent = new Map<string, SentContext>();
+  readonly #pending = new Map<string, PendingFiles>();
+  /** Bytes that have come of contexts; those that have been told of are gone. */
+  readonly #transferred = new Map<string, number>();
   #end: Error | undefined;
 
   /** A context under the name that the client has for it: its files may still come. */
   context(name: string): BuildContext {
     return {
       name,
-      open: async (wish, options) => {
-        const context = await unlessAborted(this.#comingContext(name).promise, options.signal);
-        return context.open(wish, options);
+      open: async (_wish, { signal, progress }) => {
+        using _reports = this.#reportTransfer(name, progress);
+        const context = await unlessAborted(this.#comingContext(name).promise, signal);
+        return context.open();
       },
     };
+  }
+
+  /** So much more of a context has come. */
+  addTransferred(name: string, bytes: number): void {
+    this.#transferred.set(name, (this.#transferred.get(name) ?? 0) + bytes);
+  }
+
+  /** Files of a context have been listed, and their content is to come. Throws `invalid` if they have been already. */
+  async addPending(name: string, files: PendingFiles): Promise<void> {
+    if (this.#end !== undefined || this.#sent.has(name) || this.#pending.has(name)) {
+      await files[Symbol.asyncDispose]();
+      throw this.#end ?? invalid(`the context ${JSON.stringify(name)} has been listed already`);
+    }
+    this.#limit(this.#pending, name);
+    this.#pending.set(name, files);
+  }
+
+  /** Files whose content comes now. Throws `invalid` if none have been listed. */
+  takePending(name: string): PendingFiles {
+    const files = this.#pending.get(name);
+    if (files === undefined) throw invalid(`no files of the context ${JSON.stringify(name)} are wanted`);
+    this.#pending.delete(name);
+    return files;
   }
 
   /** The files of a context have come. Throws `invalid` if it has come already. */
@@ -84,9 +123,27 @@ export class BuildSession implements AsyncDisposable {
     for (const coming of this.#contexts.values()) coming.reject(this.#end);
     for (const takers of this.#wanted.values()) for (const taker of takers) taker.reject(this.#end);
     for (const streams of this.#waiting.values()) for (const stream of streams) stream.destroy();
-    const sent = [...this.#sent.values()];
+    const owned = [...this.#sent.values(), ...this.#pending.values()];
     this.#sent.clear();
-    for (const context of sent) await context[Symbol.asyncDispose]();
+    this.#pending.clear();
+    for (const files of owned) await files[Symbol.asyncDispose]();
+  }
+
+  /** Tells now and then, and at the end, how much of a context has come since it was told last. */
+  #reportTransfer(name: string, progress: StatusSink): Disposable {
+    const started = new Date();
+    const tell = (end: { completed?: Date } = {}): void => {
+      const current = this.#transferred.get(name) ?? 0;
+      if (current > 0) progress({ id: 'transferring context:', current, total: 0, started, ...end });
+    };
+    const timer = setInterval(tell, reportInterval);
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer);
+        tell({ completed: new Date() });
+        this.#transferred.delete(name);
+      },
+    };
   }
 
   #comingContext(name: string): PromiseWithResolvers<SentContext> {

@@ -1,17 +1,19 @@
 import { invalid } from '#/base/errors.ts';
 import type { BuildResult } from '#/builder/build.ts';
 import { DockerfileError } from '#/dockerfile/errors.ts';
+import type { ContextWanted } from '#/wire/build.ts';
 import type { BuildFailure, BuildOutcome, BuildStatus } from '#/wire/build-status.ts';
 import { encodeProgress } from '#/wire/json-stream.ts';
 import { buildDocument } from '../build/build-document.ts';
 import { requestOf } from '../build/document-request.ts';
+import { ListedContext } from '../build/listed-context.ts';
 import { presentBuildEvent } from '../build/present-status.ts';
 import type { BuildSession } from '../build/session.ts';
 import type { Call, Route } from '../call.ts';
 import { failureOf } from '../errors.ts';
 import { hijack } from '../hijack.ts';
 import { readJson, uploadOf } from '../input.ts';
-import { beginStream, drained, empty } from '../respond.ts';
+import { beginStream, drained, empty, json } from '../respond.ts';
 
 /** Bytes: secrets and a Dockerfile, in base64, and everything else. */
 const maxDocument = 64 * 1024 * 1024;
@@ -91,14 +93,60 @@ function parsed(name: string, text: string): unknown {
 /** Takes a context as an archive. */
 async function archive(call: Call): Promise<void> {
   const { session, name } = part(call);
-  try {
+  await takeContext(call, async () => {
     const { archives } = call.engine.builds;
-    await session.addContext(name, await archives.receive(uploadOf(call), { name, signal: call.signal }));
+    await session.addContext(name, await archives.receive(counted(call), { name, signal: call.signal }));
+    empty(call);
+  });
+}
+
+/** Takes the list of a context's files and answers with those whose content is wanted. */
+async function list(call: Call): Promise<void> {
+  const { session, name } = part(call);
+  const key = call.query.text('key');
+  if (!/^[0-9a-f]{64}$/.test(key)) throw invalid('the parameter key must be a SHA-256 digest in hexadecimal');
+  await takeContext(call, async () => {
+    const { contexts } = call.engine.builds;
+    const options = { contexts, key: `list ${key}`, signal: call.signal };
+    const files = await ListedContext.receive(uploadOf(call), options);
+    if (files.wanted.length > 0) await session.addPending(name, files);
+    else await session.addContext(name, await files.receive(nothing(), () => {}));
+    json(call, { Wanted: files.wanted.map(({ index }) => index) } satisfies ContextWanted);
+  });
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
+
+/** Takes the content of listed files. */
+async function contents(call: Call): Promise<void> {
+  const { session, name } = part(call);
+  await takeContext(call, async () => {
+    const files = session.takePending(name);
+    await session.addContext(
+      name,
+      await files.receive(uploadOf(call), (bytes) => session.addTransferred(name, bytes)),
+    );
+    empty(call);
+  });
+}
+
+/** Whoever waits for a context hears that it does not come. */
+async function takeContext(call: Call, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
+    const { session, name } = part(call);
     session.failContext(name, error);
     throw error;
   }
-  empty(call);
+}
+
+async function* counted(call: Call): AsyncGenerator<Uint8Array, void, undefined> {
+  const { session, name } = part(call);
+  for await (const chunk of uploadOf(call)) {
+    session.addTransferred(name, chunk.length);
+    yield chunk;
+  }
 }
 
 /** Takes a connection that waits until the build asks for an agent or has an output. */
@@ -118,5 +166,7 @@ function part({ engine, query }: Call): { session: BuildSession; name: string } 
 export const skiffBuildRoutes: readonly Route[] = [
   ['POST', '/skiff/build', build],
   ['POST', '/skiff/build/archive', archive],
+  ['POST', '/skiff/build/context', list],
+  ['POST', '/skiff/build/files', contents],
   ['POST', '/skiff/build/stream', stream],
 ];
