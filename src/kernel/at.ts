@@ -51,15 +51,19 @@ export interface OpenHow {
   readonly resolve?: number;
 }
 
+/** struct open_how {u64 flags, mode, resolve}; filled anew for each call. */
+const openHow = Buffer.alloc(24);
+
 /** How often a lookup inside a root is repeated when the tree is renamed under it (EAGAIN). */
 const attempts = 128;
 
 /** Opens `path` relative to `dirfd`. The descriptor is yours to `close`. */
 export function openat2(dirfd: number, path: Bytes, how: OpenHow): number {
-  const raw = Buffer.alloc(24); // struct open_how {u64 flags, mode, resolve}
-  raw.writeBigUInt64LE(BigInt(how.flags | O_CLOEXEC), 0);
-  raw.writeBigUInt64LE(BigInt(how.mode ?? 0), 8);
-  raw.writeBigUInt64LE(BigInt(how.resolve ?? 0), 16);
+  const raw = openHow;
+  // All of them fit into the lower halves.
+  raw.writeUInt32LE((how.flags | O_CLOEXEC) >>> 0, 0);
+  raw.writeUInt32LE(how.mode ?? 0, 8);
+  raw.writeUInt32LE(how.resolve ?? 0, 16);
   const name = cstring(path);
   for (let attempt = 1; ; attempt++) {
     const fd = uninterrupted(() => syscalls.openat2(dirfd, name, raw, raw.length));
@@ -229,10 +233,12 @@ const STATX_BASIC_STATS = 0x7ff;
 const STATX_MNT_ID = 0x1000;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 const AT_NO_AUTOMOUNT = 0x800;
+/** struct statx: the same on every architecture. What is in it is read before anything else can happen on this thread. */
+const statxResult = Buffer.alloc(256);
 
 /** Reads the facts of `path` relative to `dirfd`, of a symbolic link itself. An empty path means `dirfd` itself. */
 export function fstatat(dirfd: number, path: Bytes): FileStat {
-  const raw = Buffer.alloc(256); // struct statx: the same on every architecture
+  const raw = statxResult;
   const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (path.length === 0 ? AT_EMPTY_PATH : 0);
   check(syscalls.statx(dirfd, cstring(path), flags, STATX_BASIC_STATS | STATX_MNT_ID, raw), 'statx', path);
   return {
@@ -254,7 +260,6 @@ export function fstatat(dirfd: number, path: Bytes): FileStat {
 }
 
 const STATX_TYPE_MODE_UID_GID = 0x1 | 0x2 | 0x8 | 0x10;
-const statxResult = Buffer.alloc(256);
 const emptyPath = cstring('');
 
 /** Owner and permissions (with the type) of an open file: the cheap part of `fstatat`. */

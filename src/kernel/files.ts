@@ -151,6 +151,15 @@ export function llistxattr(path: Bytes): Buffer[] {
   return names;
 }
 
+/** Tells whether an open file has any extended attribute. */
+export function hasXattrs(fd: number): boolean {
+  const length = libc.flistxattr(fd, null, 0);
+  if (length >= 0) return length > 0;
+  const error = errno();
+  if (error === os.errno.EOPNOTSUPP) return false;
+  throw systemError('flistxattr', error);
+}
+
 /** Removes the extended attribute `name` of `path` itself; throws ENODATA when there is none. */
 export function lremovexattr(path: Bytes, name: Bytes): void {
   check(libc.lremovexattr(cstring(path), cstring(name)), 'lremovexattr', path);

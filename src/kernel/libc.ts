@@ -17,6 +17,7 @@ interface Libc {
   close(fd: number): number;
   connect(fd: number, address: Memory, length: number): number;
   fchownat(dirfd: number, path: Memory, uid: number, gid: number, flags: number): number;
+  flistxattr(fd: number, list: Memory, size: number): number;
   flock(fd: number, operation: number): number;
   futimens(fd: number, times: Memory): number;
   getsockname(fd: number, address: Memory, length: Memory): number;
@@ -55,6 +56,7 @@ const prototypes: Readonly<Record<keyof Libc, string>> = {
   close: 'int close(int)',
   connect: 'int connect(int, const void *, uint32_t)',
   fchownat: 'int fchownat(int, const void *, uint32_t, uint32_t, int)',
+  flistxattr: 'long flistxattr(int, void *, size_t)',
   flock: 'int flock(int, int)',
   futimens: 'int futimens(int, const void *)',
   getsockname: 'int getsockname(int, void *, void *)',

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import { type ByteString, rawBytes } from '#/base/byte-string.ts';
 import { readlinkat } from '#/kernel/at.ts';
+import { hasXattrs } from '#/kernel/files.ts';
 import { blockSize, paddingOf } from '#/tar/header-block.ts';
 import { type DataRun, fileHeader, storedSize, type TarEntryKind, type TarHeader } from '#/tar/tar-entry.ts';
 import { formatEntry } from '#/tar/tar-writer.ts';
-import { dataRuns, type Spot } from '../tree/copy-node.ts';
-import { openForReading } from '../tree/open-file.ts';
+import { dataRuns } from '../tree/copy-node.ts';
+import { openForReading, type ReadableFile } from '../tree/open-file.ts';
 import { Pacer } from '../tree/pacer.ts';
 import type { TreeEntry } from '../tree/walk-tree.ts';
 import { xattrsOf } from '../tree/xattrs.ts';
@@ -66,13 +67,13 @@ export function* packChunks(
   const chunks = new Chunks(next);
   const latest = newest === undefined ? undefined : BigInt(newest) * 1_000_000_000n;
   for (const item of packItems(source)) {
-    const header = headerOf(item, firsts);
+    using file = item.kind === 'there' && isFilled(item.entry) ? openForReading(item.entry) : undefined;
+    const header = headerOf(item, file, firsts);
     if (header === undefined) continue;
     const mtime = latest !== undefined && header.mtime > latest ? latest : header.mtime;
     yield* chunks.put(formatEntry({ ...header, mtime }));
-    if (item.kind !== 'there' || header.kind !== 'file') continue;
-    const runs = header.sparse ?? [{ offset: 0, length: header.size }];
-    if (header.size > 0) yield* chunks.putFile(item.entry, runs);
+    if (file === undefined || header.kind !== 'file') continue;
+    yield* chunks.putFile(file, header.sparse ?? [{ offset: 0, length: header.size }]);
     content += storedSize(header);
     yield* chunks.putZeros(paddingOf(storedSize(header)));
   }
@@ -114,8 +115,7 @@ class Chunks {
   }
 
   /** Exactly the bytes that were announced, whatever has become of the file. */
-  *putFile(spot: Spot, runs: readonly DataRun[]): Generator<Buffer, void, undefined> {
-    using file = openForReading(spot);
+  *putFile(file: ReadableFile, runs: readonly DataRun[]): Generator<Buffer, void, undefined> {
     for (const { offset, length } of runs) {
       for (let done = 0; done < length; ) {
         const room = this.#buffer.subarray(this.#used, this.#used + length - done);
@@ -136,8 +136,16 @@ class Chunks {
   }
 }
 
-/** Undefined for a socket. `firsts` has the names of files that were packed before, by inode. */
-function headerOf(item: PackItem, firsts: Map<bigint, ByteString>): TarHeader | undefined {
+function isFilled({ stat }: TreeEntry): boolean {
+  return (stat.mode & constants.S_IFMT) === constants.S_IFREG && stat.size > 0;
+}
+
+/** Undefined for a socket. `file` is open if it has content; `firsts` has the names of files that were packed before, by inode. */
+function headerOf(
+  item: PackItem,
+  file: ReadableFile | undefined,
+  firsts: Map<bigint, ByteString>,
+): TarHeader | undefined {
   if (item.kind === 'gone') return whiteout(`${item.parent}${whiteoutPrefix}${item.name}`);
   if (item.kind === 'opaque') return whiteout(`${item.path}/${opaqueMarker}`);
   const { stat, path } = item.entry;
@@ -145,12 +153,12 @@ function headerOf(item: PackItem, firsts: Map<bigint, ByteString>): TarHeader | 
   if (kind === undefined) return undefined;
   if (kind !== 'directory' && stat.nlink > 1) {
     const first = firsts.get(stat.ino);
-    if (first !== undefined) return { ...described(item.entry, 'hardlink'), linkPath: first };
+    if (first !== undefined) return { ...described(item.entry, 'hardlink', undefined), linkPath: first };
     firsts.set(stat.ino, path);
   }
-  const header = described(item.entry, kind);
-  const mayBeSparse = kind === 'file' && stat.size - stat.blocks * 512 >= minHoles;
-  const runs = mayBeSparse ? runsOf(item.entry, header.size) : undefined;
+  const header = described(item.entry, kind, file);
+  const mayBeSparse = file !== undefined && stat.size - stat.blocks * 512 >= minHoles;
+  const runs = mayBeSparse ? runsOf(file, header.size) : undefined;
   return runs === undefined ? header : { ...header, sparse: runs };
 }
 
@@ -160,7 +168,7 @@ function whiteout(path: ByteString): TarHeader {
 
 const noXattrs: ReadonlyMap<ByteString, Buffer> = new Map();
 
-function described(found: TreeEntry, kind: TarEntryKind): TarHeader {
+function described(found: TreeEntry, kind: TarEntryKind, file: ReadableFile | undefined): TarHeader {
   const { stat, parent, name, path } = found;
   const device = kind === 'char' || kind === 'block';
   return {
@@ -174,12 +182,11 @@ function described(found: TreeEntry, kind: TarEntryKind): TarHeader {
     mtime: wholeSeconds(stat.mtime),
     devMajor: device ? stat.rdev.major : 0,
     devMinor: device ? stat.rdev.minor : 0,
-    xattrs: kind === 'hardlink' ? noXattrs : xattrsOf(found),
+    xattrs: kind === 'hardlink' || (file !== undefined && !hasXattrs(file.fd)) ? noXattrs : xattrsOf(found),
   };
 }
 
-function runsOf(spot: Spot, size: number): DataRun[] | undefined {
-  using file = openForReading(spot);
+function runsOf(file: ReadableFile, size: number): DataRun[] | undefined {
   if (!file.isFile) return undefined;
   const runs = [...dataRuns(file.fd, size).take(maxRuns + 1)];
   return runs.length > maxRuns ? undefined : runs;
