@@ -8,10 +8,11 @@ import { History } from './control/history.ts';
 import { type ContextInput, sessionContexts } from './control/session-contexts.ts';
 import { WorkerInfo, type WorkerParts } from './control/workers.ts';
 import type { TreeStore } from './filesync/file-sync.ts';
-import { GrpcServer } from './grpc/server.ts';
-import type { SessionHead } from './session/head.ts';
+import { GrpcServer, type ServerCall } from './grpc/server.ts';
+import { type SessionHead, sessionHead, sessionHeaders } from './session/head.ts';
 import { ClientSession } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
+import { type Piece, Tunnel } from './session/tunnel.ts';
 import type { Archives } from './session/upload.ts';
 import { Uploads } from './uploads.ts';
 
@@ -45,7 +46,14 @@ export class BuildKitService {
     this.builds = new Builds({ builder, history, contexts: this.contextsOf });
     this.#server = new GrpcServer(
       [
-        ...controlHandlers({ builds: this.builds, builder, history, sessions, worker }),
+        ...controlHandlers({
+          builds: this.builds,
+          builder,
+          history,
+          sessions,
+          worker,
+          tunnel: (incoming, call) => this.#tunnel(incoming, call),
+        }),
         ...gatewayHandlers(this.builds, worker),
       ],
       log,
@@ -55,6 +63,16 @@ export class BuildKitService {
   /** Answers on a connection until it closes. */
   async serveGrpc(connection: Duplex, options: { signal: AbortSignal }): Promise<void> {
     await this.#server.serve(connection, options);
+  }
+
+  /** A session whose connection is a call on another connection. */
+  async *#tunnel(incoming: AsyncIterable<Piece>, call: ServerCall): AsyncGenerator<Piece> {
+    const head = sessionHead(headersOf(call));
+    this.sessions.check(head.id);
+    const tunnel = new Tunnel(incoming);
+    const kept = this.keepSession(head, { connection: tunnel, signal: call.signal });
+    yield* tunnel.outgoing();
+    await kept;
   }
 
   /** Keeps a session until its connection closes. */
@@ -68,4 +86,9 @@ export class BuildKitService {
 interface Session {
   readonly connection: Duplex;
   readonly signal: AbortSignal;
+}
+
+/** The headers of a session as the metadata of a call has them. */
+function headersOf(call: ServerCall): Record<string, string[]> {
+  return Object.fromEntries(sessionHeaders.map((name) => [name, call.metadata(name)?.split(/,\s*/) ?? []]));
 }

@@ -21,6 +21,8 @@ const longestDelay = 2 ** 31 - 1;
 async function ping(call: Call): Promise<void> {
   const body = call.request.method === 'HEAD' ? '' : 'OK';
   call.response.writeHead(200, {
+    // The builder that clients take of themselves: BuildKit.
+    'Builder-Version': '2',
     'Cache-Control': 'no-cache, no-store, must-revalidate',
     'Content-Length': body.length,
     'Content-Type': 'text/plain; charset=utf-8',

@@ -1,4 +1,5 @@
-import { invalid } from '#/base/errors.ts';
+import { parseCsvLine } from '#/base/csv.ts';
+import { invalid, messageOf } from '#/base/errors.ts';
 
 /** `key=value` pairs of a client, by name. */
 export type Attributes = ReadonlyMap<string, string>;
@@ -30,16 +31,12 @@ export function flagAt(attributes: Attributes, name: string): boolean | undefine
   throw invalid(`invalid boolean value for ${name}: ${JSON.stringify(text)}`);
 }
 
-/** The fields of a line of CSV (RFC 4180), which clients make of lists. Empty for an empty line. */
+/** The fields of a line of CSV, which clients make of lists. Throws `invalid`. Empty for an empty line. */
 export function csvFields(line: string): string[] {
   if (line === '') return [];
-  const fields: string[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
-  for (;;) {
-    const match = field.exec(line);
-    if (match === null) throw invalid(`invalid list: ${JSON.stringify(line)}`);
-    const [, quoted, plain = '', separator] = match;
-    fields.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (separator === '') return fields;
+  try {
+    return parseCsvLine(line);
+  } catch (error) {
+    throw invalid(`invalid list ${JSON.stringify(line)}: ${messageOf(error)}`, error);
   }
 }

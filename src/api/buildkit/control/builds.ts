@@ -1,11 +1,15 @@
 import { unlessAborted } from '#/base/abort.ts';
 import { invalid, notFound, notImplemented } from '#/base/errors.ts';
+import { loadDockerfile } from '#/builder/plan/load-dockerfile.ts';
 import type { BuildRequest, NamedContext } from '#/builder/request.ts';
+import type { Dockerfile } from '#/dockerfile/parse.ts';
 import type { BuilderBackend } from '../../backend.ts';
+import type { Attributes } from './attributes.ts';
 import { buildRequestOf, type ContextSource, type SolveInput } from './build-request.ts';
 import type { History } from './history.ts';
 import { Job, type PromisedResult } from './job.ts';
 import { ProgressFeed } from './progress-feed.ts';
+import { answerSubrequest, type SubrequestResult } from './subrequests.ts';
 
 /** How long somebody who follows a build waits for its begin: clients ask for both at the same time. Milliseconds. */
 const patience = 10_000;
@@ -72,6 +76,18 @@ export class Builds {
     await this.#build(job, promised, { outputs: [], signal });
   }
 
+  /** Answers a question about the Dockerfile of a build, without building. */
+  async ask(name: string, job: Job, options: AskOptions): Promise<SubrequestResult> {
+    const { attributes, signal } = options;
+    await using stack = new AsyncDisposableStack();
+    const input = { ...job.input, attributes };
+    const noInput = (asked: string): NamedContext => inputImage(new Map(), asked);
+    const request = buildRequestOf(input, { ...this.#parts.contexts(input, stack), input: noInput });
+    const control = { signal, progress: job.feed.push.bind(job.feed) };
+    const load = async (): Promise<Dockerfile> => (await loadDockerfile(request, control)).dockerfile;
+    return await answerSubrequest(name, { load, attributes });
+  }
+
   async #run(job: Job, options: SolveOptions): Promise<ReadonlyMap<string, string>> {
     const { signal, frontend } = options;
     switch (frontend) {
@@ -127,6 +143,12 @@ export class Builds {
       throw notFound(`no such result ${JSON.stringify(result)}`);
     return { job, promised };
   }
+}
+
+/** What a question is about. */
+interface AskOptions {
+  readonly attributes: Attributes;
+  readonly signal: AbortSignal;
 }
 
 /** How a build is carried out. */

@@ -4,6 +4,7 @@ export const frontendCapabilities: readonly string[] = [
   'frontend.inputs',
   'gateway.evaluate',
   'gateway.solve.evaluate',
+  'gateway.solve.metadata',
   'importcaches',
   'proto.refarray',
   'reference.output',

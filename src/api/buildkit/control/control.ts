@@ -1,11 +1,12 @@
 import { invalid, notImplemented } from '#/base/errors.ts';
 import type { CacheLocation } from '#/builder/request.ts';
 import type { BuilderBackend } from '../../backend.ts';
-import { type GrpcHandler, serverStream, unary } from '../grpc/server.ts';
+import { bidiStream, type GrpcHandler, type ServerCall, serverStream, unary } from '../grpc/server.ts';
 import { type CacheOptions, Control, type SolveRequest } from '../messages/control_pb.ts';
 import { Health } from '../messages/health_pb.ts';
 import type { ClientSession } from '../session/session.ts';
 import type { Sessions } from '../session/sessions.ts';
+import type { Piece } from '../session/tunnel.ts';
 import type { SolveInput } from './build-request.ts';
 import type { Builds } from './builds.ts';
 import { matching, pruneRequest, usageRecord } from './cache-usage.ts';
@@ -23,6 +24,8 @@ export interface ControlParts {
   readonly history: History;
   readonly sessions: Sessions;
   readonly worker: WorkerInfo;
+  /** Keeps a session that comes inside of a call. */
+  readonly tunnel: (incoming: AsyncIterable<Piece>, call: ServerCall) => AsyncIterable<Piece>;
 }
 
 /** The methods of moby.buildkit.v1.Control. */
@@ -30,6 +33,7 @@ export function controlHandlers(parts: ControlParts): GrpcHandler[] {
   const { builds, builder, history, sessions, worker } = parts;
   return [
     unary(Health.method.check, () => Promise.resolve({ status: 1 })),
+    bidiStream(Control.method.session, (incoming, call) => parts.tunnel(incoming, call)),
     unary(Control.method.info, () => Promise.resolve({ buildkitVersion: worker.version() })),
     unary(Control.method.listWorkers, () => Promise.resolve({ record: [worker.record()] })),
     unary(Control.method.diskUsage, async ({ filter }) => {

@@ -11,6 +11,7 @@ import {
 } from '../messages/gateway_pb.ts';
 import type { Builds } from './builds.ts';
 import { frontendCapabilities, graphCapabilities } from './capabilities.ts';
+import { withErrorDetails } from './error-details.ts';
 import type { Job, Returned } from './job.ts';
 import { definitionOf, resultIn } from './result-definition.ts';
 import type { WorkerInfo } from './workers.ts';
@@ -36,17 +37,21 @@ export function gatewayHandlers(builds: Builds, worker: WorkerInfo): GrpcHandler
     }),
     unary(LLBBridge.method.solve, async (request, call) => {
       const job = await jobOf(call);
-      const id = job.promise({
-        attributes: new Map(Object.entries(frontendOptions(request))),
-        inputs: inputsOf(request),
-      });
-      if (request.evaluate) await builds.evaluate(id, call);
+      const attributes = new Map(Object.entries(frontendOptions(request)));
+      const question = attributes.get('requestid') ?? '';
+      if (question !== '') {
+        const answer = await withErrorDetails(builds.ask(question, job, { attributes, signal: call.signal }));
+        const metadata = [...answer].map(([name, text]) => [name, Buffer.from(text)] as const);
+        return { result: create(ResultSchema, { metadata: Object.fromEntries(metadata) }) };
+      }
+      const id = job.promise({ attributes, inputs: inputsOf(request) });
+      if (request.evaluate) await withErrorDetails(builds.evaluate(id, call));
       const result = create(ResultSchema, { result: { case: 'ref', value: { id, def: definitionOf(id) } } });
       return { ref: id, result };
     }),
     unary(LLBBridge.method.evaluate, async ({ ref }, call) => {
       await jobOf(call);
-      await builds.evaluate(ref, call);
+      await withErrorDetails(builds.evaluate(ref, call));
       return {};
     }),
     unary(LLBBridge.method.inputs, async (_request, call) => {

@@ -16,7 +16,8 @@ export function definitionOf(result: string): Definition {
   );
   const digest = `sha256:${createHash('sha256').update(source).digest('hex')}`;
   const end = toBinary(OpSchema, create(OpSchema, { inputs: [{ digest }] }));
-  return create(DefinitionSchema, { def: [source, end] });
+  const description = { 'llb.customname': '[internal] result of another build' };
+  return create(DefinitionSchema, { def: [source, end], metadata: { [digest]: { description } } });
 }
 
 /** The result that a build graph stands for; undefined for any other graph. */

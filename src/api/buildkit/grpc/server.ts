@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import {
   create,
   type DescMessage,
+  type DescMethodBiDiStreaming,
   type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
@@ -20,7 +21,7 @@ import { receivedMessages, written } from './stream.ts';
 export interface ServerCall {
   /** Aborts when the client gives up or its connection breaks. */
   readonly signal: AbortSignal;
-  /** The first value of a header. */
+  /** The value of a header; several are joined with commas. */
   metadata(name: string): string | undefined;
 }
 
@@ -28,7 +29,7 @@ export interface ServerCall {
 export interface GrpcHandler {
   /** `/package.Service/Method`. */
   readonly path: string;
-  readonly answer: (request: Buffer, call: ServerCall) => AsyncIterable<Uint8Array>;
+  readonly answer: (requests: AsyncIterable<Buffer>, call: ServerCall) => AsyncIterable<Uint8Array>;
 }
 
 /** A method with one answer. */
@@ -38,8 +39,9 @@ export function unary<I extends DescMessage, O extends DescMessage>(
 ): GrpcHandler {
   return {
     path: methodPath(method),
-    answer: async function* (request, call): AsyncGenerator<Uint8Array> {
-      yield encoded(method.output, await handle(decoded(method.input, request), call));
+    answer: async function* (requests, call): AsyncGenerator<Uint8Array> {
+      const request = decoded(method.input, await onlyMessage(requests));
+      yield encoded(method.output, await handle(request, call));
     },
   };
 }
@@ -51,10 +53,27 @@ export function serverStream<I extends DescMessage, O extends DescMessage>(
 ): GrpcHandler {
   return {
     path: methodPath(method),
-    answer: async function* (request, call): AsyncGenerator<Uint8Array> {
-      for await (const message of handle(decoded(method.input, request), call)) {
+    answer: async function* (requests, call): AsyncGenerator<Uint8Array> {
+      const request = decoded(method.input, await onlyMessage(requests));
+      for await (const message of handle(request, call)) {
         yield encoded(method.output, message);
       }
+    },
+  };
+}
+
+/** A method with any number of messages in both directions, at any time. */
+export function bidiStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodBiDiStreaming<I, O>,
+  handle: (requests: AsyncIterable<MessageShape<I>>, call: ServerCall) => AsyncIterable<MessageInitShape<O>>,
+): GrpcHandler {
+  async function* decodedAll(requests: AsyncIterable<Buffer>): AsyncGenerator<MessageShape<I>> {
+    for await (const request of requests) yield decoded(method.input, request);
+  }
+  return {
+    path: methodPath(method),
+    answer: async function* (requests, call): AsyncGenerator<Uint8Array> {
+      for await (const message of handle(decodedAll(requests), call)) yield encoded(method.output, message);
     },
   };
 }
@@ -105,9 +124,8 @@ export class GrpcServer {
       const handler = this.#handlers.get(path ?? '');
       if (handler === undefined) throw new GrpcError(grpcCodes.unimplemented, `unknown method ${path}`);
       this.#log.debug('gRPC call', { path });
-      const request = await onlyMessage(stream);
       const call = { signal: abort.signal, metadata: (name: string) => first(headers[name]) };
-      for await (const message of handler.answer(request, call)) {
+      for await (const message of handler.answer(receivedMessages(stream), call)) {
         if (!stream.headersSent) begin(stream);
         await written(stream, frame(message));
       }
@@ -137,9 +155,9 @@ function finish(stream: ServerHttp2Stream, failure: GrpcError | undefined): void
   stream.end();
 }
 
-async function onlyMessage(stream: ServerHttp2Stream): Promise<Buffer> {
+async function onlyMessage(requests: AsyncIterable<Buffer>): Promise<Buffer> {
   let request: Buffer | undefined;
-  for await (const message of receivedMessages(stream)) {
+  for await (const message of requests) {
     if (request !== undefined) throw new GrpcError(grpcCodes.unimplemented, 'the method takes one message');
     request = message;
   }

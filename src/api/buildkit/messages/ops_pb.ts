@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ops.proto.
  */
 export const file_ops: GenFile = /*@__PURE__*/
-  fileDesc("CglvcHMucHJvdG8SAnBiIhkKCkRlZmluaXRpb24SCwoDZGVmGAEgAygMIkUKAk9wEhkKBmlucHV0cxgBIAMoCzIJLnBiLklucHV0Eh4KBnNvdXJjZRgDIAEoCzIMLnBiLlNvdXJjZU9wSABCBAoCb3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDInQKCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAkSJgoFYXR0cnMYAiADKAsyFy5wYi5Tb3VyY2VPcC5BdHRyc0VudHJ5GiwKCkF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CghQbGF0Zm9ybRIUCgxhcmNoaXRlY3R1cmUYASABKAkSCgoCb3MYAiABKAkSDwoHdmFyaWFudBgDIAEoCSI+CgpTb3VyY2VJbmZvEhAKCGZpbGVuYW1lGAEgASgJEgwKBGRhdGEYAiABKAwSEAoIbGFuZ3VhZ2UYBCABKAkiPwoFUmFuZ2USGwoFc3RhcnQYASABKAsyDC5wYi5Qb3NpdGlvbhIZCgNlbmQYAiABKAsyDC5wYi5Qb3NpdGlvbiIrCghQb3NpdGlvbhIMCgRsaW5lGAEgASgFEhEKCWNoYXJhY3RlchgCIAEoBWIGcHJvdG8z");
+  fileDesc("CglvcHMucHJvdG8SAnBiIooBCgpEZWZpbml0aW9uEgsKA2RlZhgBIAMoDBIuCghtZXRhZGF0YRgCIAMoCzIcLnBiLkRlZmluaXRpb24uTWV0YWRhdGFFbnRyeRo/Cg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIdCgV2YWx1ZRgCIAEoCzIOLnBiLk9wTWV0YWRhdGE6AjgBInYKCk9wTWV0YWRhdGESNAoLZGVzY3JpcHRpb24YAiADKAsyHy5wYi5PcE1ldGFkYXRhLkRlc2NyaXB0aW9uRW50cnkaMgoQRGVzY3JpcHRpb25FbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkUKAk9wEhkKBmlucHV0cxgBIAMoCzIJLnBiLklucHV0Eh4KBnNvdXJjZRgDIAEoCzIMLnBiLlNvdXJjZU9wSABCBAoCb3AiJgoFSW5wdXQSDgoGZGlnZXN0GAEgASgJEg0KBWluZGV4GAIgASgDInQKCFNvdXJjZU9wEhIKCmlkZW50aWZpZXIYASABKAkSJgoFYXR0cnMYAiADKAsyFy5wYi5Tb3VyY2VPcC5BdHRyc0VudHJ5GiwKCkF0dHJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CghQbGF0Zm9ybRIUCgxhcmNoaXRlY3R1cmUYASABKAkSCgoCb3MYAiABKAkSDwoHdmFyaWFudBgDIAEoCSI+CgpTb3VyY2VJbmZvEhAKCGZpbGVuYW1lGAEgASgJEgwKBGRhdGEYAiABKAwSEAoIbGFuZ3VhZ2UYBCABKAkiPwoFUmFuZ2USGwoFc3RhcnQYASABKAsyDC5wYi5Qb3NpdGlvbhIZCgNlbmQYAiABKAsyDC5wYi5Qb3NpdGlvbiIrCghQb3NpdGlvbhIMCgRsaW5lGAEgASgFEhEKCWNoYXJhY3RlchgCIAEoBWIGcHJvdG8z");
 
 /**
  * @generated from message pb.Definition
@@ -24,6 +24,13 @@ export type Definition = Message<"pb.Definition"> & {
    * @generated from field: repeated bytes def = 1;
    */
   def: Uint8Array[];
+
+  /**
+   * By the digest of the operation; clients refuse a graph without any.
+   *
+   * @generated from field: map<string, pb.OpMetadata> metadata = 2;
+   */
+  metadata: { [key: string]: OpMetadata };
 };
 
 /**
@@ -32,6 +39,23 @@ export type Definition = Message<"pb.Definition"> & {
  */
 export const DefinitionSchema: GenMessage<Definition> = /*@__PURE__*/
   messageDesc(file_ops, 0);
+
+/**
+ * @generated from message pb.OpMetadata
+ */
+export type OpMetadata = Message<"pb.OpMetadata"> & {
+  /**
+   * @generated from field: map<string, string> description = 2;
+   */
+  description: { [key: string]: string };
+};
+
+/**
+ * Describes the message pb.OpMetadata.
+ * Use `create(OpMetadataSchema)` to create a new message.
+ */
+export const OpMetadataSchema: GenMessage<OpMetadata> = /*@__PURE__*/
+  messageDesc(file_ops, 1);
 
 /**
  * @generated from message pb.Op
@@ -59,7 +83,7 @@ export type Op = Message<"pb.Op"> & {
  * Use `create(OpSchema)` to create a new message.
  */
 export const OpSchema: GenMessage<Op> = /*@__PURE__*/
-  messageDesc(file_ops, 1);
+  messageDesc(file_ops, 2);
 
 /**
  * @generated from message pb.Input
@@ -81,7 +105,7 @@ export type Input = Message<"pb.Input"> & {
  * Use `create(InputSchema)` to create a new message.
  */
 export const InputSchema: GenMessage<Input> = /*@__PURE__*/
-  messageDesc(file_ops, 2);
+  messageDesc(file_ops, 3);
 
 /**
  * @generated from message pb.SourceOp
@@ -103,7 +127,7 @@ export type SourceOp = Message<"pb.SourceOp"> & {
  * Use `create(SourceOpSchema)` to create a new message.
  */
 export const SourceOpSchema: GenMessage<SourceOp> = /*@__PURE__*/
-  messageDesc(file_ops, 3);
+  messageDesc(file_ops, 4);
 
 /**
  * @generated from message pb.Platform
@@ -130,7 +154,7 @@ export type Platform = Message<"pb.Platform"> & {
  * Use `create(PlatformSchema)` to create a new message.
  */
 export const PlatformSchema: GenMessage<Platform> = /*@__PURE__*/
-  messageDesc(file_ops, 4);
+  messageDesc(file_ops, 5);
 
 /**
  * @generated from message pb.SourceInfo
@@ -157,7 +181,7 @@ export type SourceInfo = Message<"pb.SourceInfo"> & {
  * Use `create(SourceInfoSchema)` to create a new message.
  */
 export const SourceInfoSchema: GenMessage<SourceInfo> = /*@__PURE__*/
-  messageDesc(file_ops, 5);
+  messageDesc(file_ops, 6);
 
 /**
  * @generated from message pb.Range
@@ -179,7 +203,7 @@ export type Range = Message<"pb.Range"> & {
  * Use `create(RangeSchema)` to create a new message.
  */
 export const RangeSchema: GenMessage<Range> = /*@__PURE__*/
-  messageDesc(file_ops, 6);
+  messageDesc(file_ops, 7);
 
 /**
  * @generated from message pb.Position
@@ -201,5 +225,5 @@ export type Position = Message<"pb.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_ops, 7);
+  messageDesc(file_ops, 8);
 

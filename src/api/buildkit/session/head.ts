@@ -10,15 +10,20 @@ export interface SessionHead {
   readonly methods: ReadonlySet<string>;
 }
 
+const idHeader = 'x-docker-expose-session-uuid';
+const keyHeader = 'x-docker-expose-session-sharedkey';
+const methodHeader = 'x-docker-expose-session-grpc-method';
+
+/** The headers that say what a session is. */
+export const sessionHeaders: readonly string[] = [idHeader, keyHeader, methodHeader];
+
 /** Reads `X-Docker-Expose-Session-…`. */
-export function sessionHead(
-  headers: NodeJS.Dict<string[]> & { upgrade?: string[] | undefined },
-): SessionHead {
-  const [id = ''] = headers['x-docker-expose-session-uuid'] ?? [];
+export function sessionHead(headers: NodeJS.Dict<string[]>): SessionHead {
+  const [id = ''] = headers[idHeader] ?? [];
   if (!/^[\w.-]{1,128}$/.test(id))
     throw invalid(`Cannot begin a session: ${JSON.stringify(id)} is not an id of one`);
-  const [sharedKey = ''] = headers['x-docker-expose-session-sharedkey'] ?? [];
-  const methods = headers['x-docker-expose-session-grpc-method'] ?? [];
+  const [sharedKey = ''] = headers[keyHeader] ?? [];
+  const methods = headers[methodHeader] ?? [];
   return { id, sharedKey, methods: new Set(methods.map((method) => method.toLowerCase())) };
 }
 
