@@ -58,7 +58,19 @@ test('ServiceTokens: other issuers, audiences, keys and times are refused', asyn
   const shared = await new SignJWT({ iss: 'tokens', aud: 'reg', exp: now + 300 })
     .setProtectedHeader({ alg: 'HS256', kid: 'one' })
     .sign(new TextEncoder().encode(JSON.stringify(jwks.keys[0])));
+  // What a token says of its own key is no reason to believe it (CVE-2025-24976).
+  const signedBy = (header: object): Promise<string> =>
+    new SignJWT({ iss: 'tokens', aud: 'reg', exp: now + 300 })
+      .setProtectedHeader({ alg: 'ES256', ...header })
+      .sign(other.privateKey);
+  const jwk = await exportJWK(other.publicKey);
   const bad = [
+    await signedBy({ jwk }),
+    await signedBy({ jwk, kid: 'one' }),
+    await signedBy({ jwk: { ...jwk, kid: 'one' }, kid: 'two' }),
+    await signedBy({ jku: 'http://127.0.0.1:1/keys' }),
+    await signedBy({ x5c: ['MIIB'] }),
+    await signedBy({ crit: ['x'], x: 1 }).catch(() => 'crit'),
     await sign({ iss: 'others' }),
     await sign({ aud: 'others' }),
     await sign({ exp: now - 120 }),
