@@ -1,11 +1,12 @@
+import { internal } from '#/base/errors.ts';
 import { parseTimestamp } from '#/base/timestamp.ts';
+import { compilePathPattern } from '#/dockerfile/path-pattern.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { familiarName, familiarString, type Reference } from '#/oci/reference.ts';
 import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { ImageSummary } from '#/wire/images.ts';
 import { booleanFilter, checkFilterNames, hasLabels } from '../filters.ts';
-import { compileGlob } from '../glob.ts';
 import type { ImageUsers } from './users.ts';
 
 /** What a listing asks for; Docker's parameters of the same names. */
@@ -29,7 +30,7 @@ export function listImages(parts: ImageParts, users: ImageUsers, options: ImageL
   checkFilterNames(filters, ['dangling', 'label', 'before', 'since', 'reference', 'until']);
   const dangling = filters.has('dangling') ? booleanFilter(filters, 'dangling', false) : undefined;
   const inRange = rangeOf(parts, filters);
-  const references = (filters.get('reference') ?? []).map(compileGlob);
+  const references = (filters.get('reference') ?? []).map(referencePattern);
   const wanted = (reference: Reference): boolean =>
     references.length === 0 ||
     references.some((matches) => matches(familiarString(reference)) || matches(familiarName(reference)));
@@ -123,4 +124,13 @@ function rangeOf({ images }: ImageParts, filters: Filters): (record: ImageRecord
     if (created === undefined) return false;
     return before.every((time) => created < time) && since.every((time) => created > time);
   };
+}
+
+/** The pattern of a `reference` filter. A malformed one is no fault of the request for Docker. */
+function referencePattern(pattern: string): (name: string) => boolean {
+  try {
+    return compilePathPattern(pattern).matches;
+  } catch (error) {
+    throw internal('syntax error in pattern', error);
+  }
 }
