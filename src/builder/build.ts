@@ -7,6 +7,7 @@ import type { BuildFacts } from './attest/provenance.ts';
 import { CacheExchange } from './cache/exchange/cache-exchange.ts';
 import type { CacheKeeper } from './cache/keeper.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
+import type { StepDebugger } from './debugger.ts';
 import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
 import { type OutputParts, sendOutput } from './export/outputs.ts';
@@ -27,6 +28,8 @@ export interface BuildControl {
   /** Ends the build: its steps are killed as far as no other build waits for them. */
   readonly signal: AbortSignal;
   readonly progress: ProgressSink;
+  /** Somebody who wants to look into steps. */
+  readonly debugger?: StepDebugger | undefined;
 }
 
 /** What a build has made. */
@@ -62,7 +65,8 @@ export class Builder {
    * Carries out a build. Throws `DockerfileError` for what is wrong with the Dockerfile and for steps that fail (then with a
    * `StepError` as its cause if a process failed), `invalid` for what is wrong with the request, the signal's reason.
    */
-  async build(request: BuildRequest, { signal, progress }: BuildControl): Promise<BuildResult> {
+  async build(request: BuildRequest, control: BuildControl): Promise<BuildResult> {
+    const { signal, progress } = control;
     signal.throwIfAborted();
     const epoch = epochOf(request);
     const loaded = await loadDockerfile(request, { signal, progress });
@@ -78,10 +82,9 @@ export class Builder {
     // Whoever needs it hears of a failure.
     imported.catch(() => {});
     await using run = new BuildRun(this.#solve, {
+      ...control,
       imported,
       request,
-      signal,
-      progress,
       source: loaded.dockerfile.source,
       epoch,
     });

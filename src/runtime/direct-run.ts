@@ -10,8 +10,7 @@ import type { OciRuntime } from './crun.ts';
 import type { ProcessRef } from './exit-watcher.ts';
 import { startError } from './failure.ts';
 import type { OutputFrame } from './output-queue.ts';
-import type { PipeSession } from './pipe-session.ts';
-import { startPiped } from './piped-runtime.ts';
+import { type RuntimeStreams, startOnTerminal, startPiped } from './piped-runtime.ts';
 import { specJson } from './spec/build.ts';
 
 /** A container to run from its start to its end. */
@@ -31,6 +30,8 @@ const lostExitCode = 137;
 /** More than the digits of any pid. */
 const maxReportBytes = 64;
 const SIGKILL = 9;
+/** Of a terminal that nobody has said the size of. */
+const defaultSize = { height: 24, width: 80 };
 
 /**
  * A container that lives as long as one call: the runtime makes it, waits for its process, takes it away again and ends
@@ -40,7 +41,7 @@ export class DirectRun implements Disposable {
   readonly #options: DirectRunOptions;
   readonly #pid: number;
   readonly #report: PipeReader;
-  readonly #session: PipeSession;
+  readonly #session: RuntimeStreams;
   readonly #started = Promise.withResolvers<number | undefined>();
   readonly #exited = Promise.withResolvers<number>();
   #running: ProcessRef | undefined;
@@ -53,12 +54,13 @@ export class DirectRun implements Disposable {
     this.#options = options;
     writeFileSync(join(bundle, 'config.json'), specJson(runtime.prepare(spec)), { mode: 0o600 });
     const args = ['run', `--bundle=${bundle}`, id];
-    const piped = startPiped(runtime, { args, stdin });
-    close(piped.spec);
-    this.#pid = piped.pid;
-    this.#report = piped.report;
+    const { terminal, consoleSize: size = defaultSize } = spec.process;
+    const started = terminal ? startOnTerminal(runtime, args, size) : startPiped(runtime, { args, stdin });
+    if (started.spec !== undefined) close(started.spec);
+    this.#pid = started.pid;
+    this.#report = started.report;
     this.#report.onData = (data) => this.#start(Number(data.toString('latin1')));
-    this.#session = piped.session;
+    this.#session = started.session;
     children.add(this.#pid, (code) => this.#end(code));
   }
 
@@ -72,6 +74,16 @@ export class DirectRun implements Disposable {
   /** The output; one reader only. Who does not read stops the process when the pipes are full. */
   output(): AsyncGenerator<readonly OutputFrame[], void, undefined> {
     return this.#session.output();
+  }
+
+  /** Sends input; see `ProcessStreams.write`. */
+  write(data: Uint8Array): Promise<boolean> {
+    return this.#session.write(data);
+  }
+
+  /** Ends the input. */
+  async closeStdin(): Promise<void> {
+    await this.#session.closeStdin();
   }
 
   /** The exit code (128 + signal). All processes of the container are gone then. */

@@ -1,9 +1,12 @@
 import { internal, messageOf } from '#/base/errors.ts';
 import { close } from '#/kernel/at.ts';
 import { PipeReader } from '#/kernel/pipe-reader.ts';
+import { openPty, type PtySize } from '#/kernel/pty.ts';
 import { makePipe, spawnProgram } from '#/kernel/spawn.ts';
 import type { OciRuntime } from './crun.ts';
+import type { ProcessStreams } from './output-queue.ts';
 import { PipeSession } from './pipe-session.ts';
+import { PtySession } from './pty-session.ts';
 
 /** Where the runtime finds the end that it is to read what `spec` is written to. */
 const specFd = 3;
@@ -21,6 +24,14 @@ export interface PipedCommand {
   readonly stdin: boolean;
 }
 
+/** Streams whose end is told by the runtime's. */
+export interface RuntimeStreams extends ProcessStreams {
+  /** The process has ended. */
+  finish(): void;
+  /** What the runtime has said of why there is no process. */
+  takeErrors(): string;
+}
+
 /** A runtime that waits for the process that it has started; that has its standard streams and our other ends are here. */
 export interface PipedRuntime {
   /** Of the runtime, not of the process. */
@@ -31,6 +42,36 @@ export interface PipedRuntime {
   readonly report: PipeReader;
   /** The streams. What goes wrong before the process starts is on its stderr. Yours to dispose of. */
   readonly session: PipeSession;
+}
+
+/** The same with a terminal. */
+export interface TerminalRuntime extends Omit<PipedRuntime, 'spec' | 'session'> {
+  readonly spec?: undefined;
+  readonly session: RuntimeStreams;
+}
+
+/** Starts the runtime on a terminal. Throws `internal` if it cannot be started. */
+export function startOnTerminal(
+  runtime: OciRuntime,
+  args: readonly string[],
+  size: PtySize,
+): TerminalRuntime {
+  using theirs = new DisposableStack();
+  using ours = new DisposableStack();
+  const pty = openPty(size);
+  const [report, errors] = [makePipe(), makePipe()];
+  for (const fd of [pty.master, report.read, errors.read]) ours.adopt(fd, close);
+  for (const fd of [pty.slave, report.write, errors.write]) theirs.adopt(fd, close);
+  const fds = new Map([
+    [0, pty.slave],
+    [1, pty.slave],
+    [2, errors.write],
+    [pidFd, report.write],
+  ]);
+  const pid = spawn(runtime, { args, fds });
+  ours.move();
+  const session = new PtySession({ master: pty.master, errors: errors.read });
+  return { pid, report: new PipeReader(report.read), session };
 }
 
 /** Starts the runtime with pipes. Throws `internal` if it cannot be started. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Logger } from '#/base/log.ts';
 import type { BuildResult } from '#/builder/build.ts';
+import type { StepDebugger } from '#/builder/debugger.ts';
 import type { BuildEvent, VertexEvent } from '#/builder/progress.ts';
 import type { BuildContext, BuildRequest } from '#/builder/request.ts';
 import { loadConfig } from '#/daemon/config.ts';
@@ -102,11 +103,13 @@ export class BuildBox implements AsyncDisposable {
       name,
       signal = new AbortController().signal,
       onEvent = () => {},
+      watcher,
       ...change
     }: Partial<BuildRequest> & {
       name?: string;
       signal?: AbortSignal;
       onEvent?: (event: BuildEvent) => void;
+      watcher?: StepDebugger;
     } = {},
   ): Promise<Built> {
     const events: BuildEvent[] = [];
@@ -145,7 +148,7 @@ export class BuildBox implements AsyncDisposable {
       onEvent(event);
       return undefined;
     };
-    const result = await this.engine.backend.builder.build(request, { signal, progress });
+    const result = await this.engine.backend.builder.build(request, { signal, progress, debugger: watcher });
     const logs = events.flatMap((event) => (event.kind === 'log' ? [event.data.toString()] : []));
     const vertices = new Map(
       events.flatMap((event) => (event.kind === 'vertex' ? [[event.name, event] as const] : [])),

@@ -37,7 +37,7 @@ export async function endLeftSteps({
   for (const pid of runtimesOf(runRoot)) kill(pid);
   await gone(() => runtimesOf(runRoot));
   for (const id of ids) {
-    await runtime.delete(id);
+    for (const name of containersOf(runtime, id)) await runtime.delete(name);
     const group = join('/', cgroupParent, id);
     for (const pid of cgroupPids(cgroups, group)) kill(pid);
     await gone(() => cgroupPids(cgroups, group));
@@ -45,6 +45,11 @@ export async function endLeftSteps({
   }
   unmountBelow(runRoot);
   for (const id of ids) rmSync(join(runRoot, id), { recursive: true, force: true });
+}
+
+/** The step's own, and those that somebody has started in it. */
+function containersOf({ root }: OciRuntime, id: string): string[] {
+  return readdirSync(root).filter((name) => name === id || name.startsWith(`${id}-`));
 }
 
 /** Processes of a runtime that was to run a step. */

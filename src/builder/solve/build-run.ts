@@ -11,6 +11,7 @@ import { buildKey } from '#/storage/unpack-key.ts';
 import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
 import { differences } from '../cache/explain.ts';
 import { type KeyDocument, keyOf } from '../cache/key.ts';
+import type { StepDebugger } from '../debugger.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { SourceTree } from '../ops/run/definition.ts';
 import { NetworkPool } from '../ops/run/network-pool.ts';
@@ -44,6 +45,7 @@ export interface RunInput {
   readonly source: SourceText;
   /** Seconds since 1970: the time of everything that is made, if it is to be the same each time. */
   readonly epoch: number | undefined;
+  readonly debugger?: StepDebugger | undefined;
   /** What other places have of results, once they have been asked. */
   readonly imported: Promise<ImportedCache>;
 }
@@ -221,7 +223,9 @@ export class BuildRun implements AsyncDisposable {
       downloadOf: (source) => this.#remotes.identify(source, fetching),
     });
     const key = keyOf(document);
-    const found = node.noCache ? undefined : cache.find(key);
+    const { debugger: watcher } = this.#input;
+    const anew = node.noCache || watcher?.stopsBefore(node.name) === true;
+    const found = anew ? undefined : cache.find(key);
     if (found !== undefined) {
       if (found.layer !== undefined) this.hold.add(found.layer);
       this.#hits.add(key);
@@ -230,7 +234,7 @@ export class BuildRun implements AsyncDisposable {
     }
     const explanation = request.explain ? this.#explain(node, { key, document }) : undefined;
     const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
-    const record = node.noCache ? undefined : (await this.#input.imported).find(key);
+    const record = anew ? undefined : (await this.#input.imported).find(key);
     let cached = false;
     const work = async (control: Parameters<Parameters<typeof flights.join>[1]>[0]): Promise<StepResult> => {
       using hold = layers.hold();
@@ -245,6 +249,7 @@ export class BuildRun implements AsyncDisposable {
         this.#remotes.fetch(source, { ...fetching, signal: control.signal });
       const step = {
         node,
+        debugger: watcher,
         parent,
         treeOf,
         epoch,
@@ -266,7 +271,7 @@ export class BuildRun implements AsyncDisposable {
       return done;
     };
     // Who wants it done anew does not want what somebody else has begun before.
-    const flight = node.noCache ? buildKey() : key;
+    const flight = anew ? buildKey() : key;
     const result = await flights.join(flight, begin, { signal: this.#signal, listener });
     if (result.chainId !== undefined) this.hold.add(result.chainId);
     return {

@@ -2,10 +2,11 @@ import { EngineError } from '#/base/errors.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { Layer } from '#/storage/layers.ts';
+import type { StartInside, StepDebugger } from '../debugger.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { RunMount, SourceTree } from '../ops/run/definition.ts';
 import type { NetworkPool } from '../ops/run/network-pool.ts';
-import { runStep } from '../ops/run/run.ts';
+import { type RunControl, runStep } from '../ops/run/run.ts';
 import type { CopyNode, RunNode, StepNode, TreeInput } from '../plan/graph.ts';
 import type { BuildRequest } from '../request.ts';
 import { StepError } from '../step-error.ts';
@@ -22,6 +23,7 @@ export interface ReadyStep {
   readonly fetch: (source: RemoteInput) => Promise<ReadySource>;
   readonly request: BuildRequest;
   readonly pool: NetworkPool;
+  readonly debugger: StepDebugger | undefined;
   /** The name of a snapshot that is to be made. */
   readonly snapshot: string;
   /** Keeps the result. */
@@ -82,7 +84,7 @@ async function run(
     await runStep(
       parts.steps,
       { snapshot, definition, defaults: request.run, sources, pool },
-      { signal, output: (stream, data) => tell({ stream, data }) },
+      { signal, output: (stream, data) => tell({ stream, data }), ...watched({ step, node, signal }) },
     );
   } catch (error) {
     if (!(error instanceof EngineError) || error instanceof StepError) throw error;
@@ -93,6 +95,26 @@ async function run(
       { cause: error },
     );
   }
+}
+
+/** Lets somebody look into the step. */
+function watched({
+  step: { debugger: watcher },
+  node,
+  signal,
+}: {
+  step: ReadyStep;
+  node: RunNode;
+  signal: AbortSignal;
+}): Pick<RunControl, 'onReady' | 'onFailure'> {
+  if (watcher === undefined) return {};
+  const { digest: vertex, name, run: definition } = node;
+  const stop = (error: unknown, start: StartInside): Promise<void> =>
+    watcher.stopped({ vertex, name, command: definition.args, error, start }, { signal });
+  return {
+    ...(watcher.stopsBefore(name) && { onReady: (start) => stop(undefined, start) }),
+    ...(watcher.stopsOnFailure && { onFailure: stop }),
+  };
 }
 
 async function copySource(

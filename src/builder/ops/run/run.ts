@@ -9,6 +9,7 @@ import type { MountInput, SpecInput } from '#/runtime/spec/input.ts';
 import { resolveInRootfs } from '#/runtime/spec/rootfs.ts';
 import { defaultNetworkSysctls } from '#/runtime/spec/sysctls.ts';
 import { resolveUser } from '#/runtime/user.ts';
+import type { InsideProcess, StartInside } from '../../debugger.ts';
 import type { RunDefaults } from '../../request.ts';
 import { StepError } from '../../step-error.ts';
 import type { StepParts } from '../step-parts.ts';
@@ -34,9 +35,13 @@ export interface RunControl {
   readonly signal: AbortSignal;
   /** Takes output. It waits for the promise, if there is one, before it reads on. */
   readonly output: (stream: 1 | 2, data: Buffer) => undefined | Promise<void>;
+  /** Called when everything is ready for the process. */
+  readonly onReady?: ((start: StartInside) => Promise<void>) | undefined;
+  /** Called when the process has failed, before everything is taken away. */
+  readonly onFailure?: ((error: unknown, start: StartInside) => Promise<void>) | undefined;
 }
 
-/** What a step's mounts need a place for. */
+/** Where programs are looked for unless an image says. */
 const pathVariable = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
@@ -44,11 +49,8 @@ const pathVariable = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
  * snapshot, where neither its mounts nor the places for them show. Throws StepError if it fails, StartError if it cannot be
  * started, the signal's reason after having killed it.
  */
-export async function runStep(
-  parts: StepParts,
-  request: RunRequest,
-  { signal, output }: RunControl,
-): Promise<void> {
+export async function runStep(parts: StepParts, request: RunRequest, control: RunControl): Promise<void> {
+  const { signal } = control;
   signal.throwIfAborted();
   await using place = openPlace(parts);
   const id = basename(place.folder);
@@ -63,18 +65,40 @@ export async function runStep(
   const mounts = withoutReplaced([...files, ...ready.mounts]);
   const rootfs = mountRoot(parts, place, { snapshot: request.snapshot, mounts });
   signal.throwIfAborted();
-  const input = specInput(parts, { id, rootfs, network, mounts, env: ready.env, request });
-  const run = new DirectRun({
-    runtime: parts.runtime,
-    children: parts.children,
-    id,
-    bundle: place.folder,
-    spec: buildSpec(input, parts.host),
-    stdin: false,
-  });
-  const code = await follow(run, { signal, output });
-  signal.throwIfAborted();
-  if (code !== 0) throw new StepError(definition.args.join(' '), code);
+  const step = { id, rootfs, network, mounts, env: ready.env, request };
+  let started = 0;
+  const start: StartInside = (process) => {
+    const name = `inside-${++started}`;
+    const bundle = folderIn(place, name);
+    const run = startIn(parts, { ...step, id: `${id}-${name}` }, { bundle, process, stdin: true });
+    // It ends with the step at the latest.
+    place.stack.defer(async () => {
+      run[Symbol.dispose]();
+      await run.exited;
+    });
+    return run;
+  };
+  await control.onReady?.(start);
+  try {
+    const process = { args: definition.args };
+    const run = startIn(parts, step, { bundle: place.folder, process, stdin: false });
+    const code = await follow(run, control);
+    signal.throwIfAborted();
+    if (code !== 0) throw new StepError(definition.args.join(' '), code);
+  } catch (error) {
+    if (!signal.aborted) await control.onFailure?.(error, start);
+    throw error;
+  }
+}
+
+function startIn(
+  parts: StepParts,
+  step: StepPlan,
+  { bundle, process, stdin }: { bundle: string; process: InsideProcess; stdin: boolean },
+): DirectRun {
+  const spec = buildSpec(specInput(parts, step, process), parts.host);
+  const { runtime, children } = parts;
+  return new DirectRun({ runtime, children, id: step.id, bundle, spec, stdin });
 }
 
 /** Reads the output until the process has ended, which is what happens if anything goes wrong here. */
@@ -131,17 +155,18 @@ function mountRoot(
   return rootfs;
 }
 
-function specInput(
-  parts: StepParts,
-  step: {
-    id: string;
-    rootfs: string;
-    network: StepNetwork;
-    mounts: readonly MountInput[];
-    env: readonly string[];
-    request: RunRequest;
-  },
-): SpecInput {
+/** What decides on the processes of a step. */
+interface StepPlan {
+  readonly id: string;
+  readonly rootfs: string;
+  readonly network: StepNetwork;
+  readonly mounts: readonly MountInput[];
+  /** In addition to the definition's. */
+  readonly env: readonly string[];
+  readonly request: RunRequest;
+}
+
+function specInput(parts: StepParts, step: StepPlan, { args, terminal }: InsideProcess): SpecInput {
   const { definition, defaults } = step.request;
   const { insecure } = definition;
   const devices = insecure ? hostDevices() : [];
@@ -153,10 +178,11 @@ function specInput(
     rootfs: step.rootfs,
     readonlyRootfs: false,
     process: {
-      args: definition.args,
+      args,
       env: completeEnv([...definition.env, ...step.env]),
       cwd: definition.cwd,
-      terminal: false,
+      terminal: terminal !== undefined,
+      consoleSize: terminal,
       user: resolveUser(step.rootfs, { user: definition.user, groupAdd: [] }),
       capabilities: resolveCapabilities({ privileged: insecure, add: [], drop: [] }, parts.host.capabilities),
       noNewPrivileges: false,
