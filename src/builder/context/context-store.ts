@@ -146,7 +146,7 @@ export class ContextStore {
       await this.#remove(slot);
       throw error;
     }
-    return { root, isShared: true, [Symbol.asyncDispose]: () => this.#release(slot) };
+    return { root, isShared: true, isOwned: true, [Symbol.asyncDispose]: () => this.#release(slot) };
   }
 
   async #release(slot: Slot): Promise<void> {
