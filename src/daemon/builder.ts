@@ -58,10 +58,15 @@ export async function openBuilder(
   await cacheMounts.reconcile();
   const { layers } = pull;
   const cache = new BuildCache({ db, layers });
+  const proxies = proxiesOf(config);
+  const { userAgent } = clientOptions(config);
+  const git = await GitSource.open({ root: join(root, 'git'), proxies });
+  const http = stack.use(await HttpSource.open({ root: join(root, 'http'), proxies, userAgent }));
   const keeper = stack.use(
     new CacheKeeper({
       cache,
       mounts: cacheMounts,
+      files: [git, http, files.contexts],
       layers,
       images: pull.images,
       dataRoot: config.dataRoot,
@@ -69,10 +74,6 @@ export async function openBuilder(
       onError: (error) => log.error('cannot tidy up the build cache', { error }),
     }),
   );
-  const proxies = proxiesOf(config);
-  const { userAgent } = clientOptions(config);
-  const git = await GitSource.open({ root: join(root, 'git'), proxies });
-  const http = stack.use(await HttpSource.open({ root: join(root, 'http'), proxies, userAgent }));
   const remotes = await RemoteContexts.open({ git, http, root: join(root, 'contexts') });
   const scratch = join(root, 'scratch');
   rmSync(scratch, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import type { Layers } from '#/storage/layers.ts';
 import type { BuildCache, UsedEntry } from './build-cache.ts';
 import type { CacheMountRecord, CacheMounts } from './cache-mounts.ts';
 import { chooseForRemoval } from './choose.ts';
+import type { FileKeeper, KeptFiles } from './kept-files.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './record.ts';
 
 /** How much may be kept when nobody asks. */
@@ -19,6 +20,8 @@ export interface CacheBudget {
 interface Parts {
   readonly cache: BuildCache;
   readonly mounts: CacheMounts;
+  /** Others who keep something for builds. */
+  readonly files: readonly FileKeeper[];
   readonly layers: Layers;
   readonly images: ImageStore;
   /** A folder on the disk that is to have room. */
@@ -101,7 +104,7 @@ export class CacheKeeper implements Disposable {
     const mounts = (await this.#parts.mounts.list()).map(
       (mount): Kept => ({ record: mountRecord(mount), remove: () => this.#parts.mounts.remove(mount.id) }),
     );
-    return [...steps, ...mounts];
+    return [...steps, ...mounts, ...(await this.#files())];
   }
 
   #stepRecord(
@@ -123,6 +126,17 @@ export class CacheKeeper implements Disposable {
     };
   }
 
+  async #files(): Promise<Kept[]> {
+    const all = await Promise.all(
+      this.#parts.files.map(async (keeper) =>
+        (await keeper.kept()).map(
+          (one): Kept => ({ record: fileRecord(one), remove: () => keeper.forget(one.id) }),
+        ),
+      ),
+    );
+    return all.flat();
+  }
+
   #layersOfImages(): Set<ChainId> {
     const { images, layers } = this.#parts;
     const found = new Set<ChainId>();
@@ -141,6 +155,10 @@ export class CacheKeeper implements Disposable {
 
 function idOf(key: string): string {
   return hexOf(key as never).slice(0, 25);
+}
+
+function fileRecord({ created, used, ...one }: KeptFiles): CacheRecord {
+  return { ...one, parents: [], shared: false, createdAt: created, lastUsedAt: used, usageCount: 1 };
 }
 
 function mountRecord({ id, name, inUse, size, created, used, uses }: CacheMountRecord): CacheRecord {

@@ -7,6 +7,7 @@ import { AT_FDCWD, fstatat } from '#/kernel/at.ts';
 import { spreadChildren } from '#/kernel/files.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
+import type { FileKeeper, KeptFiles } from '../cache/kept-files.ts';
 import type { FileThreads } from '../files/file-threads.ts';
 import type { TreeDigests } from '../files/tree-digests.ts';
 import type { ContextTree } from '../request.ts';
@@ -49,7 +50,7 @@ const inline = { ops: 64, bytes: 256 * 1024 };
  * one with the same key gets another. The index is written when a tree is complete and removed before it is changed: what has
  * none is removed at the start.
  */
-export class ContextStore {
+export class ContextStore implements FileKeeper {
   readonly #options: ContextStoreOptions;
   readonly #slots = new Set<Slot>();
 
@@ -98,6 +99,32 @@ export class ContextStore {
       await this.#remove(slot);
       throw error;
     }
+  }
+
+  /** The trees; clients send them anew when they are needed. */
+  kept(): Promise<KeptFiles[]> {
+    const all = [...this.#slots].map(({ name, bytes, used, isBusy }): KeptFiles => {
+      const time = new Date(used);
+      const description = 'local source for a directory of a client';
+      return {
+        id: name,
+        kind: 'source.local',
+        description,
+        inUse: isBusy,
+        size: bytes,
+        created: time,
+        used: time,
+      };
+    });
+    return Promise.resolve(all);
+  }
+
+  /** Removes a tree, unless somebody uses it. */
+  async forget(id: string): Promise<boolean> {
+    const slot = [...this.#slots].find(({ name, isBusy }) => name === id && !isBusy);
+    if (slot === undefined) return false;
+    await this.#remove(slot);
+    return true;
   }
 
   /** Removes all trees that nobody uses; returns how many bytes of file content that were. */

@@ -103,7 +103,12 @@ test('GitSource: fetches no more than the commit, and that once', async () => {
     packs.length = time === 0 ? 0 : packs.length;
   }
   assert.deepEqual(packs, []);
-  await source.clear();
+  const [kept] = await source.kept();
+  assert.equal(kept?.description, `git source for ${server.url}/r.git/.git`);
+  assert.ok(kept.size > 0 && !kept.inUse);
+  assert.equal(await source.forget('../trees'), false);
+  assert.equal(await source.forget(kept.id), true);
+  assert.deepEqual(await source.kept(), []);
   assert.deepEqual(readdirSync(scratch.join('cache', 'repositories')), []);
 });
 

@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import type { Proxies } from '#/distribution/proxies.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
+import { treeUsage } from '#/storage/tree/tree-usage.ts';
+import type { FileKeeper, KeptFiles } from '../../cache/kept-files.ts';
 import { openAccess } from './git-access.ts';
 import { Checkout } from './git-checkout.ts';
 import { makeGitDirectory } from './git-directory.ts';
@@ -22,6 +24,8 @@ export interface GitTree extends AsyncDisposable {
   readonly root: string;
 }
 
+/** The file of a repository that says what it is (gitrepository-layout(5)); its time is that of the last use. */
+const description = 'description';
 const maxListBytes = 64 * 1024 * 1024;
 
 /**
@@ -29,7 +33,7 @@ const maxListBytes = 64 * 1024 * 1024;
  * Trees do not come from a checkout but from git's archive of the commit, which our own extractor unpacks: git never writes to or
  * follows anything in a tree that a stranger made, and the same commit gives the same files with the same times.
  */
-export class GitSource {
+export class GitSource implements FileKeeper {
   readonly #root: string;
   readonly #proxies: Proxies;
   readonly #locks = new KeyedLocks();
@@ -90,13 +94,28 @@ export class GitSource {
     return { root: join(top, subdir), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
-  /** Removes all repositories that nobody works with; they are fetched again when they are needed. */
-  async clear(): Promise<void> {
-    for (const name of await readdir(join(this.#root, 'repositories'))) {
-      if (this.#locks.isHeld(name)) continue;
-      using _alone = await this.#locks.acquire(name);
-      await this.#removeTree('repositories', name);
+  /** The repositories; they are fetched again when they are needed. */
+  async kept(): Promise<KeptFiles[]> {
+    const found: KeptFiles[] = [];
+    for (const id of await readdir(join(this.#root, 'repositories'))) {
+      const path = join(this.#root, 'repositories', id);
+      // One that is just being made, or removed, is nothing yet or any more.
+      const [facts, usage] = await Promise.allSettled([readDescription(path), treeUsage(path)]);
+      if (facts.status === 'rejected' || usage.status === 'rejected') continue;
+      const { text, created, used } = facts.value;
+      const kind = 'source.git.checkout';
+      const inUse = this.#locks.isHeld(id);
+      found.push({ id, kind, description: text, inUse, size: usage.value.bytes, created, used });
     }
+    return found;
+  }
+
+  /** Removes a repository, unless somebody works with it. */
+  async forget(id: string): Promise<boolean> {
+    if (this.#locks.isHeld(id) || !/^[0-9a-f]{64}$/.test(id)) return false;
+    using _alone = await this.#locks.acquire(id);
+    await this.#removeTree('repositories', id);
+    return true;
   }
 
   /** Calls `use` with a bare repository that has the commit; it stays as it is meanwhile. */
@@ -111,7 +130,7 @@ export class GitSource {
     const repository = join(this.#root, 'repositories', key);
     using access = await openAccess(url, work, this.#root);
     const git = new Git({ proxies: this.#proxies, env: access.env });
-    await this.#prepare(git, { repository, commit, signal: work.signal });
+    await this.#prepare(git, { repository, remote: url.remote, commit, signal: work.signal });
     const fetch = new Fetch({ git, repository, remote: url.remote, work });
     if (!(await fetch.has(commit))) await fetch.run(commit, ref);
     return use(git, repository);
@@ -141,10 +160,17 @@ export class GitSource {
   /** An empty bare repository, or the one that is there, without the locks of a git that died. */
   async #prepare(
     git: Git,
-    { repository, commit, signal }: { repository: string; commit: string; signal: AbortSignal },
+    {
+      repository,
+      remote,
+      commit,
+      signal,
+    }: { repository: string; remote: string; commit: string; signal: AbortSignal },
   ): Promise<void> {
     if (existsSync(join(repository, 'info', 'attributes'))) {
       await rm(join(repository, 'shallow.lock'), { force: true });
+      const now = new Date();
+      await utimes(join(repository, description), now, now);
       return;
     }
     await rm(repository, { recursive: true, force: true });
@@ -154,6 +180,7 @@ export class GitSource {
       signal,
     });
     await mkdir(join(repository, 'info'), { recursive: true });
+    await writeFile(join(repository, description), `git source for ${remote}\n`);
     // The last word on what an archive leaves out or fills in: a build gets what a checkout has.
     await writeFile(join(repository, 'info', 'attributes'), '* -export-ignore -export-subst\n');
   }
@@ -162,6 +189,12 @@ export class GitSource {
     using parent = Directory.open(name === undefined ? this.#root : join(this.#root, folder));
     await removeTree(parent, name ?? folder);
   }
+}
+
+async function readDescription(repository: string): Promise<{ text: string; created: Date; used: Date }> {
+  await using file = await open(join(repository, description));
+  const { mtime, birthtime } = await file.stat();
+  return { text: (await file.readFile('utf8')).trim(), created: birthtime, used: mtime };
 }
 
 /** What a short name can mean, the best first: as in git's checkout, branches come before tags. */

@@ -61,6 +61,11 @@ test('HttpSource: gets a file with its name and time, and again only when it has
   }
   // Whoever has the old one keeps it.
   assert.equal(readFileSync(first.path, 'utf8'), 'one');
+  const [kept] = await source.kept();
+  assert.deepEqual([kept?.description, kept?.size], [`http url ${server.url}/a/file.txt?x=xxxxx`, 3]);
+  assert.equal(await source.forget(kept?.id ?? ''), true);
+  assert.deepEqual(await source.kept(), []);
+  assert.equal(readFileSync(first.path, 'utf8'), 'one');
   await first[Symbol.asyncDispose]();
   assert.deepEqual(readdirSync(scratch.join('cache', 'open')), []);
 });

@@ -1,18 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { internal, invalid, isKind, isSystemError, tooLarge, unavailable } from '#/base/errors.ts';
+import { invalid, tooLarge, unavailable } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import { loadCertificates } from '#/distribution/certificates.ts';
 import { basicAuthorization } from '#/distribution/credentials.ts';
 import type { Proxies } from '#/distribution/proxies.ts';
 import { requestName, shownUrl } from '#/distribution/shown-url.ts';
 import { type Patience, Transport } from '#/distribution/transport.ts';
-import { readDigest } from '#/oci/descriptor.ts';
 import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
-import { parseJson } from '#/oci/json.ts';
+import type { FileKeeper, KeptFiles } from '../../cache/kept-files.ts';
 import type { StatusSink } from '../../progress.ts';
+import { factsFile, type Remembered, remember, remembered } from './facts-file.ts';
 import { nameFromDisposition, nameFromUrl } from './file-name.ts';
 
 /** One file to get. */
@@ -40,17 +40,6 @@ export interface HttpFile extends AsyncDisposable {
   readonly modified: Date;
 }
 
-/** What is remembered of a file beside its content. */
-interface Remembered {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly name: string;
-  /** Milliseconds. */
-  readonly modified: number;
-  readonly etag: string | undefined;
-  readonly lastModified: string | undefined;
-}
-
 interface Received {
   readonly response: IncomingMessage;
   readonly url: URL;
@@ -59,13 +48,12 @@ interface Received {
 const defaultMaxBytes = 16 * 2 ** 30;
 const maxRedirects = 10;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const maxMetadata = 64 * 1024;
 
 /**
  * Files from the web as sources of a build. Each is kept below the data root, and asked for again under the condition that it
  * has changed. Certificates are always verified; credentials go to the host that the URL names only.
  */
-export class HttpSource implements Disposable {
+export class HttpSource implements Disposable, FileKeeper {
   readonly #root: string;
   readonly #userAgent: string;
   readonly #transport: Transport;
@@ -114,19 +102,44 @@ export class HttpSource implements Disposable {
       requireChecksum(request, file.facts.digest);
       await mkdir(folder, { recursive: true, mode: 0o700 });
       // Without its facts, content is nothing: they come last.
-      await rm(join(folder, 'facts.json'), { force: true });
+      await rm(join(folder, factsFile), { force: true });
       await rename(file.path, join(folder, 'content'));
-      await writeWhole(join(folder, 'facts.json'), JSON.stringify(file.facts));
+      await remember(folder, file.facts);
     } finally {
       await rm(file.path, { force: true });
     }
     return this.#opened(folder, file.facts);
   }
 
-  /** Removes what is kept; files that somebody works with stay until they are disposed of. */
-  async clear(): Promise<void> {
-    await rm(join(this.#root, 'files'), { recursive: true, force: true });
-    await mkdir(join(this.#root, 'files'), { recursive: true, mode: 0o700 });
+  /** The files that are kept. */
+  async kept(): Promise<KeptFiles[]> {
+    const found: KeptFiles[] = [];
+    for (const id of await readdir(join(this.#root, 'files'))) {
+      const folder = join(this.#root, 'files', id);
+      const facts = await remembered(folder);
+      if (facts === undefined) continue;
+      const { birthtime, mtime } = await stat(join(folder, factsFile));
+      const inUse = this.#locks.isHeld(id);
+      const description = `http url ${facts.url}`;
+      found.push({
+        id,
+        kind: 'regular',
+        description,
+        inUse,
+        size: facts.size,
+        created: birthtime,
+        used: mtime,
+      });
+    }
+    return found;
+  }
+
+  /** Removes a file. Whoever works with it keeps it until it is disposed of. */
+  async forget(id: string): Promise<boolean> {
+    if (this.#locks.isHeld(id) || !/^[0-9a-f]{64}$/.test(id)) return false;
+    using _alone = await this.#locks.acquire(id);
+    await rm(join(this.#root, 'files', id), { recursive: true, force: true });
+    return true;
   }
 
   [Symbol.dispose](): void {
@@ -217,6 +230,7 @@ export class HttpSource implements Disposable {
     }
     const modified = Date.parse(lastModified ?? '');
     const facts = {
+      url: shownUrl(request.url),
       digest: parseDigest(`${algorithm}:${hash.digest('hex')}`),
       size,
       name:
@@ -234,6 +248,8 @@ export class HttpSource implements Disposable {
   async #opened(folder: string, { digest, size, name, modified }: Remembered): Promise<HttpFile> {
     const path = join(this.#root, 'open', randomUUID());
     await link(join(folder, 'content'), path);
+    const now = new Date();
+    await utimes(join(folder, factsFile), now, now);
     const dispose = (): Promise<void> => rm(path, { force: true });
     return { path, name, digest, size, modified: new Date(modified), [Symbol.asyncDispose]: dispose };
   }
@@ -250,34 +266,6 @@ async function* bodyOf(response: IncomingMessage, name: string): AsyncGenerator<
 function requireChecksum({ url, checksum }: HttpRequest, digest: Digest): void {
   if (checksum === undefined || checksum === digest) return;
   throw invalid(`digest mismatch for "${shownUrl(url)}": got ${digest}, expected: ${checksum}`);
-}
-
-async function remembered(folder: string): Promise<Remembered | undefined> {
-  try {
-    const facts = parseJson(await readFile(join(folder, 'facts.json')), {
-      what: 'facts.json',
-      maxBytes: maxMetadata,
-    });
-    const text = (name: string): string | undefined => facts.get(name).optional((field) => field.string());
-    return {
-      digest: readDigest(facts.get('digest')),
-      size: facts.get('size').count(),
-      name: facts.get('name').string(),
-      modified: facts.get('modified').integer(),
-      etag: text('etag'),
-      lastModified: text('lastModified'),
-    };
-  } catch (error) {
-    // What a power cut left of the file is as good as nothing.
-    if (isSystemError(error, 'ENOENT') || isKind(error, 'invalid')) return undefined;
-    throw internal(`Cannot read what is known of a file at ${folder}`, error);
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  await using file = await open(`${path}.new`, 'w', 0o600);
-  await file.writeFile(text);
-  await rename(`${path}.new`, path);
 }
 
 function authorizationOf(url: URL): { authorization?: string } {
