@@ -1,4 +1,5 @@
 import type { EngineError } from '#/base/errors.ts';
+import { platformArgs } from '#/dockerfile/global-args.ts';
 import { IgnoreRules } from '#/dockerfile/ignore.ts';
 import { type LintConfig, parseLintConfig } from '#/dockerfile/lint/config.ts';
 import { lint } from '#/dockerfile/lint/lint.ts';
@@ -9,7 +10,6 @@ import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
 import { hostPlatform, type Platform } from '#/oci/platform.ts';
 import type { WarningEvent } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
-import { platformArgs } from './variables.ts';
 
 /** What planning finds out that the linter wants to know, filled while it goes on. */
 export interface PlanFindings {
@@ -49,7 +49,7 @@ export function lintBuild(
   const { warnings, violation } = lint(dockerfile, {
     config,
     args,
-    platformArgs: platformArgs(platform, hostPlatform()).set('TARGETSTAGE', target ?? 'default'),
+    platformArgs: platformArgs(dockerfile, { platform, host: hostPlatform(), stage: target }),
     imageConfig: (_image, { index }) => findings.images.get(index),
     stages: findings.stages,
     ...(excludes.length > 0 && { ignore: new IgnoreRules(excludes) }),

@@ -1,4 +1,5 @@
 import { invalid } from '#/base/errors.ts';
+import { globalArgs, platformArgs } from '#/dockerfile/global-args.ts';
 import type { Dockerfile, Stage } from '#/dockerfile/parse.ts';
 import { hostPlatform, type Platform } from '#/oci/platform.ts';
 import type { PlannedInstruction } from '../progress.ts';
@@ -9,7 +10,7 @@ import type { PlanSources } from './plan-sources.ts';
 import { StageEvaluation } from './stage-evaluation.ts';
 import { checkCycles } from './stage-graph.ts';
 import type { StageState } from './stage-state.ts';
-import { globalArgs, platformArgs, proxyEnv } from './variables.ts';
+import { proxyEnv } from './variables.ts';
 
 /** What there is to do to build an image for one platform. */
 export interface BuildPlan {
@@ -61,9 +62,8 @@ class Planner {
   constructor(input: PlanInput) {
     this.#input = input;
     const { dockerfile, request, platform } = input;
-    const builtIn = platformArgs(platform, hostPlatform());
-    if (request.target !== undefined) builtIn.set('TARGETSTAGE', request.target);
-    this.#global = globalArgs(dockerfile, request.args, builtIn);
+    const target = { platform, host: hostPlatform(), stage: request.target };
+    this.#global = globalArgs(dockerfile, platformArgs(dockerfile, target), request.args);
   }
 
   async plan(): Promise<BuildPlan> {

@@ -1,53 +1,15 @@
 import { expandWord, type Variables } from '#/dockerfile/expand.ts';
 import type { ArgInstruction } from '#/dockerfile/instruction.ts';
 import type { Dockerfile } from '#/dockerfile/parse.ts';
-import { formatPlatform, type Platform } from '#/oci/platform.ts';
 
 /** Programs look for proxies in these; they are passed on without an ARG, and neither history nor cache know them. */
 const proxyNames: readonly string[] = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
-
-/** The variables that describe what is built for what. */
-export function platformArgs(target: Platform, host: Platform): Map<string, string> {
-  const describe = (prefix: string, platform: Platform): [string, string][] => [
-    [`${prefix}PLATFORM`, formatPlatform(platform)],
-    [`${prefix}OS`, platform.os],
-    [`${prefix}OSVERSION`, platform.osVersion],
-    [`${prefix}ARCH`, platform.architecture],
-    [`${prefix}VARIANT`, platform.variant],
-  ];
-  return new Map([...describe('BUILD', host), ...describe('TARGET', target)]);
-}
 
 /** The proxies among the build arguments, NAME=value, each by the name that was given. */
 export function proxyEnv(args: ReadonlyMap<string, string>): string[] {
   return [...args]
     .filter(([name]) => proxyNames.includes(name.toUpperCase()))
     .map(([name, value]) => `${name}=${value}`);
-}
-
-/**
- * The values of the ARGs before the first FROM, and of those that are always there. A build argument counts more than the
- * default in the file.
- */
-export function globalArgs(
-  { metaArgs, escape }: Pick<Dockerfile, 'metaArgs' | 'escape'>,
-  given: ReadonlyMap<string, string>,
-  builtIn: ReadonlyMap<string, string>,
-): Map<string, string> {
-  const values = new Map(builtIn);
-  values.set('TARGETSTAGE', values.get('TARGETSTAGE') ?? 'default');
-  for (const name of values.keys()) {
-    const value = given.get(name);
-    if (value !== undefined) values.set(name, value);
-  }
-  for (const { args } of metaArgs) {
-    for (const { name, value } of args) {
-      const result =
-        given.get(name) ?? (value === undefined ? undefined : expandWord(value, values, { escape }));
-      if (result !== undefined) values.set(name, result);
-    }
-  }
-  return values;
 }
 
 /** What one ARG of a stage comes to. Undefined value: it has none. */

@@ -1,7 +1,4 @@
 import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
-import { formatPlatform, hostPlatform } from '#/oci/platform.ts';
-import { expandWord } from '../expand.ts';
-import type { Dockerfile } from '../parse.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -36,35 +33,4 @@ export function viewOfImage(config: ImageRuntimeConfig | undefined): StageView {
 /** A stage that begins with another one. */
 export function viewOfStage(base: StageView): StageView {
   return { ...base, variables: new Map(base.variables), declared: new Set(base.declared) };
-}
-
-/** The arguments that are there without an ARG in front of the first FROM. */
-export function platformArguments(target: string): Map<string, string> {
-  const { os, architecture, variant, osVersion } = hostPlatform();
-  const text = formatPlatform(hostPlatform());
-  const all = new Map<string, string>();
-  for (const prefix of ['BUILD', 'TARGET']) {
-    all.set(`${prefix}PLATFORM`, text).set(`${prefix}OS`, os).set(`${prefix}OSVERSION`, osVersion);
-    all.set(`${prefix}ARCH`, architecture).set(`${prefix}VARIANT`, variant);
-  }
-  return all.set('TARGETSTAGE', target === '' ? 'default' : target);
-}
-
-/** The arguments for FROM: those that are always there, and the ARGs before the first FROM. */
-export function globalArguments(
-  { metaArgs, escape }: Dockerfile,
-  platform: ReadonlyMap<string, string>,
-  given: ReadonlyMap<string, string>,
-): Map<string, string> {
-  const globals = new Map(platform);
-  for (const name of platform.keys()) {
-    const value = given.get(name);
-    if (value !== undefined) globals.set(name, value);
-  }
-  for (const { name, value } of metaArgs.flatMap(({ args }) => args)) {
-    const found =
-      given.get(name) ?? (value === undefined ? undefined : expandWord(value, globals, { escape }));
-    if (found !== undefined) globals.set(name, found);
-  }
-  return globals;
 }

@@ -3,14 +3,14 @@ import { goQuote } from '#/base/go-quote.ts';
 import { type Platform, parsePlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
 import { expandWord } from '../expand.ts';
+import { globalArgs } from '../global-args.ts';
 import type { FromInstruction } from '../instruction.ts';
 import { withSuggestion } from '../suggest.ts';
-import { globalArguments } from './environment.ts';
 import type { LintSubject } from './report.ts';
 
 /** Checks that the FROMs would still be valid if no argument were given. */
 export function checkDefaults({ file, report }: LintSubject, platform: ReadonlyMap<string, string>): void {
-  const defaults = attempt(() => globalArguments(file, platform, new Map()));
+  const defaults = attempt(() => globalArgs(file, platform, new Map()));
   if (defaults === undefined) return;
   for (const { from } of file.stages) {
     const image = attempt(() => expandWord(from.image, defaults, { escape: file.escape }));

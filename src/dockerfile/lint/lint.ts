@@ -1,17 +1,13 @@
 import { EngineError, invalid } from '#/base/errors.ts';
 import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
+import { hostPlatform } from '#/oci/platform.ts';
 import { type DockerfileError, placed } from '../errors.ts';
+import { globalArgs, platformArgs } from '../global-args.ts';
 import type { IgnoreRules } from '../ignore.ts';
 import type { InstructionBase } from '../instruction.ts';
 import type { Dockerfile, Stage } from '../parse.ts';
 import { type LintConfig, parseLintConfig } from './config.ts';
-import {
-  globalArguments,
-  platformArguments,
-  type StageView,
-  viewOfImage,
-  viewOfStage,
-} from './environment.ts';
+import { type StageView, viewOfImage, viewOfStage } from './environment.ts';
 import { checkDefaults, checkFrom } from './from-checks.ts';
 import { type LintSubject, type LintWarning, Report } from './report.ts';
 import { StageChecks, type StageSurroundings } from './stage-checks.ts';
@@ -61,10 +57,11 @@ function checkStages(subject: LintSubject, options: LintOptions): DockerfileErro
   const { file } = subject;
   let at: InstructionBase | undefined = file.metaArgs[0] ?? file.stages[0]?.from;
   try {
-    const platform = options.platformArgs ?? platformArguments(file.stages.at(-1)?.name ?? '');
+    const host = hostPlatform();
+    const platform = options.platformArgs ?? platformArgs(file, { platform: host, host });
     const args = options.args ?? new Map<string, string>();
     checkDefaults(subject, platform);
-    const globals = globalArguments(file, platform, args);
+    const globals = globalArgs(file, platform, args);
     const images = file.stages.map(({ from }) => {
       at = from;
       return checkFrom(from, subject, globals);
