@@ -80,8 +80,8 @@ export interface ContextTree extends AsyncDisposable {
   readonly root: string;
   /** Its files are on the disk of the snapshots and are never written to again, so that copies can be further names of them. */
   readonly isShared?: boolean;
-  /** Who writes them tells `TreeDigests` of each. */
-  readonly isOwned?: boolean;
+  /** A name for what it holds, which nothing else ever gets. Who writes its files tells `TreeDigests` of each. */
+  readonly version?: string;
 }
 
 /** What `--build-context NAME=…` names. */

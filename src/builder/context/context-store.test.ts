@@ -31,8 +31,10 @@ const first: readonly Sample[] = [
 test('ContextStore: takes a tree, and the next time only what has changed', async () => {
   await using lab = storeLab();
   const store = await lab.open();
+  const versions: unknown[] = [];
   {
     const { tree, wanted } = await bring(store, first);
+    versions.push(tree.version);
     assert.deepEqual(wanted, ['a/b/deep', 'a/file', 'big', 'empty']);
     assert.deepEqual(found(tree.root), expected(first));
     assert.equal(statSync(join(tree.root, 'a/file')).ino, statSync(join(tree.root, 'name-again')).ino);
@@ -40,6 +42,7 @@ test('ContextStore: takes a tree, and the next time only what has changed', asyn
   }
   const again = await bring(store, first);
   assert.deepEqual(again.wanted, []);
+  assert.deepEqual(versions, [again.tree.version]);
   assert.deepEqual(found(again.tree.root), expected(first));
   await again.tree[Symbol.asyncDispose]();
   const second: readonly Sample[] = [
@@ -53,6 +56,7 @@ test('ContextStore: takes a tree, and the next time only what has changed', asyn
   ];
   const changed = await bring(store, second);
   assert.deepEqual(changed.wanted, ['a/file', 'a/link', 'big/inside']);
+  assert.notEqual(changed.tree.version, versions[0]);
   assert.deepEqual(found(changed.tree.root), expected(second));
   await changed.tree[Symbol.asyncDispose]();
   // Neither mode nor owner is changed in place: the file may have names elsewhere.

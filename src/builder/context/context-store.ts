@@ -34,6 +34,8 @@ interface Slot {
   /** When it was used last, milliseconds since 1970. */
   used: number;
   isBusy: boolean;
+  /** See `ContextTree.version`. */
+  version: string;
   /** What is in it, if that has been read. */
   known: KnownEntries | undefined;
 }
@@ -73,7 +75,15 @@ export class ContextStore implements FileKeeper {
         continue;
       }
       const used = Number(fstatat(AT_FDCWD, index).mtime / 1_000_000n);
-      store.#slots.add({ name, key, bytes: head.bytes, used, isBusy: false, known: undefined });
+      store.#slots.add({
+        name,
+        key,
+        bytes: head.bytes,
+        used,
+        isBusy: false,
+        version: newId(),
+        known: undefined,
+      });
     }
     await store.#tidy();
     return store;
@@ -163,6 +173,8 @@ export class ContextStore implements FileKeeper {
 
   async #keep(slot: Slot, { root, isChanged }: { root: string; isChanged: boolean }): Promise<ContextTree> {
     const known: KnownEntries = slot.known ?? new Map();
+    if (isChanged) slot.version = newId();
+    const { version } = slot;
     try {
       if (isChanged || slot.used === 0) {
         slot.bytes = 0;
@@ -173,7 +185,7 @@ export class ContextStore implements FileKeeper {
       await this.#remove(slot);
       throw error;
     }
-    return { root, isShared: true, isOwned: true, [Symbol.asyncDispose]: () => this.#release(slot) };
+    return { root, isShared: true, version, [Symbol.asyncDispose]: () => this.#release(slot) };
   }
 
   async #release(slot: Slot): Promise<void> {
@@ -202,7 +214,7 @@ export class ContextStore implements FileKeeper {
 
   #newSlot(key: string): Slot {
     const name = `${key}-${newId().slice(0, 16)}`;
-    const slot: Slot = { name, key, bytes: 0, used: 0, isBusy: true, known: undefined };
+    const slot: Slot = { name, key, bytes: 0, used: 0, isBusy: true, version: newId(), known: undefined };
     this.#slots.add(slot);
     return slot;
   }

@@ -175,8 +175,8 @@ export class BuildRun implements AsyncDisposable {
       }),
     );
     this.#stack.use(tree);
-    const { root, isShared = false, isOwned = false } = tree;
-    return { kind: 'directory', root, isShared, isOwned };
+    const { root, isShared = false, version } = tree;
+    return { kind: 'directory', root, isShared, version };
   }
 
   async #step(node: StepNode): Promise<NodeResult> {

@@ -53,7 +53,7 @@ export class RemoteFiles implements AsyncDisposable {
     const resolved = await this.#commit(source, control);
     const tree = await this.#parts.git.checkout(resolved, { ...this.#work(control), keepGitDir });
     this.#stack.use(tree);
-    const directory = { kind: 'directory', root: tree.root, isShared: false, isOwned: false } as const;
+    const directory = { kind: 'directory', root: tree.root, isShared: false, version: undefined } as const;
     return { kind: 'tree', tree: directory, pattern: '/', isWhole: true };
   }
 

@@ -60,7 +60,7 @@ type Part =
   | (Pick<CopyRequest, 'source' | 'paths' | 'mode'> & { readonly kind: 'copy' })
   | { readonly kind: 'unpack'; readonly archive: ArchivePlace };
 
-/** Digests of layers' content that are remembered. */
+/** Digests of the content of layers and of versions of contexts that are remembered. */
 const maxRemembered = 10_000;
 /** As BuildKit gives to what ADD downloads. */
 const downloadMode = '600';
@@ -71,7 +71,7 @@ export class FileOps {
   readonly #threads: FileThreads;
   readonly #digests: TreeDigests;
   readonly #scratch: string;
-  /** Of layers, whose content never changes. */
+  /** Of layers and versions of contexts, whose content never changes. */
   readonly #known = new Map<string, string>();
 
   /** `scratch` is a folder on the disk of the snapshots, which is emptied at the start of the daemon. */
@@ -84,18 +84,26 @@ export class FileOps {
 
   /** Digest of what is taken of a tree: names, modes, owners, links, content; not times. Throws `notFound`. */
   async digest(tree: SourceTree, wish: ContentWish, { signal }: { signal: AbortSignal }): Promise<string> {
-    if (tree.kind === 'directory')
-      return this.#digestIn({ root: tree.root, tree: tree.isOwned ? 'owned' : 'other' }, wish, signal);
-    const name = JSON.stringify([tree.chainId ?? 'scratch', wish]);
+    const version = tree.kind === 'layer' ? (tree.chainId ?? 'scratch') : tree.version;
+    if (version === undefined) return this.#digestOf(tree, wish, signal);
+    const name = JSON.stringify([version, wish]);
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    await using place = openPlace(this.#steps);
-    const root = await placeTree(this.#steps, place, { tree, writable: false });
-    const digest = await this.#digestIn({ root, tree: 'passing' }, wish, signal);
+    const digest = await this.#digestOf(tree, wish, signal);
     const [oldest] = this.#known.keys();
     if (this.#known.size >= maxRemembered && oldest !== undefined) this.#known.delete(oldest);
     this.#known.set(name, digest);
     return digest;
+  }
+
+  async #digestOf(tree: SourceTree, wish: ContentWish, signal: AbortSignal): Promise<string> {
+    if (tree.kind === 'directory') {
+      const { root, version } = tree;
+      return this.#digestIn({ root, tree: version === undefined ? 'other' : 'owned' }, wish, signal);
+    }
+    await using place = openPlace(this.#steps);
+    const root = await placeTree(this.#steps, place, { tree, writable: false });
+    return await this.#digestIn({ root, tree: 'passing' }, wish, signal);
   }
 
   /** Copies into an active snapshot. */

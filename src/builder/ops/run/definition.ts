@@ -20,7 +20,12 @@ export interface RunDefinition {
 export type SourceTree =
   /** Undefined: `scratch`. */
   | { readonly kind: 'layer'; readonly chainId: ChainId | undefined }
-  | (Required<Pick<ContextTree, 'root' | 'isShared' | 'isOwned'>> & { readonly kind: 'directory' });
+  | {
+      readonly kind: 'directory';
+      readonly root: string;
+      readonly isShared: boolean;
+      readonly version: ContextTree['version'] | undefined;
+    };
 
 /** Who owns what a mount brings, and who may use it. */
 export interface Access {

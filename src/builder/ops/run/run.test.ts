@@ -102,7 +102,7 @@ test('runStep: binds show trees, read-only or with changes that are lost', async
   const bind = (path: string, writable: boolean): RunMount => ({
     kind: 'bind',
     target: '/mnt',
-    tree: { kind: 'directory', root, isShared: false, isOwned: false },
+    tree: { kind: 'directory', root, isShared: false, version: undefined },
     path,
     writable,
   });
