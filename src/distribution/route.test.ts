@@ -52,3 +52,16 @@ test('a registry that did without TLS and has it now is found again', async () =
 function portOf(host: string): number {
   return Number(host.split(':')[1]);
 }
+
+test('the failure of a registry without TLS is told, and passes, also when that is known to be how it answers', async () => {
+  await using registry = await openFaultyRegistry();
+  registry.content.addImage('app', [], { tag: 'latest' });
+  using client = openClient();
+  const ask = (): Promise<unknown> =>
+    repositoryOf(client, `${registry.host}/app`).manifest('latest', { signal: never() });
+  await ask();
+  registry.faults.add({ times: 1, fault: { kind: 'reset' } });
+  await ask();
+  registry.faults.add({ fault: { kind: 'reset' } });
+  await assert.rejects(ask(), /: (EOF|read: connection reset by peer) \(gave up after 3 tries\)$/);
+});

@@ -108,8 +108,9 @@ export class Route {
           if (error instanceof RegistryError) this.#answered(connection);
           throw error;
         }
-        // Perhaps it does without TLS. That failure, the last, says more than one of TLS.
-        last = last instanceof RegistryError ? last : error;
+        // Perhaps it does without TLS. Where that may be tried, its failure says more than one of TLS.
+        const says = last === undefined || connection.host.base.protocol === 'http:';
+        if (says && !(last instanceof RegistryError)) last = error;
       }
     }
     throw last;
