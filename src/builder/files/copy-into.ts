@@ -114,8 +114,7 @@ class Copier implements Disposable {
     const parent = stack.use(this.#source.open(dir));
     const stat = parent === undefined ? undefined : statIfThere(parent, name);
     if (parent === undefined || stat === undefined) throw missing;
-    const own = textOf(splitPath(path.replace(/\/+$/, '')).name);
-    const { isExcluded } = this.#excludes.judge(own, this.#excludes.root);
+    const { isExcluded } = this.#excludes.judge(textOf(nameOf(path)), this.#excludes.root);
     if (!isExcluded)
       await this.#files.copy({ parent, name, stat }, this.#place(path, { isFile: true, stack }));
   }
@@ -161,7 +160,7 @@ class Copier implements Disposable {
     }
     const models = parents ? this.#parentsOf(path, { isFile, stack }) : [];
     for (const { name: own, ...model } of models) directory = stack.use(directory.child(own, model));
-    return { directory, name: intoIt ? splitPath(path.replace(/\/+$/, '')).name : name };
+    return { directory, name: intoIt ? nameOf(path) : name };
   }
 
   /** The directories of a path that are made with it: of the source, below the mark "/./" if there is one. */
@@ -189,4 +188,9 @@ class Copier implements Disposable {
     this.#source[Symbol.dispose]();
     this.#target[Symbol.dispose]();
   }
+}
+
+/** The last component of the path to a file. */
+function nameOf(path: ByteString): ByteString {
+  return splitPath(path.replace(/(?:\/\.?)+$/, '')).name;
 }
