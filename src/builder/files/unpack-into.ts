@@ -24,7 +24,7 @@ export interface UnpackIntoRequest {
   readonly root: string;
   /** Absolute, in the snapshot. */
   readonly destination: ByteString;
-  /** Of directories that are made for the destination. */
+  /** `--chown`: of all that is made. */
   readonly owner?: Owner | undefined;
 }
 
@@ -55,7 +55,7 @@ export async function isArchive(place: ArchivePlace): Promise<boolean> {
 
 /**
  * Unpacks an archive into a directory of a mounted snapshot, which is made if it is missing. The directory is the root for the
- * archive: its links lead nowhere else. Owners are those of the archive, as in Docker. Throws as `extractTar`.
+ * archive: its links lead nowhere else. Unless told otherwise, owners are those of the archive. Throws as `extractTar`.
  */
 export async function unpackInto(
   { archive, root, destination, owner }: UnpackIntoRequest,
@@ -65,7 +65,11 @@ export async function unpackInto(
   if (file === undefined) throw notFound(`${quoted(archive.path)}: not a file`);
   try {
     const path = makeDirectories({ target: { root, lowers: [] }, path: destination, owner });
-    const options = { root: join(root, Buffer.from(path, 'latin1').toString()), whiteouts: 'none' as const };
+    const options = {
+      root: join(root, Buffer.from(path, 'latin1').toString()),
+      whiteouts: 'none' as const,
+      owner,
+    };
     const { entries, bytes } = await extractTar(plainBytes(file), { ...options, ...(signal && { signal }) });
     return { entries, bytes };
   } catch (error) {

@@ -9,6 +9,7 @@ import {
   linkat,
   mkdirat,
   mknodat,
+  type Owner,
   openat2,
   symlinkat,
   utimensat,
@@ -40,6 +41,7 @@ export class EntryWriter implements Disposable {
   readonly #root: ExtractRoot;
   readonly #whiteouts: WhiteoutPolicy | undefined;
   readonly #maxBytes: number;
+  readonly #owner: Owner | undefined;
   /** Times of directories, set last: what is put into a directory changes them. */
   readonly #directoryTimes = new Map<ByteString, bigint>();
   /** Directories that look like nothing in particular yet; undefined if the lower layers are there. */
@@ -55,6 +57,7 @@ export class EntryWriter implements Disposable {
       else this.#implied.add(joined(inner));
       this.#whiteouts?.made({ parent, name: inner.name });
     });
+    this.#owner = options.owner;
     this.#maxBytes = options.limits?.maxBytes ?? Number.POSITIVE_INFINITY;
     if (options.whiteouts === 'overlay') this.#whiteouts = overlayWhiteouts;
     else if (options.whiteouts === 'apply') this.#whiteouts = new DeletingWhiteouts();
@@ -71,7 +74,8 @@ export class EntryWriter implements Disposable {
   }
 
   /** Makes what the entry describes. Throws EngineErrors and system errors. */
-  async write(entry: TarEntry): Promise<void> {
+  async write(found: TarEntry): Promise<void> {
+    const entry = this.#owner === undefined ? found : { ...found, ...this.#owner };
     this.#root.tidy();
     const inner = parseInnerPath(entry.path);
     if (inner.name === '') {

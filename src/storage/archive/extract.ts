@@ -1,5 +1,6 @@
 import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { EngineError, internal, invalid, isSystemError } from '#/base/errors.ts';
+import type { Owner } from '#/kernel/at.ts';
 import type { TarEntry } from '#/tar/tar-entry.ts';
 import { readTar, type TarLimits } from '#/tar/tar-reader.ts';
 import { Pacer } from '../tree/pacer.ts';
@@ -17,6 +18,8 @@ export interface ExtractOptions {
    */
   readonly lowers?: readonly string[] | 'later';
   readonly limits?: ExtractLimits;
+  /** Of all that the archive has, whatever it says. */
+  readonly owner?: Owner | undefined;
   readonly signal?: AbortSignal;
 }
 
