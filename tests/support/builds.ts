@@ -23,6 +23,34 @@ export function directoryContext(root: string, name: string = 'context'): BuildC
   return { name, open: () => Promise.resolve({ root, [Symbol.asyncDispose]: () => Promise.resolve() }) };
 }
 
+/** A request without wishes; its context has nothing. */
+export function buildRequest(change: Partial<BuildRequest>): BuildRequest {
+  return {
+    dockerfile: { kind: 'bytes', name: 'Dockerfile', bytes: Buffer.from('FROM scratch') },
+    context: directoryContext('/var/empty'),
+    namedContexts: new Map(),
+    args: new Map(),
+    target: undefined,
+    platforms: [],
+    noCache: false,
+    noCacheStages: [],
+    pull: false,
+    labels: new Map(),
+    run: runDefaults,
+    secrets: noSecrets,
+    ssh: noSsh,
+    registryAuth: noAuth,
+    outputs: [],
+    cacheFrom: [],
+    cacheTo: [],
+    attestations: new Map(),
+    squash: false,
+    entitlements: new Set(['network.host']),
+    explain: false,
+    ...change,
+  };
+}
+
 /** What a build said and made. */
 export interface Built {
   readonly result: BuildResult;
@@ -113,21 +141,9 @@ export class BuildBox implements AsyncDisposable {
     } = {},
   ): Promise<Built> {
     const events: BuildEvent[] = [];
-    const request: BuildRequest = {
+    const request = buildRequest({
       dockerfile: { kind: 'bytes', name: 'Dockerfile', bytes: Buffer.from(dockerfile) },
       context: directoryContext(join(this.dir, 'context')),
-      namedContexts: new Map(),
-      args: new Map(),
-      target: undefined,
-      platforms: [],
-      noCache: false,
-      noCacheStages: [],
-      pull: false,
-      labels: new Map(),
-      run: runDefaults,
-      secrets: noSecrets,
-      ssh: noSsh,
-      registryAuth: noAuth,
       outputs: [
         {
           kind: 'image',
@@ -135,14 +151,8 @@ export class BuildBox implements AsyncDisposable {
           options: new Map(),
         },
       ],
-      cacheFrom: [],
-      cacheTo: [],
-      attestations: new Map(),
-      squash: false,
-      entitlements: new Set(['network.host']),
-      explain: false,
       ...change,
-    };
+    });
     const progress = (event: BuildEvent): undefined => {
       events.push(event);
       onEvent(event);

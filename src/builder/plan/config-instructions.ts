@@ -65,10 +65,8 @@ export function applyConfig(state: StageState, instruction: ConfigInstruction): 
         `HEALTHCHECK ${healthcheckText(instruction.healthcheck)}`,
       );
     case 'onbuild':
-      return next(
-        { OnBuild: [...(config.OnBuild ?? []), instruction.trigger] },
-        `ONBUILD ${instruction.trigger}`,
-      );
+      // BuildKit says nothing of it in the history.
+      return { ...state, config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.trigger] } };
     case 'maintainer':
       return withHistory({ ...state, author: instruction.value }, `MAINTAINER ${instruction.value}`);
     default:

@@ -95,10 +95,11 @@ async function planMount(
       const target = targetOf(mount, state);
       const path = mount.source ?? '';
       const from = mount.from === undefined ? undefined : await scope.tree(mount.from, path);
+      const namespace = scope.cacheNamespace === '' ? '' : `${scope.cacheNamespace}/`;
       return {
         kind: 'cache',
         target,
-        id: `${scope.cacheNamespace}/${mount.id ?? posix.normalize(target)}`,
+        id: `${namespace}${given(mount.id) ?? posix.normalize(mount.target ?? '')}`,
         sharing: mount.sharing ?? 'shared',
         from,
         path,

@@ -38,8 +38,7 @@ export function argValues(
     const result = given ?? own ?? scope.global.get(name);
     if (result !== undefined) known.set(name, result);
     values.push({ name, value: result });
-    const isLocal = given !== undefined || own !== undefined;
-    shown.push(isLocal && result !== undefined ? `${name}=${result}` : name);
+    shown.push(result === undefined ? name : `${name}=${result}`);
   }
   return { values, shown };
 }

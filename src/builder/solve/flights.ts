@@ -28,11 +28,13 @@ export class Flights<Result, Message> {
   ): Promise<Result> {
     signal.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, work);
-    flight.listeners.add(listener);
+    // Each who joins counts, also with a listener that another one has.
+    const mine: Listener<Message> = (message) => listener(message);
+    flight.listeners.add(mine);
     try {
       return await unlessAborted(flight.work, signal);
     } finally {
-      flight.listeners.delete(listener);
+      flight.listeners.delete(mine);
       if (flight.listeners.size === 0) {
         // Who comes now begins anew.
         if (this.#flights.get(key) === flight) this.#flights.delete(key);
