@@ -144,8 +144,6 @@ test('what is deliberately not implemented says 501', async () => {
     ['GET', `/containers/${Id}/archive?path=/`],
     ['HEAD', `/containers/${Id}/archive?path=/`],
     ['PUT', `/containers/${Id}/archive?path=/`],
-    ['POST', '/build'],
-    ['POST', '/session'],
     ['POST', '/swarm/init'],
     ['POST', '/plugins/pull'],
   ];
