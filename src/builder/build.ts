@@ -123,6 +123,19 @@ export class Builder {
     return this.#remotes.of(url, access);
   }
 
+  /** The directory of a cache mount, by its id in `usage`, as an archive for `importCacheMount`. Throws `notFound`. */
+  exportCacheMount(id: string): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#keeper.exportMount(id);
+  }
+
+  /** Makes a cache mount of an archive; its id. Throws `invalid`, `conflict` while a step uses what it replaces. */
+  importCacheMount(
+    bytes: AsyncIterable<Uint8Array>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly id: string; readonly name: string }> {
+    return this.#keeper.importMount(bytes, options);
+  }
+
   /** What the cache has. */
   usage(): Promise<CacheRecord[]> {
     return this.#keeper.usage();

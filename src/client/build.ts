@@ -99,3 +99,22 @@ export function pruneBuildCache(
     },
   });
 }
+
+/** The directory of a cache mount as a tar archive. */
+export function exportCacheMount(client: Client, id: string): Promise<IncomingMessage> {
+  return client.send('GET', '/skiff/build/mounts', { query: { id } });
+}
+
+/** Makes a cache mount of such an archive. */
+export async function importCacheMount(
+  client: Client,
+  archive: Readable,
+): Promise<{ readonly ID: string; readonly Name: string }> {
+  const answer = await client.send('POST', '/skiff/build/mounts', {
+    headers: { 'Content-Type': 'application/x-tar' },
+    body: archive,
+  });
+  const text = Buffer.concat((await Array.fromAsync(answer)) as Buffer[]).toString();
+  // The daemon is trusted to keep to its own API.
+  return JSON.parse(text) as { ID: string; Name: string };
+}

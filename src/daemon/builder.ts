@@ -66,6 +66,7 @@ export async function openBuilder(
     new CacheKeeper({
       cache,
       mounts: cacheMounts,
+      trees,
       files: [git, http, files.contexts],
       layers,
       images: pull.images,

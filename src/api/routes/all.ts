@@ -2,6 +2,7 @@ import type { Route } from '../call.ts';
 import { absentRoutes } from './absent.ts';
 import { buildRoutes } from './build.ts';
 import { buildkitRoutes } from './buildkit.ts';
+import { cacheMountRoutes } from './cache-mounts.ts';
 import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
@@ -18,6 +19,7 @@ export const apiRoutes: readonly Route[] = [
   ...systemRoutes,
   ...buildRoutes,
   ...skiffBuildRoutes,
+  ...cacheMountRoutes,
   ...containerRoutes,
   ...containerStreamRoutes,
   ...execRoutes,

@@ -1,6 +1,9 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unlessAborted } from '#/base/abort.ts';
+import { conflict, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import { digestOf } from '#/oci/digest.ts';
 import type { Database, Row, Statement } from '#/state/db.ts';
@@ -38,6 +41,18 @@ export interface CacheMountRecord {
   readonly uses: number;
 }
 
+/** What a directory is for: steps whose mounts say the same share it, on any machine. */
+export interface CacheMountIdentity {
+  readonly key: string;
+  /** As in the Dockerfile. */
+  readonly name: string;
+}
+
+/** The folder around a directory, which is `data` in it, in use. */
+interface CacheMountFolder extends Disposable, CacheMountIdentity {
+  readonly path: string;
+}
+
 /** The directories of RUN --mount=type=cache: they outlive the builds that fill them. */
 export class CacheMounts {
   readonly #root: string;
@@ -46,6 +61,8 @@ export class CacheMounts {
   readonly #users = new Map<number, number>();
   readonly #insert: Statement;
   readonly #byKey: Statement;
+  readonly #byId: Statement;
+  readonly #db: Database;
   readonly #all: Statement;
   readonly #use: Statement;
   readonly #setSize: Statement;
@@ -53,6 +70,8 @@ export class CacheMounts {
 
   constructor({ db, root }: { db: Database; root: string }) {
     this.#root = root;
+    this.#db = db;
+    this.#byId = db.prepare('SELECT key, name FROM cache_mounts WHERE id = ?');
     this.#insert = db.prepare(
       'INSERT INTO cache_mounts (key, name, created, used, uses) VALUES (?, ?, ?3, ?3, 0) RETURNING id',
     );
@@ -107,6 +126,41 @@ export class CacheMounts {
     this.#delete.run(id);
     await this.#removeFiles(String(id));
     return true;
+  }
+
+  /** The folder of a directory, to be looked at; it is in use meanwhile. Throws `notFound`. */
+  folder(id: number): CacheMountFolder {
+    const row = this.#byId.get(id);
+    if (row === undefined) throw notFound(`No such cache mount: ${id}`);
+    this.#users.set(id, (this.#users.get(id) ?? 0) + 1);
+    return {
+      path: this.#pathOf(id),
+      key: String(row['key']),
+      name: String(row['name']),
+      [Symbol.dispose]: () => this.#users.set(id, (this.#users.get(id) ?? 1) - 1),
+    };
+  }
+
+  /** An empty folder, to be filled with `data` and adopted; until then it goes when it is disposed of. */
+  async draft(): Promise<{ readonly path: string } & AsyncDisposable> {
+    const name = `draft-${randomUUID()}`;
+    const path = join(this.#root, name);
+    await mkdir(path, { mode: 0o700 });
+    return { path, [Symbol.asyncDispose]: () => this.#removeFiles(name) };
+  }
+
+  /** Makes a draft the directory for an identity, instead of those that are there. Throws `conflict` while a step uses one. */
+  async adopt(path: string, { key, name }: CacheMountIdentity): Promise<number> {
+    using _making = await this.#locks.acquire(`making ${key}`);
+    const old = this.#byKey.all(key).map((row) => Number(row['id']));
+    if (old.some((id) => this.#isUsed(id))) throw conflict(`cache mount ${JSON.stringify(name)} is in use`);
+    const id = this.#db.transaction(() => {
+      for (const each of old) this.#delete.run(each);
+      return Number(this.#insert.get(key, name, Date.now())?.['id']);
+    });
+    renameSync(path, this.#pathOf(id));
+    for (const each of old) await this.#removeFiles(String(each));
+    return id;
   }
 
   #isUsed(id: number): boolean {

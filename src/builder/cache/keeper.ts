@@ -1,12 +1,15 @@
 import { statfsSync } from 'node:fs';
+import { notFound } from '#/base/errors.ts';
 import { hexOf } from '#/oci/digest.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { ImageStore } from '#/storage/images.ts';
 import type { Layers } from '#/storage/layers.ts';
+import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import type { BuildCache, UsedEntry } from './build-cache.ts';
 import type { CacheMountRecord, CacheMounts } from './cache-mounts.ts';
 import { chooseForRemoval } from './choose.ts';
 import type { FileKeeper, KeptFiles } from './kept-files.ts';
+import { exportCacheMount, importCacheMount } from './mount-archive.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './record.ts';
 
 /** How much may be kept when nobody asks. */
@@ -20,6 +23,7 @@ export interface CacheBudget {
 interface Parts {
   readonly cache: BuildCache;
   readonly mounts: CacheMounts;
+  readonly trees: TreeThreads;
   /** Others who keep something for builds. */
   readonly files: readonly FileKeeper[];
   readonly layers: Layers;
@@ -63,6 +67,22 @@ export class CacheKeeper implements Disposable {
     for (const { record, remove } of all) if (chosen.has(record) && (await remove())) removed.push(record);
     const reclaimed = removed.filter(({ shared }) => !shared).reduce((sum, { size }) => sum + size, 0);
     return { removed, reclaimed };
+  }
+
+  /** See `Builder.exportCacheMount`. */
+  exportMount(id: string): AsyncGenerator<Uint8Array, void, undefined> {
+    const number = mountForm.exec(id)?.[1];
+    if (number === undefined) throw notFound(`No such cache mount: ${id}`);
+    return exportCacheMount(this.#parts.mounts, Number(number), this.#parts.trees);
+  }
+
+  /** See `Builder.importCacheMount`. */
+  async importMount(
+    bytes: AsyncIterable<Uint8Array>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly id: string; readonly name: string }> {
+    const { id, name } = await importCacheMount(this.#parts.mounts, bytes, options);
+    return { id: mountId(id), name };
   }
 
   /** Collects what is over the budget some time after the last build. */
@@ -161,9 +181,15 @@ function fileRecord({ created, used, ...one }: KeptFiles): CacheRecord {
   return { ...one, parents: [], shared: false, createdAt: created, lastUsedAt: used, usageCount: 1 };
 }
 
+const mountForm = /^cachemount-(\d{1,15})$/;
+
+function mountId(id: number): string {
+  return `cachemount-${id}`;
+}
+
 function mountRecord({ id, name, inUse, size, created, used, uses }: CacheMountRecord): CacheRecord {
   return {
-    id: `cachemount-${id}`,
+    id: mountId(id),
     parents: [],
     kind: 'exec.cachemount',
     description: `cached mount ${name}`,
