@@ -50,9 +50,9 @@ export class BuildCache {
         size = excluded.size`);
     this.#use = db.prepare('UPDATE build_cache SET used = ?, uses = uses + 1 WHERE key = ?');
     this.#all = db.prepare('SELECT * FROM build_cache ORDER BY used DESC');
-    this.#nearest = db.prepare(
-      'SELECT * FROM build_cache WHERE place = ? AND key <> ? ORDER BY used DESC LIMIT 1',
-    );
+    this.#nearest = db.prepare(`
+      SELECT * FROM build_cache WHERE place = ?1 AND key <> ?2
+      ORDER BY description = ?3 DESC, parent IS ?4 DESC, used DESC LIMIT 1`);
     this.#delete = db.prepare('DELETE FROM build_cache WHERE key = ?');
   }
 
@@ -89,9 +89,14 @@ export class BuildCache {
     });
   }
 
-  /** What was last done at a place with another key. */
-  nearest(place: string, key: Digest): CacheEntry | undefined {
-    const row = this.#nearest.get(place, key);
+  /** What was last done at a place with another key: the same instruction rather than another, on the same layers rather than others. */
+  nearest({
+    place,
+    key,
+    description,
+    parent,
+  }: Pick<CacheEntry, 'place' | 'key' | 'description' | 'parent'>): CacheEntry | undefined {
+    const row = this.#nearest.get(place, key, description, parent ?? null);
     return row && fromRow(row);
   }
 

@@ -9,7 +9,6 @@ import type { Hold } from '#/storage/holds.ts';
 import type { ImageRecord } from '#/storage/images/record.ts';
 import { buildKey } from '#/storage/unpack-key.ts';
 import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
-import { differences } from '../cache/explain.ts';
 import { type KeyDocument, keyOf } from '../cache/key.ts';
 import type { StepDebugger } from '../debugger.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
@@ -27,6 +26,7 @@ import type { ProgressSink, Status } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
 import { CachedResults } from './cached-results.ts';
 import { carryOut } from './carry-out.ts';
+import { Explanation } from './explanation.ts';
 import { keyDocument } from './key-document.ts';
 import { RemoteFiles, type RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
@@ -232,7 +232,7 @@ export class BuildRun implements AsyncDisposable {
       const explanation = request.explain ? [`cached: made at ${found.created}`] : undefined;
       return { key, chainId: found.layer, created: found.created, cached: true, explanation };
     }
-    const explanation = request.explain ? this.#explain(node, { key, document }) : undefined;
+    const why = request.explain ? new Explanation(this.#parts, { node, key, document, parent }) : undefined;
     const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
     const record = anew ? undefined : (await this.#input.imported).find(key);
     let cached = false;
@@ -274,12 +274,9 @@ export class BuildRun implements AsyncDisposable {
     const flight = anew ? buildKey() : key;
     const result = await flights.join(flight, begin, { signal: this.#signal, listener });
     if (result.chainId !== undefined) this.hold.add(result.chainId);
-    return {
-      ...result,
-      key,
-      cached,
-      explanation: cached && explanation ? [`cached elsewhere: made at ${result.created}`] : explanation,
-    };
+    const elsewhere = [`cached elsewhere: made at ${result.created}`];
+    const explanation = why && (cached ? elsewhere : await why.lines(result.chainId));
+    return { ...result, key, cached, explanation };
   }
 
   /** A result that another place has; undefined if it cannot be had, after all. */
@@ -328,16 +325,6 @@ export class BuildRun implements AsyncDisposable {
       size,
     });
     this.hold.add(chainId);
-  }
-
-  #explain(node: StepNode, { key, document }: { key: Digest; document: KeyDocument }): string[] {
-    if (node.noCache) return ['not looked up: the cache is not to be used'];
-    const before = this.#parts.cache.nearest(node.place, key);
-    if (before === undefined) return ['not cached: no step at this place was run before'];
-    const changed = differences(before.inputs, document);
-    return changed.length === 0
-      ? ['not cached: its result was removed']
-      : changed.map((text) => `changed: ${text}`);
   }
 
   #located(node: StepNode, error: unknown): unknown {
