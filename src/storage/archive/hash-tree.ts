@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { invalid } from '#/base/errors.ts';
 import { type Digest, parseDigest } from '#/oci/digest.ts';
 import { Pacer } from '../tree/pacer.ts';
+import { breakRing, type ChunkRing, RingWriter, ringChunks } from './chunk-ring.ts';
 import type { PackSource } from './pack-source.ts';
 import { type PackOptions, packChunkSize, packChunks, packTree } from './pack-tree.ts';
 
@@ -51,6 +52,49 @@ export async function hashTree(
     }
   } finally {
     chunks.return(0);
+  }
+}
+
+/** An archive for another thread to hash. */
+export interface FillJob extends TreePackJob {
+  readonly ring: ChunkRing;
+}
+
+/** Puts the archive into a ring; see `hashRing`. */
+export async function fillRing(
+  { source, ring, ...options }: FillJob,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Omit<HashedTree, 'diffId'>> {
+  const writer = new RingWriter(ring);
+  const pacer = new Pacer();
+  const chunks = packChunks(source, options, () => writer.next());
+  let size = 0;
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const next = chunks.next();
+      if (next.done === true) {
+        writer.end();
+        return { size, content: next.value };
+      }
+      writer.put(next.value.length);
+      size += next.value.length;
+      if (pacer.due) await pacer.turn();
+    }
+  } finally {
+    breakRing(ring);
+    chunks.return(0);
+  }
+}
+
+/** The digest of what comes through a ring. Blocks the thread until all has come. */
+export function hashRing({ ring }: { readonly ring: ChunkRing }): Promise<Digest> {
+  const hash = createHash('sha256');
+  try {
+    for (const chunk of ringChunks(ring)) hash.update(chunk);
+    return Promise.resolve(parseDigest(`sha256:${hash.digest('hex')}`));
+  } finally {
+    breakRing(ring);
   }
 }
 

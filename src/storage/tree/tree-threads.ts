@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { siblingModule } from '#/base/sibling-module.ts';
-import { type HashedTree, hashTree, type TreePackJob } from '../archive/hash-tree.ts';
+import { breakRing, chunkRing } from '../archive/chunk-ring.ts';
+import { fillRing, type HashedTree, hashRing, hashTree, type TreePackJob } from '../archive/hash-tree.ts';
 import { packTree } from '../archive/pack-tree.ts';
 import { JobThreads } from '../threads/job-threads.ts';
 import { callWorker } from '../threads/worker-call.ts';
@@ -14,10 +16,17 @@ export type StreamRequest =
   | { readonly kind: 'stop' };
 
 /** What is done in threads. */
-export const treeJobs: { readonly hash: typeof hashTree } = { hash: hashTree };
+export const treeJobs: {
+  readonly hash: typeof hashTree;
+  readonly fill: typeof fillRing;
+  readonly hashRing: typeof hashRing;
+} = { hash: hashTree, fill: fillRing, hashRing };
 
 /** An archive up to this size is not worth a thread. Bytes. */
 const inlineSize = 1024 * 1024;
+
+/** Pairs of threads that read and hash: not more than either pool has, or readers could wait for hashers that wait for others. */
+const maxPairs = availableParallelism() > 1 ? availableParallelism() : 0;
 
 /** Pieces that are on their way at the same time. */
 const piecesAhead = 4;
@@ -30,11 +39,15 @@ const stopRequest: StreamRequest = { kind: 'stop' };
 /** Works on trees of files in threads of its own, which are started when needed and end when idle. */
 export class TreeThreads implements AsyncDisposable {
   readonly #jobs: JobThreads<typeof treeJobs>;
+  /** Each works for one that reads. */
+  readonly #hashers: JobThreads<typeof treeJobs>;
   readonly #streams: WorkerPool;
+  #pairs = 0;
 
   constructor() {
     const module = siblingModule('tree-worker', import.meta.url);
     this.#jobs = new JobThreads(module, 'tree');
+    this.#hashers = new JobThreads(module, 'hash');
     const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16 };
     this.#streams = new WorkerPool({ module, name: 'archive', limit: maxStreams, resourceLimits });
   }
@@ -43,6 +56,7 @@ export class TreeThreads implements AsyncDisposable {
   async hash(job: TreePackJob, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<HashedTree> {
     const small = await hashTree(job, { signal, budget: inlineSize });
     if (small !== undefined) return small;
+    if (this.#pairs < maxPairs) return this.#hashInPair(job, signal);
     const large = await this.#jobs.run('hash', job, { signal });
     if (large === undefined) throw new Error('hashed without a budget, it cannot be exceeded');
     return large;
@@ -57,9 +71,27 @@ export class TreeThreads implements AsyncDisposable {
     else yield* streamFrom(lease.worker, job);
   }
 
+  /** One thread reads while another hashes. */
+  async #hashInPair(job: TreePackJob, signal: AbortSignal | undefined): Promise<HashedTree> {
+    const ring = chunkRing();
+    this.#pairs += 1;
+    try {
+      const filling = this.#jobs.run('fill', { ...job, ring }, { signal });
+      const hashing = this.#hashers.run('hashRing', { ring });
+      // Neither waits for a thread that is gone.
+      for (const side of [filling, hashing]) side.catch(() => breakRing(ring));
+      await Promise.allSettled([filling, hashing]);
+      // What goes wrong with reading is the reason for all else.
+      return { ...(await filling), diffId: await hashing };
+    } finally {
+      this.#pairs -= 1;
+    }
+  }
+
   /** Ends all threads, whatever they do. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#jobs[Symbol.asyncDispose](), this.#streams[Symbol.asyncDispose]()]);
+    const pools = [this.#jobs, this.#hashers, this.#streams];
+    await Promise.all(pools.map((pool) => pool[Symbol.asyncDispose]()));
   }
 }
 
