@@ -55,10 +55,10 @@ async function lintResult(
   attributes: Attributes,
 ): Promise<SubrequestResult> {
   const { warnings, source, failure } = await lintOf(load, attributes);
-  const found = warnings.map(({ rule, description, message, range }) => ({
+  const found = warnings.map(({ rule, description, message, url, range }) => ({
     ruleName: rule,
     description,
-    url: ruleUrl(rule),
+    url,
     detail: message,
     location: { ranges: [rangeOf(range)] },
   }));
@@ -91,12 +91,6 @@ async function lintOf(
   const { warnings, violation, failure } = lint(file, options);
   // That there are warnings is said by the warnings.
   return { warnings, failure: failure === violation ? undefined : failure, source: file.source };
-}
-
-/** Where Docker explains a rule. */
-function ruleUrl(rule: string): string {
-  const words = rule.replace(/([a-z0-9])([A-Z])/g, '$1-$2').replace(/([A-Z])([A-Z][a-z])/g, '$1-$2');
-  return `https://docs.docker.com/go/dockerfile/rule/${words.toLowerCase()}/`;
 }
 
 function placeOf(error: EngineError): object {
