@@ -12,7 +12,7 @@ import { ProgressFeed } from './progress-feed.ts';
 import { answerSubrequest, type SubrequestResult } from './subrequests.ts';
 
 /** How long somebody who follows a build waits for its begin: clients ask for both at the same time. Milliseconds. */
-const patience = 10_000;
+const patience = 5_000;
 
 /** What builds need. */
 export interface BuildsParts {

@@ -41,6 +41,8 @@ export class GrpcClient {
     // Calls in progress fail with it.
     session.on('error', () => session.destroy());
     session.on('goaway', () => session.destroy());
+    // The other half of the connection stays open otherwise.
+    connection.once('end', () => session.destroy());
     this.#session = session;
   }
 

@@ -108,6 +108,8 @@ export class GrpcServer {
     session.on('error', (error) => this.#log.debug('a gRPC connection broke', { error }));
     session.on('close', resolve);
     const end = (): void => session.destroy();
+    // The other half of the connection stays open otherwise.
+    connection.once('end', end);
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     await promise;

@@ -2,7 +2,7 @@ import { conflict, invalid } from '#/base/errors.ts';
 import type { ClientSession } from './session.ts';
 
 /** How long a build waits for the session that it names: clients open both at the same time. Milliseconds. */
-const patience = 10_000;
+const patience = 5_000;
 
 /** The sessions that are open. */
 export class Sessions {
