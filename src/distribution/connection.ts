@@ -7,6 +7,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import { RegistryError, registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
+import { isListed, realmAdvice } from './realm.ts';
 import { requestName, shownUrl } from './shown-url.ts';
 import { Tokens } from './tokens.ts';
 import { type HttpRequest, peerOf, type Transport } from './transport.ts';
@@ -114,11 +115,11 @@ export class Connection {
   /** Where credentials go: not into an inner network if the registry that asked for them is outside. */
   #stayOutside(url: URL): ((address: string) => void) | undefined {
     const from = this.#challenges[0]?.from;
-    if (from === undefined || isInternal(from)) return undefined;
+    if (from === undefined || isInternal(from) || isListed(url, this.host)) return undefined;
     return (address) => {
       if (!isInternal(address)) return;
       throw forbidden(
-        `the registry ${this.host.name} leads to ${address} now, an address of an inner network, which it was not before; nothing was sent to "${shownUrl(url)}"`,
+        `the registry ${this.host.name} leads to ${address} now, an address of an inner network, which it was not before; nothing was sent to "${shownUrl(url)}". ${realmAdvice(url, this.host)}`,
       );
     };
   }

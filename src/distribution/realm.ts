@@ -29,7 +29,7 @@ export function realmOf(challenge: Challenge, host: RegistryHost, credentials: C
     throw refuse('it is an address of an inner network, the registry is not; nothing was sent there');
   }
   if (credentials.kind !== 'anonymous' && !isOwn && organisation(own) !== organisation(other)) {
-    throw refuse(`that is another host, so the credentials were not sent. ${advice(realm, host)}`);
+    throw refuse(`that is another host, so the credentials were not sent. ${realmAdvice(realm, host)}`);
   }
   return realm;
 }
@@ -51,12 +51,13 @@ export function realmGuard(
     throw refusal(
       realm,
       host,
-      `it leads to ${address}, an address of an inner network, the registry does not; nothing was sent there. ${advice(realm, host)}`,
+      `it leads to ${address}, an address of an inner network, the registry does not; nothing was sent there. ${realmAdvice(realm, host)}`,
     );
   };
 }
 
-function isListed({ host }: URL, { realms }: RegistryHost): boolean {
+/** Tells whether a host is configured to be one of the registry's. */
+export function isListed({ host }: URL, { realms }: RegistryHost): boolean {
   return realms.some((name) => name === host || name === hostnameOf(host));
 }
 
@@ -64,7 +65,8 @@ function refusal(realm: URL, { name }: RegistryHost, reason: string): Error {
   return forbidden(`the registry ${name} asks to get tokens at "${shownUrl(realm)}": ${reason}`);
 }
 
-function advice({ host }: URL, { domain }: RegistryHost): string {
+/** What to do where a host is refused that belongs to the registry. */
+export function realmAdvice({ host }: URL, { domain }: RegistryHost): string {
   return `If it belongs to the registry, add "${hostnameOf(host)}" to "realms" of "${domain}" in "registries" of daemon.json`;
 }
 
