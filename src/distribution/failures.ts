@@ -18,16 +18,24 @@ export class RegistryError extends EngineError {
   readonly codes: readonly string[];
   /** When it may be asked again, in milliseconds, if it said so. */
   readonly retryAfter: number | undefined;
+  /** The request, as `requestName` names it; the registry's own words do not say it. */
+  readonly asked: string | undefined;
 
   constructor(
     kind: ErrorKind,
     message: string,
-    details: { status: number; codes?: readonly string[]; retryAfter?: number | undefined },
+    details: {
+      status: number;
+      codes?: readonly string[];
+      retryAfter?: number | undefined;
+      asked?: string | undefined;
+    },
   ) {
     super(kind, message);
     this.status = details.status;
     this.codes = details.codes ?? [];
     this.retryAfter = details.retryAfter;
+    this.asked = details.asked;
   }
 
   /** Asking again later can help. */
@@ -46,7 +54,8 @@ export async function registryError(response: IncomingMessage, what: string): Pr
   const body = await readStart(response, maxErrorBytes);
   const { problems, detail } = complaintsIn(body);
   const kind = kindOf(status);
-  const details = { status, codes: problems.map(({ code }) => code), retryAfter: retryAfterOf(response) };
+  const codes = problems.map(({ code }) => code);
+  const details = { status, codes, retryAfter: retryAfterOf(response), asked: what };
   const words = problems.map(({ code, message }) => `${code.toLowerCase().replaceAll('_', ' ')}: ${message}`);
   const said = words.length > 1 ? `errors:\n${words.join('\n')}` : words[0];
   return new RegistryError(kind, failureText({ response, what, said, detail }), details);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { problem } from '#tests/faulty-registry/answer.ts';
 import { openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { openClient, repositoryOf } from '#tests/registry-clients.ts';
 import { RegistryError } from './failures.ts';
@@ -100,6 +101,20 @@ test('a blob that an overloaded registry does not give is asked for as often as 
     message: `Get "${registry.url}/v2/app/blobs/${blob.digest}": received unexpected HTTP status: 503 Service Unavailable (gave up after 3 tries)`,
   });
   assert.equal(registry.requests.length, 3);
+});
+
+test('a registry that has had enough is told with what it was asked for', async () => {
+  await using registry = await openFaultyRegistry();
+  using client = openClient();
+  const answer = problem(429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit');
+  registry.faults.add({ fault: { kind: 'answer', answer: { ...answer, headers: { 'retry-after': '0' } } } });
+  const asked = repositoryOf(client, `${registry.host}/app`).manifest('1', {
+    signal: AbortSignal.timeout(60_000),
+  });
+  await assert.rejects(asked, {
+    status: 429,
+    message: `toomanyrequests: You have reached your pull rate limit (Get "${registry.url}/v2/app/manifests/1": gave up after 3 tries)`,
+  });
 });
 
 test('a refusal tells when to come again, in seconds or as a date', async () => {

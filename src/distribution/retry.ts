@@ -100,12 +100,14 @@ function seconds(milliseconds: number): number {
   return Math.round(milliseconds / 1000);
 }
 
-/** The error with more words. */
+/** The error with more words, and with the request if it does not say that. */
 function givenUp(error: unknown, words: string): unknown {
   if (!(error instanceof EngineError)) return error;
-  const message = `${error.message} (${words})`;
-  if (error instanceof RegistryError) return new RegistryError(error.kind, message, error);
-  return new EngineError(error.kind, message, { cause: error });
+  if (!(error instanceof RegistryError))
+    return new EngineError(error.kind, `${error.message} (${words})`, { cause: error });
+  const { asked = '' } = error;
+  const request = error.message.includes(asked) ? '' : `${asked}: `;
+  return new RegistryError(error.kind, `${error.message} (${request}${words})`, error);
 }
 
 /** Tells whether trying again can help: the network, an overloaded registry. */
