@@ -47,17 +47,17 @@ export function applyConfig(state: StageState, instruction: ConfigInstruction): 
       return next({ Shell: instruction.words }, `SHELL [${instruction.words.join(' ')}]`);
     case 'cmd': {
       const words = commandWords(instruction.command, config);
-      const changed = next({ Cmd: words, ArgsEscaped: true }, `CMD ${quotedList(words)}`);
-      return { ...changed, hasCmd: true };
+      const { Cmd: _before, ...rest } = config;
+      const changed = { ...rest, ArgsEscaped: true, ...(words.length > 0 && { Cmd: words }) };
+      return { ...withHistory({ ...state, config: changed }, `CMD ${quotedList(words)}`), hasCmd: true };
     }
     case 'entrypoint': {
       const words = commandWords(instruction.command, config);
-      const { Cmd: _dropped, ...rest } = config;
-      const kept = state.hasCmd ? config : rest;
-      return withHistory(
-        { ...state, config: { ...kept, Entrypoint: words } },
-        `ENTRYPOINT ${quotedList(words)}`,
-      );
+      const { Cmd, Entrypoint: _before, ...rest } = config;
+      const kept = state.hasCmd && Cmd !== undefined ? { ...rest, Cmd } : rest;
+      // An empty list means none.
+      const changed = words.length === 0 ? kept : { ...kept, Entrypoint: words };
+      return withHistory({ ...state, config: changed }, `ENTRYPOINT ${quotedList(words)}`);
     }
     case 'healthcheck':
       return next(
