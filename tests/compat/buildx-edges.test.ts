@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { buildxCli, noBuildx } from '#tests/buildx.ts';
+import { TestDaemon } from '#tests/daemon.ts';
+import type { DockerCli } from '#tests/docker-cli.ts';
+import { serveGit, TestRepository } from '#tests/git-server.ts';
+import { startRegistry, type TestRegistry } from '#tests/registry-server.ts';
+import { importRoot } from '#tests/test-images.ts';
+
+const skip = noBuildx;
+let daemon: TestDaemon;
+let registry: TestRegistry;
+let cli: DockerCli;
+
+before(async () => {
+  if (skip !== false) return;
+  daemon = await TestDaemon.start();
+  registry = await startRegistry();
+  cli = buildxCli(daemon);
+  await importRoot(daemon, 'base', {});
+  mkdirSync(join(cli.dir, 'context'));
+  writeFileSync(
+    join(cli.dir, 'context/Dockerfile'),
+    'FROM base\nCOPY data /data\nRUN echo made >/made && ln -s /etc/passwd /link; echo ran\n',
+  );
+  writeFileSync(join(cli.dir, 'context/data'), 'content');
+});
+
+after(async () => {
+  if (skip !== false) return;
+  await daemon[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+
+/** Builds; what the client has shown. */
+async function build(args: string): Promise<string> {
+  const { code, stdout, stderr } = await cli.run(`docker buildx build --progress=plain ${args}`);
+  assert.equal(code, 0, `${args}\n${stdout}${stderr}`);
+  return stdout + stderr;
+}
+
+test('buildx: files come out as a folder and as an archive', { skip }, async () => {
+  await build('-o type=local,dest=folder context');
+  assert.equal(readFileSync(join(cli.dir, 'folder/made'), 'utf8'), 'made\n');
+  assert.equal(readlinkSync(join(cli.dir, 'folder/link')), '/etc/passwd');
+  assert.ok(!existsSync(join(cli.dir, 'folder/etc/hosts')));
+  await build('-o type=tar,dest=files.tar context');
+  assert.equal(await cli.ok('tar -xOf files.tar made'), 'made');
+});
+
+test('buildx: archives of both kinds are images', { skip }, async () => {
+  await build('-o type=docker,dest=docker.tar -t from/docker context');
+  assert.match(await cli.ok('docker load -i docker.tar'), /Loaded image: from\/docker:latest/);
+  await build('-o type=oci,dest=oci.tar -t from/oci context');
+  assert.match(await cli.ok('docker load -i oci.tar'), /Loaded image: from\/oci:latest/);
+  assert.equal(
+    await cli.ok('docker image inspect -f "{{.Id}}" from/oci'),
+    await cli.ok('docker image inspect -f "{{.Id}}" from/docker'),
+  );
+});
+
+test('buildx: pushes, and what was pushed can be pulled', { skip }, async () => {
+  const name = `${registry.host}/pushed:1`;
+  await build(`--push -t ${name} --metadata-file meta.json context`);
+  const { 'containerimage.digest': digest } = JSON.parse(readFileSync(join(cli.dir, 'meta.json'), 'utf8'));
+  const head = await fetch(`${registry.url}/v2/pushed/manifests/1`, {
+    method: 'HEAD',
+    headers: { accept: '*/*' },
+  });
+  assert.equal(head.headers.get('docker-content-digest'), digest);
+  await cli.run(`docker rmi -f ${name}`);
+  assert.match(await cli.ok(`docker pull -q ${name}`), /pushed:1$/);
+});
+
+test('buildx: attestations stand beside what was pushed', { skip }, async () => {
+  const name = `${registry.host}/attested:1`;
+  await build(`--push -t ${name} --provenance=mode=max --sbom=true context`);
+  const provenance = JSON.parse(
+    await cli.ok(`docker buildx imagetools inspect ${name} --format '{{json .Provenance}}'`),
+  );
+  assert.match(JSON.stringify(provenance), /slsa-definitions/);
+  const bill = JSON.parse(await cli.ok(`docker buildx imagetools inspect ${name} --format '{{json .SBOM}}'`));
+  assert.equal(bill.SPDX.spdxVersion, 'SPDX-2.3');
+});
+
+test('buildx: cache goes through a registry and through the image', { skip }, async () => {
+  const ref = `${registry.host}/cache:1`;
+  await build(`--cache-to type=registry,ref=${ref},mode=max context`);
+  await build(`--push -t ${registry.host}/inline:1 --cache-to type=inline context`);
+  for (const from of [ref, `${registry.host}/inline:1`]) {
+    await cli.ok(
+      'docker buildx prune -af >/dev/null; docker image rm -f $(docker image ls -q | grep -v $(docker image ls -q base)) >/dev/null 2>&1; true',
+    );
+    const shown = await build(`--cache-from type=registry,ref=${from} context`);
+    assert.doesNotMatch(shown, /^#\d+ [\d.]+ ran$/m, shown);
+    assert.match(shown, /RUN echo made[^\n]*\n(?:.*\n)*?#\d+ CACHED|CACHED/);
+  }
+});
+
+test('buildx: a repository is a context', { skip }, async () => {
+  const repository = new TestRepository(join(daemon.dir, 'srv/r.git'));
+  repository.commit({
+    'sub/Dockerfile': 'FROM base\nCOPY . /here\nRUN ls -A /here | tr "\\n" " "\n',
+    'sub/x': '1',
+    top: '2',
+  });
+  await using git = await serveGit(join(daemon.dir, 'srv'));
+  const shown = await build(`'${git.url}/r.git/.git#main:sub'`);
+  assert.match(shown, /Dockerfile x/);
+  assert.match(await build(`'${git.url}/r.git/.git?branch=main&subdir=sub'`), /CACHED/);
+});
