@@ -33,3 +33,16 @@ test('KeyedLocks: a holder that throws releases', async () => {
   using _again = await locks.acquire('k');
   assert.ok(locks.isHeld('k'));
 });
+
+test('KeyedLocks: whoever is told to stop waits no longer, and holds nobody up', async () => {
+  const locks = new KeyedLocks();
+  const stop = new AbortController();
+  const first = await locks.acquire('k');
+  const second = locks.acquireUnless('k', stop.signal);
+  const third = locks.acquire('k');
+  stop.abort(new Error('enough'));
+  await assert.rejects(second, /^Error: enough$/);
+  first[Symbol.dispose]();
+  (await third)[Symbol.dispose]();
+  assert.equal(locks.isHeld('k'), false);
+});

@@ -1,3 +1,5 @@
+import { unlessAborted } from './abort.ts';
+
 /**
  * Mutual exclusion by key, first come first served: `using _held = await locks.acquire(id)`.
  * A key costs memory only while somebody holds or awaits it.
@@ -18,6 +20,18 @@ export class KeyedLocks {
         release();
       },
     };
+  }
+
+  /** As `acquire`, but whoever is told to stop waits no longer: rejects with the signal's reason. */
+  async acquireUnless(key: string, signal: AbortSignal): Promise<Disposable> {
+    const pending = this.acquire(key);
+    try {
+      return await unlessAborted(pending, signal);
+    } catch (error) {
+      // Its turn comes all the same, and is given to the next one.
+      void pending.then((held) => held[Symbol.dispose]());
+      throw error;
+    }
   }
 
   /** Tells whether somebody holds `key` now. */

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unlessAborted } from '#/base/abort.ts';
 import { conflict, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
 import { digestOf } from '#/oci/digest.ts';
@@ -100,7 +99,7 @@ export class CacheMounts {
   ): Promise<CacheMount> {
     using stack = new DisposableStack();
     const key = keyOf(wish);
-    if (wish.sharing === 'locked') stack.use(await this.#lock(key, signal));
+    if (wish.sharing === 'locked') stack.use(await this.#locks.acquireUnless(key, signal));
     const id = await this.#find(key, wish, initial);
     this.#users.set(id, (this.#users.get(id) ?? 0) + 1);
     stack.defer(() => this.#users.set(id, (this.#users.get(id) ?? 1) - 1));
@@ -191,16 +190,6 @@ export class CacheMounts {
     } catch (error) {
       this.#delete.run(id);
       await this.#removeFiles(String(id));
-      throw error;
-    }
-  }
-
-  async #lock(key: string, signal: AbortSignal): Promise<Disposable> {
-    const pending = this.#locks.acquire(key);
-    try {
-      return await unlessAborted(pending, signal);
-    } catch (error) {
-      void pending.then((held) => held[Symbol.dispose]());
       throw error;
     }
   }

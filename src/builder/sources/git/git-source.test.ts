@@ -1,9 +1,18 @@
 import '#tests/own-network.ts';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mount, unmount } from '#/kernel/mount.ts';
 import { commitTime, gitDaemon, serveGit, TestRepository } from '#tests/git-server.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
 import { GitSource } from './git-source.ts';
@@ -287,4 +296,54 @@ test('GitSource: a client that leaves ends git, and what follows finds everythin
   const resolved = await source.resolve(url, work);
   await using tree = await source.checkout(resolved, work);
   assert.equal(readFileSync(join(tree.root, 'file'), 'utf8'), 'x');
+});
+
+const noProgram = existsSync('/usr/bin/ssh') ? false : 'this machine has no ssh';
+
+test('GitSource: speaks ssh with the agent of the client alone', { skip: noProgram }, async () => {
+  using scratch = scratchDir();
+  new TestRepository(scratch.join('srv', 'r')).commit({ file: 'x' });
+  // In the place of ssh, something that tells how it was called and does what it was asked for.
+  const script = scratch.join('ssh');
+  const asked = scratch.join('asked');
+  const lines = [
+    '#!/bin/sh',
+    `printf '%s\\n' "$@" "agent: $SSH_AUTH_SOCK" >>'${asked}'`,
+    'for last; do :; done',
+    'exec sh -c "$last"',
+  ];
+  writeFileSync(script, `${lines.join('\n')}\n`, { mode: 0o755 });
+  mount({ type: 'bind', source: script, options: ['bind'] }, '/usr/bin/ssh');
+  try {
+    const source = await open(scratch);
+    const url = parse(`ssh://git@host.example:2222${scratch.join('srv', 'r')}`);
+    const ssh = { has: () => Promise.resolve(true), connect: noSsh.connect };
+    const resolved = await source.resolve(url, { ...work, ssh });
+    await using tree = await source.checkout(resolved, { ...work, ssh });
+    assert.equal(readFileSync(join(tree.root, 'file'), 'utf8'), 'x');
+    const words = readFileSync(asked, 'utf8').split('\n');
+    for (const word of [
+      '-F',
+      '/dev/null',
+      'BatchMode=yes',
+      'IdentityFile=none',
+      '-p',
+      '2222',
+      'git@host.example',
+    ]) {
+      assert.ok(words.includes(word), word);
+    }
+    assert.ok(words.includes(`UserKnownHostsFile="${scratch.join('cache', 'known_hosts')}"`));
+    const agents = words.filter((word) => word.startsWith('agent: '));
+    assert.ok(
+      agents.length >= 2 && agents.every((word) => word.startsWith(`agent: ${scratch.join('cache')}/`)),
+    );
+    // The socket goes with the work.
+    assert.deepEqual(
+      readdirSync(scratch.join('cache')).filter((name) => name.endsWith('.sock')),
+      [],
+    );
+  } finally {
+    unmount('/usr/bin/ssh', { detach: true });
+  }
 });

@@ -125,8 +125,7 @@ export class GitSource implements FileKeeper {
     use: (git: Git, repository: string) => Promise<T>,
   ): Promise<T> {
     const key = createHash('sha256').update(`${commit.length} ${url.remote}`).digest('hex');
-    using _alone = await this.#locks.acquire(key);
-    work.signal.throwIfAborted();
+    using _alone = await this.#locks.acquireUnless(key, work.signal);
     const repository = join(this.#root, 'repositories', key);
     using access = await openAccess(url, work, this.#root);
     const git = new Git({ proxies: this.#proxies, env: access.env });

@@ -85,8 +85,7 @@ export class HttpSource implements Disposable, FileKeeper {
       throw invalid(`cannot get "${shownUrl(url)}": not http or https`);
     const algorithm = checksum === undefined ? 'sha256' : algorithmOf(checksum);
     const key = createHash('sha256').update(`${algorithm} ${url.href}`).digest('hex');
-    using _alone = await this.#locks.acquire(key);
-    signal.throwIfAborted();
+    using _alone = await this.#locks.acquireUnless(key, signal);
     const folder = join(this.#root, 'files', key);
     const known = await remembered(folder);
     if (known !== undefined && checksum !== undefined && known.digest === checksum)
