@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ArchiveSink, Output } from '#/builder/request.ts';
+import { parsePlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
 import { extractTar } from '#/storage/archive/extract.ts';
 import { readTar } from '#/tar/tar-reader.ts';
@@ -150,4 +151,55 @@ test('build outputs: a push has provenance and a bill of materials that tell of 
   assert.match(step?.op ?? '', /^\[2\/2\] RUN /);
   assert.equal(provenance.predicate.runDetails.metadata.buildkit_hermetic, true);
   assertNothingLeft();
+});
+
+test('build outputs: with SOURCE_DATE_EPOCH the same input gives the same bytes, whatever was built before', async () => {
+  const archives: Buffer[] = [];
+  for (let time = 0; time < 2; time += 1) {
+    const sink = new Collected();
+    const names = [parseReference('same:1')];
+    await box.build(`FROM busybox\nWORKDIR /new\nRUN touch now && mkdir -p a/b\nCOPY only /new/`, {
+      noCache: true,
+      args: new Map([['SOURCE_DATE_EPOCH', '1700000000']]),
+      outputs: [{ kind: 'oci', names, sink, options: new Map([['rewrite-timestamp', 'true']]) }],
+    });
+    archives.push(sink.bytes);
+    box.files({ only: 'x' });
+  }
+  assert.deepEqual(archives[0], archives[1]);
+});
+
+test('build outputs: several platforms become an index, each with its own files', async () => {
+  const name = `${registry.host}/multi:1`;
+  const platforms = ['linux/amd64', 'linux/arm64', 'linux/arm/v7'].map((text) => parsePlatform(text));
+  const sink = new Collected();
+  await box.build('FROM scratch\nARG TARGETPLATFORM\nCOPY only /\nLABEL for=$TARGETPLATFORM', {
+    platforms,
+    attestations: new Map([['provenance', '']]),
+    outputs: [
+      { kind: 'registry', names: [parseReference(name)], store: false, options },
+      { kind: 'oci', names: [parseReference(name)], sink, options },
+    ],
+  });
+  const index = (await (await fetch(`${registry.url}/v2/multi/manifests/1`)).json()) as {
+    manifests: {
+      digest: string;
+      platform: { architecture: string; variant?: string };
+      annotations?: object;
+    }[];
+  };
+  assert.deepEqual(
+    index.manifests.map(({ platform: { architecture, variant } }) =>
+      [architecture, variant].filter(Boolean).join('/'),
+    ),
+    ['amd64', 'arm64', 'arm/v7', 'unknown', 'unknown', 'unknown'],
+  );
+  for (const [at, platform] of ['linux/amd64', 'linux/arm64', 'linux/arm/v7'].entries()) {
+    const get = async (path: string): Promise<{ config: { digest: string; Labels: object } }> =>
+      (await (await fetch(`${registry.url}/v2/multi/${path}`)).json()) as never;
+    const { config } = await get(`manifests/${index.manifests[at]?.digest}`);
+    assert.deepEqual((await get(`blobs/${config.digest}`)).config.Labels, { for: platform });
+  }
+  const inArchive = JSON.parse((await sink.files()).get('index.json')?.toString() ?? '');
+  assert.equal(inArchive.manifests.length, 1);
 });
