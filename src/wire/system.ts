@@ -139,6 +139,8 @@ export interface BuildCacheRecord {
   readonly CreatedAt: string;
   readonly LastUsedAt: string | null;
   readonly UsageCount: number;
+  /** Skiff's own: why it is still there, for people. */
+  readonly Reason?: string;
 }
 
 /** Answer of `GET /system/df`; kinds that were not asked for are `null`. Sizes are bytes. */

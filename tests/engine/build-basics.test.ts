@@ -162,7 +162,11 @@ test('build: the cache can be listed and pruned', async () => {
   const records = await builder.usage();
   assert.ok(records.length > 5);
   assert.ok(records.every(({ inUse }) => !inUse));
-  assert.ok(records.some(({ shared }) => shared));
+  assert.match(records.find(({ shared }) => shared)?.reason ?? '', /^image \S+( and \d+ more)? needs it$/);
+  assert.match(
+    records.find(({ shared }) => !shared)?.reason ?? '',
+    /^last used .* ago; goes .* after its last use/,
+  );
   assert.ok(records.some(({ kind }) => kind === 'exec.cachemount'));
   await builder.prune({ all: true, filters: new Map() });
   assert.deepEqual(await builder.usage(), []);

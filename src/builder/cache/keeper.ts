@@ -1,6 +1,8 @@
 import { statfsSync } from 'node:fs';
 import { notFound } from '#/base/errors.ts';
+import { shortId } from '#/base/ids.ts';
 import { hexOf } from '#/oci/digest.ts';
+import { familiarString } from '#/oci/reference.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { ImageStore } from '#/storage/images.ts';
 import type { Layers } from '#/storage/layers.ts';
@@ -10,6 +12,7 @@ import type { CacheMountRecord, CacheMounts } from './cache-mounts.ts';
 import { chooseForRemoval } from './choose.ts';
 import type { FileKeeper, KeptFiles } from './kept-files.ts';
 import { exportCacheMount, importCacheMount } from './mount-archive.ts';
+import { reasonFor } from './reasons.ts';
 import type { CacheRecord, PruneRequest, PruneResult } from './record.ts';
 
 /** How much may be kept when nobody asks. */
@@ -37,6 +40,8 @@ interface Parts {
 /** A record, and how to remove what it stands for. */
 interface Kept {
   readonly record: CacheRecord;
+  /** Names of images that need it, too. */
+  readonly images?: readonly string[];
   readonly remove: () => Promise<boolean>;
 }
 
@@ -52,9 +57,11 @@ export class CacheKeeper implements Disposable {
     this.#parts = parts;
   }
 
-  /** All that is kept. */
+  /** All that is kept, and why. */
   async usage(): Promise<CacheRecord[]> {
-    return (await this.#all()).map(({ record }) => record);
+    const rules = { ...this.#parts.budget, now: Date.now() };
+    const all = await this.#all();
+    return all.map(({ record, images = [] }) => ({ ...record, reason: reasonFor(record, images, rules) }));
   }
 
   /** See `Builder.prune`. */
@@ -108,7 +115,7 @@ export class CacheKeeper implements Disposable {
 
   async #all(): Promise<Kept[]> {
     const entries = this.#parts.cache.list();
-    const inImages = this.#layersOfImages();
+    const inImages = this.#imagesByLayer();
     const ids = new Map(
       entries.flatMap(({ layer, key }) => (layer === undefined ? [] : [[layer, idOf(key)] as const])),
     );
@@ -119,7 +126,8 @@ export class CacheKeeper implements Disposable {
         await this.#parts.cache.remove([entry]);
         return true;
       };
-      return { record, remove };
+      const images = (entry.layer && inImages.get(entry.layer)) ?? [];
+      return { record, images, remove };
     });
     const mounts = (await this.#parts.mounts.list()).map(
       (mount): Kept => ({ record: mountRecord(mount), remove: () => this.#parts.mounts.remove(mount.id) }),
@@ -129,7 +137,7 @@ export class CacheKeeper implements Disposable {
 
   #stepRecord(
     { key, layer, parent, description, created, used, uses, size }: UsedEntry,
-    { inImages, ids }: { inImages: ReadonlySet<ChainId>; ids: ReadonlyMap<ChainId, string> },
+    { inImages, ids }: { inImages: ReadonlyMap<ChainId, unknown>; ids: ReadonlyMap<ChainId, string> },
   ): CacheRecord {
     const parentId = parent === undefined ? undefined : ids.get(parent);
     return {
@@ -157,12 +165,19 @@ export class CacheKeeper implements Disposable {
     return all.flat();
   }
 
-  #layersOfImages(): Set<ChainId> {
+  /** What images are called that have a layer. */
+  #imagesByLayer(): Map<ChainId, string[]> {
     const { images, layers } = this.#parts;
-    const found = new Set<ChainId>();
-    for (const { chainId } of images.list()) {
-      if (chainId === undefined || found.has(chainId)) continue;
-      for (const layer of layers.chain(chainId)) found.add(layer.chainId);
+    const found = new Map<ChainId, string[]>();
+    for (const { id, chainId } of images.list()) {
+      if (chainId === undefined) continue;
+      const [name] = images.namesOf(id);
+      const shown = name === undefined ? shortId(id) : familiarString(name);
+      for (const layer of layers.chain(chainId)) {
+        const names = found.get(layer.chainId) ?? [];
+        found.set(layer.chainId, names);
+        names.push(shown);
+      }
     }
     return found;
   }

@@ -15,6 +15,8 @@ export interface CacheRecord {
   readonly createdAt: Date;
   readonly lastUsedAt: Date;
   readonly usageCount: number;
+  /** Why it is still there and what would make it go, for people. */
+  readonly reason?: string;
 }
 
 /** BuildKit's kinds of records. */

@@ -39,6 +39,7 @@ export function cacheDetails(record: BuildCacheRecord): string {
     ['Usage count', String(UsageCount)],
     ...(LastUsedAt === null ? [] : [['Last used', lastUse(LastUsedAt)] as [string, string]]),
     ['Type', Type],
+    ...(record.Reason === undefined ? [] : [['Kept', record.Reason] as [string, string]]),
   ];
   return lines.map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`).join('');
 }
