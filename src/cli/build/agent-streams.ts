@@ -4,8 +4,8 @@ import { openBuildStream, type SessionPart } from '#/client/build.ts';
 import type { Client } from '#/client/client.ts';
 
 /**
- * Offers the daemon connections to an SSH agent, as long as the build goes on: one waits; when the daemon takes it (the
- * first byte says so), it is joined with the agent's socket and another one waits.
+ * Offers the daemon connections to an SSH agent, as long as the build goes on: one waits; when it has something to say,
+ * it is joined with the agent's socket and another one waits.
  */
 export async function offerAgent(
   client: Client,
@@ -19,7 +19,7 @@ export async function offerAgent(
     try {
       const first = early.length > 0 ? early : await firstChunk(socket);
       if (first === undefined) return;
-      if (first.length > 1) socket.unshift(first.subarray(1));
+      socket.unshift(first);
     } finally {
       signal.removeEventListener('abort', stop);
     }
