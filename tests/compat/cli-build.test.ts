@@ -246,7 +246,7 @@ test('skiff build: results as files, as archives, on standard output', async () 
   });
   symlinkSync('dir/file', join(folder, 'out/sub/link'));
   await ok('skiff build -o result out');
-  assert.deepEqual(readdirSync(join(folder, 'result'), { recursive: true }).sort(), [
+  assert.deepEqual(readdirSync(join(folder, 'result'), { recursive: true, encoding: 'utf8' }).sort(), [
     'dir',
     'dir/file',
     'link',
