@@ -150,22 +150,23 @@ test('Layers.unpackChain: unpacks while the blobs are being downloaded, small on
 test('Layers.unpackChain: a download that ends early or turns out wrong is the reason told, and no layer of it appears', async () => {
   await using storage = await openStorage();
   const [first, second_] = (await samples()) as [Sample, Sample];
-  for (const ending of ['cut', 'wrong'] as const) {
+  for (const ending of ['empty', 'cut', 'wrong'] as const) {
     using hold = storage.layers.hold();
     await ingest(storage, [first]);
     const partial = await storage.content.partial({ digest: second_.layer.blob, size: second_.layer.size });
+    if (ending === 'empty') await partial.close();
     const unpacking = storage.layers.unpackChain({
       layers: [first.layer, { ...second_.layer, partial }],
       hold,
     });
     const outcome = assert.rejects(
       unpacking,
-      ending === 'cut' ? /has ended before its end/ : /Content has digest/,
+      ending === 'wrong' ? /Content has digest/ : /has ended before its end/,
     );
     if (ending === 'cut') {
       await partial.append(second_.bytes.subarray(0, 50));
       await partial.close();
-    } else {
+    } else if (ending === 'wrong') {
       await partial.append(Buffer.concat([second_.bytes.subarray(partial.size, -1), Buffer.from([1])]));
       await assert.rejects(partial.complete(), { kind: 'invalid' });
     }

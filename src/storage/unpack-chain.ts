@@ -210,8 +210,10 @@ class LayerUnpack {
     try {
       unpacked = await threads.unpack(job, size, { signal, onProgress, file: growing });
     } catch (error) {
-      // A wrong download makes an archive look damaged, and one that ends makes it break off: then that is the reason.
-      if (isKind(error, 'invalid') && partial !== undefined) await unlessAborted(partial.completed, signal);
+      // A wrong download makes an archive look damaged, one that ends makes it break off, and of one that brought nothing no file is
+      // left to open: then that is the reason.
+      if (partial !== undefined && (isKind(error, 'invalid') || partial.ended))
+        await unlessAborted(partial.completed, signal);
       throw error;
     }
     if (partial !== undefined) await unlessAborted(partial.completed, signal);
