@@ -4,6 +4,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import Docker from 'dockerode';
 import { TestDaemon } from '#tests/daemon.ts';
 import { until } from '#tests/until.ts';
@@ -88,11 +89,17 @@ test('dockerode: the life of a container', async () => {
   await container.pause();
   assert.equal((await container.inspect()).State.Paused, true);
   await container.unpause();
-  const top = (await container.top({ ps_args: '-o pid,args' })) as {
-    Titles: string[];
-    Processes: string[][];
+  const top = async (): Promise<unknown> => {
+    const { Titles, Processes } = (await container.top({ ps_args: '-o pid,args' })) as {
+      Titles: string[];
+      Processes: string[][];
+    };
+    return [Titles, Processes[0]?.slice(1)];
   };
-  assert.deepEqual([top.Titles, top.Processes[0]?.slice(1)], [['PID', 'COMMAND'], ['sleep 1000']]);
+  // Until it has become the program, its first process is the runtime's.
+  await until(async () => isDeepStrictEqual(await top(), [['PID', 'COMMAND'], ['sleep 1000']]), {
+    what: 'the program is the first process',
+  });
   const stats = await container.stats({ stream: false });
   assert.equal(stats.pids_stats?.current, 1);
   await container.update({ Memory: 64 * 1024 * 1024, MemorySwap: 128 * 1024 * 1024 });
