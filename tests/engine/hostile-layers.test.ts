@@ -1,9 +1,14 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { mediaTypes } from '#/oci/media-types.ts';
+import { tarOf as archiveOf, directory, file, link } from '#/tar/tar-samples.ts';
+import type { TarInput } from '#/tar/tar-writer.ts';
 import { bent, type HostileCase, HostilePulls, type Publish, pageForPeople } from '#tests/hostile-pulls.ts';
 import { configOf, tarOf } from '#tests/images.ts';
+import { scratchDir } from '#tests/scratch-dir.ts';
 
 let pulls: HostilePulls;
 
@@ -93,6 +98,57 @@ const archives: readonly HostileCase[] = [
 
 for (const hostile of [...wrong, ...archives]) {
   test(`pull: ${hostile[0]} is refused clearly, and leaves nothing`, () => pulls.refuses(hostile));
+}
+
+/** Layers, the lowest first, that want to reach a folder of the machine. */
+const attacks: readonly (readonly [string, (outside: string) => readonly (readonly TarInput[])[]])[] = [
+  ['a file through a link', (out) => [[link('symlink', 'l', out), file('l/new', 'x')]]],
+  ['a file through a link of the layer below', (out) => [[link('symlink', 'l', out)], [file('l/new', 'x')]]],
+  ['a file over a link', (out) => [[link('symlink', 'l', `${out}/secret`)], [file('l', 'overwritten')]]],
+  [
+    'a further name of a file outside',
+    (out) => [[link('hardlink', 'h', `${out}/secret`), file('h', 'over')]],
+  ],
+  [
+    'a further name through a link',
+    (out) => [[link('symlink', 'l', out), link('hardlink', 'h', 'l/secret')]],
+  ],
+  ['an absolute name', (out) => [[file(`${out}/new`, 'x')]]],
+  ['a whiteout through a link', (out) => [[link('symlink', 'l', out)], [file('l/.wh.secret')]]],
+  ['a whiteout of all through a link', (out) => [[link('symlink', 'l', out)], [file('l/.wh..wh..opq')]]],
+  ['a whiteout that leads out', () => [[file('d/.wh...'), file('.wh..')]]],
+  ['a directory over a link', (out) => [[link('symlink', 'l', out)], [directory('l', { mode: 0o777 })]]],
+  ['links in a circle', () => [[link('symlink', 'a', 'b'), link('symlink', 'b', 'a'), file('a/new', 'x')]]],
+  ['a device in the place of a directory', () => [[device('d'), file('d/new', 'x')]]],
+];
+
+function device(path: string): TarInput {
+  return { ...directory(path), kind: 'char', devMajor: 1, devMinor: 5 };
+}
+
+for (const [title, layersOf] of attacks) {
+  for (const size of ['small', 'large'] as const) {
+    test(`pull: ${title} in a ${size} layer reaches nothing of the machine`, async () => {
+      using outside = scratchDir();
+      writeFileSync(outside.join('secret'), 'secret');
+      const before = statSync(outside.join('secret'), { bigint: true });
+      const filler = size === 'large' ? [{ ...file('filler', ''), ...fillerOf(2 << 20) }] : [];
+      const layers = layersOf(outside.path).map((entries) => archiveOf(...entries, ...filler));
+      const archivesOfLayers = await Promise.all(layers);
+      await pulls.pulls(async (content) => {
+        content.addImage('app', archivesOfLayers, { tag: '1' });
+        return undefined;
+      });
+      assert.deepEqual(readdirSync(outside.path), ['secret']);
+      assert.equal(readFileSync(outside.join('secret'), 'utf8'), 'secret');
+      // A changed time of change would be a touched owner, mode or number of names.
+      assert.equal(statSync(outside.join('secret'), { bigint: true }).ctimeNs, before.ctimeNs);
+    });
+  }
+}
+
+function fillerOf(size: number): Pick<TarInput, 'size' | 'body'> {
+  return { size, body: [randomBytes(size)] };
 }
 
 /** A redirect of a layer. */

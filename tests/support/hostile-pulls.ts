@@ -64,6 +64,20 @@ export class HostilePulls implements AsyncDisposable {
     assert.deepEqual(this.#left(), []);
   }
 
+  /** Pulls what may be refused or not, and removes it again. */
+  async pulls(publish: Publish): Promise<string | undefined> {
+    const { content, faults, host } = this.#registry;
+    content.repositories.clear();
+    faults.clear();
+    await publish(content, this.#registry);
+    const error = await pullError(this.#daemon, `${host}/app:1`);
+    if (error === undefined) {
+      assert.equal((await this.#daemon.ask('DELETE', `/images/${host}/app:1`)).status, 200);
+    }
+    assert.deepEqual(this.#left(), []);
+    return error;
+  }
+
   /** All is as before the first pull, also after another start. */
   async leavesNothing(): Promise<void> {
     await sameAs(this.#daemon, this.#clean);
