@@ -13,6 +13,8 @@ import { answerSubrequest, type SubrequestResult } from './subrequests.ts';
 
 /** How long somebody who follows a build waits for its begin: clients ask for both at the same time. Milliseconds. */
 const patience = 5_000;
+/** Builds that have ended and can still be followed: some are over before the client comes to ask how they go. */
+const maxEnded = 16;
 
 /** What builds need. */
 export interface BuildsParts {
@@ -26,6 +28,7 @@ export interface BuildsParts {
 export class Builds {
   readonly #parts: BuildsParts;
   readonly #jobs = new Map<string, Job>();
+  readonly #ended = new Map<string, Job>();
   readonly #arrivals = new EventTarget();
 
   constructor(parts: BuildsParts) {
@@ -50,12 +53,14 @@ export class Builds {
     } finally {
       job.feed.close();
       this.#jobs.delete(ref);
+      this.#ended.set(ref, job);
+      for (const oldest of [...this.#ended.keys()].slice(0, -maxEnded)) this.#ended.delete(oldest);
     }
   }
 
   /** The build with this name, which may begin a little later. */
   async job(ref: string, { signal }: { signal: AbortSignal }): Promise<Job> {
-    const known = this.#jobs.get(ref) ?? this.#parts.history.job(ref);
+    const known = this.#jobs.get(ref) ?? this.#ended.get(ref) ?? this.#parts.history.job(ref);
     if (known !== undefined) return known;
     const { promise, resolve } = Promise.withResolvers<void>();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);

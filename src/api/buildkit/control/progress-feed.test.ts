@@ -73,10 +73,16 @@ test('ProgressFeed: makes those who write wait for a reader that is slow, until 
 test('ProgressFeed: keeps the latest output only where nobody reads', async () => {
   const feed = new ProgressFeed();
   for (let count = 0; count < 100; count++) assert.equal(feed.push(log(1024 * 1024)), undefined);
+  const read = async (): Promise<number> => {
+    let bytes = 0;
+    for await (const { logs } of feed.follow({ signal: never })) {
+      for (const { msg } of logs) bytes += msg.length;
+    }
+    return bytes;
+  };
+  const reading = read();
   feed.close();
-  let bytes = 0;
-  for await (const { logs } of feed.follow({ signal: never })) {
-    for (const { msg } of logs) bytes += msg.length;
-  }
+  const bytes = await reading;
   assert.ok(bytes > 10 * 1024 * 1024 && bytes <= 16 * 1024 * 1024, `${bytes} bytes were kept`);
+  assert.ok((await read()) <= 1024 * 1024, 'less is kept of a build that has ended');
 });

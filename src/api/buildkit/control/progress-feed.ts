@@ -13,6 +13,8 @@ const maxBatch = 1024 * 1024;
 const maxLag = 4 * 1024 * 1024;
 /** Bytes of output that are kept for readers that come later. */
 const maxKept = 16 * 1024 * 1024;
+/** The same when the build has ended: many builds are remembered. */
+const maxKeptAtEnd = 1024 * 1024;
 
 /** Something a client is told of a build. Everything is kept until the build is forgotten: readers come late. */
 type Item = Exclude<BuildEvent, { kind: 'plan' }>;
@@ -49,6 +51,7 @@ export class ProgressFeed {
     this.#isClosed = true;
     for (const reader of this.#readers) reader.wake();
     this.#letWrite();
+    this.#forgetOldOutput();
   }
 
   /** All that was told and will be, put together as well as it goes. Ends with the build. */
@@ -75,6 +78,7 @@ export class ProgressFeed {
       signal.removeEventListener('abort', stop);
       this.#readers.delete(reader);
       this.#letWrite();
+      this.#forgetOldOutput();
     }
   }
 
@@ -114,7 +118,8 @@ export class ProgressFeed {
 
   /** Without readers nobody is made to wait, and only the latest output is kept. */
   #forgetOldOutput(): void {
-    while (this.#keptBytes > maxKept) {
+    const most = this.#isClosed && this.#readers.size === 0 ? maxKeptAtEnd : maxKept;
+    while (this.#keptBytes > most) {
       const item = this.#items.shift();
       if (item === undefined) return;
       this.#dropped++;
