@@ -10,6 +10,8 @@ export interface BuildStatus {
   readonly statuses?: readonly VertexStatus[];
   readonly logs?: readonly VertexLog[];
   readonly warnings?: readonly VertexWarning[];
+  /** A step waits for somebody to look into it; its shell comes over the session's stream `debug`. */
+  readonly stopped?: StoppedStep;
   /** The last object of a build that has succeeded. */
   readonly result?: BuildOutcome;
   /** Where in the Dockerfile the error is that ends the stream, and what to do about it. */
@@ -82,4 +84,14 @@ export interface BuildFailure {
   readonly excerpt?: string;
   /** What to write instead. */
   readonly hint?: string;
+}
+
+/** A step that somebody looks into. */
+export interface StoppedStep {
+  readonly vertex: string;
+  readonly name: string;
+  /** What it runs, or would. */
+  readonly command: readonly string[];
+  /** Why it failed; absent: it has not begun. */
+  readonly error?: string;
 }

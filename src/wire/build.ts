@@ -47,6 +47,12 @@ export interface BuildDocument {
   readonly Attestations?: StringMap;
   readonly Entitlements?: readonly string[];
   readonly Explain?: boolean;
+  /** Stop before this step with a shell: its number, or `stage:number`. */
+  readonly DebugStep?: string;
+  /** `shell`: a step that fails gets a shell before the build fails. */
+  readonly OnError?: string;
+  /** Of the shell; absent: it gets no terminal. */
+  readonly Terminal?: { readonly Height: number; readonly Width: number };
 }
 
 /** Where the Dockerfile is: here, or a path in the context. */

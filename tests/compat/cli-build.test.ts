@@ -163,6 +163,8 @@ test('skiff build: wrong command lines and wrong inputs', async () => {
     ['skiff build --platform a/b/c/d wrong', /cannot parse platform specifier/],
     ['skiff build --build-context x wrong', /invalid context value: x, expected key=value/],
     ['skiff build --attest type=x wrong', /unknown attestation type "x"/],
+    ['skiff build --on-error wait wrong', /invalid value "wait" for --on-error: one of exit, shell/],
+    ['skiff build --debug-step x wrong', /for --debug-step: a number, or stage:number/],
     ['skiff build --builder other wrong', /no builder "other" found/],
     ['skiff build --allow everything wrong', /unknown entitlement "everything"/],
     ['skiff build - </dev/null -f -', /can't use stdin for both build context and dockerfile/],
@@ -281,6 +283,24 @@ test('skiff build: --explain tells what changed, --check what could be better', 
     checked.stdout,
     /^Check complete, 1 warning has been found!\n\nWARNING: JSONArgsRecommended - /,
   );
+});
+
+test('skiff build: a shell where a step failed, and one before a step', async () => {
+  context('stopped', { Dockerfile: 'FROM busybox AS b\nRUN echo x >/made; exit 4\n' });
+  const failed = await shell("printf 'cat /made; exit 3' | skiff build --on-error shell stopped");
+  assert.equal(failed.code, 1);
+  assert.match(
+    failed.stderr,
+    /\nfailed in \[b 2\/2\] RUN [^\n]*exit code: 4\n[^\n]*\n[^\n]*the build fails\nx\n/,
+  );
+  context('stopped', { Dockerfile: 'FROM busybox AS b\nRUN echo one >/one\nRUN cat /one\n' });
+  for (const step of ['3', 'b:3']) {
+    const { stderr } = await ok(`echo 'ls /one' | skiff build --debug-step ${step} stopped`);
+    assert.match(
+      stderr,
+      /\nstopped before \[b 3\/3\] RUN cat \/one\n[^\n]*\n[^\n]*the build goes on\n\/one\n/,
+    );
+  }
 });
 
 test('skiff build: a client that is killed leaves no step and nothing else behind', async () => {

@@ -18,6 +18,7 @@ import {
   stringMap,
   strings,
   struct,
+  uint16,
 } from '../decode/json.ts';
 import { authConfig } from '../decode/registry-auth.ts';
 
@@ -123,4 +124,7 @@ export const buildDocument: Decoder<FullBuildDocument> = struct('BuildDocument',
   Attestations: textMap,
   Entitlements: texts,
   Explain: boolean,
+  DebugStep: string,
+  OnError: string,
+  Terminal: struct('Terminal', { Height: uint16, Width: uint16 }),
 });

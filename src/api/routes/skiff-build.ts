@@ -9,6 +9,7 @@ import { requestOf } from '../build/document-request.ts';
 import { ListedContext } from '../build/listed-context.ts';
 import { presentBuildEvent } from '../build/present-status.ts';
 import type { BuildSession } from '../build/session.ts';
+import { stepShell } from '../build/step-shell.ts';
 import type { Call, Route } from '../call.ts';
 import { failureOf } from '../errors.ts';
 import { hijack } from '../hijack.ts';
@@ -39,6 +40,7 @@ async function build(call: Call): Promise<void> {
     const { signal } = call;
     const result = await builder.build(request, {
       signal,
+      debugger: stepShell(document, session, (status) => tell(call, status)),
       progress: (event) => {
         const status = presentBuildEvent(event);
         return status === undefined ? undefined : tell(call, status);

@@ -33,7 +33,7 @@ export interface BuildFlags {
   readonly 'cpu-shares': number;
   readonly 'cpuset-cpus': string;
   readonly 'cpuset-mems': string;
-  readonly 'debug-step': number;
+  readonly 'debug-step': string;
   readonly 'disable-content-trust': boolean;
   readonly explain: boolean;
   readonly file: string;
@@ -90,7 +90,9 @@ export const buildFlags: FlagsFor<BuildFlags> = {
   'cpu-shares': intFlag('Weight for CPU time', { short: 'c' }),
   'cpuset-cpus': stringFlag('CPUs to run on (0-3, 0,1)'),
   'cpuset-mems': stringFlag('Memory nodes to use (0-3, 0,1)'),
-  'debug-step': intFlag('Open a shell before this step (number as in the plain progress)'),
+  'debug-step': stringFlag(
+    'Open a shell before this step (number, or stage:number, as the progress names it)',
+  ),
   'disable-content-trust': contentTrustFlag,
   explain: boolFlag('Tell for each step why the cache had it or not'),
   file: stringFlag('The Dockerfile ("-" is standard input; default "PATH/Dockerfile")', { short: 'f' }),

@@ -7,6 +7,7 @@ import type { AuthConfig } from '#/wire/registry.ts';
 import type { Context, Output } from '../command.ts';
 import { streamMessages } from '../progress/show.ts';
 import { offerAgent } from './agent-streams.ts';
+import { debugShell, type ShellStreams } from './debug-shell.ts';
 import type { BuildPlan } from './plan.ts';
 import { takeOutput } from './sinks.ts';
 import { uploadArchive, uploadFolder } from './upload.ts';
@@ -16,6 +17,7 @@ import type { BuildView } from './view/view.ts';
 export interface BuildRun {
   readonly view: BuildView;
   readonly stdout: Output;
+  readonly shell: ShellStreams;
   readonly auths: Readonly<Record<string, AuthConfig>>;
 }
 
@@ -90,12 +92,14 @@ async function followBuild(
   {
     session,
     plan,
-    run: { auths, view },
+    run: { auths, view, shell },
     signal,
   }: { session: string; plan: BuildPlan; run: BuildRun; signal: AbortSignal },
 ): Promise<BuildOutcome | undefined> {
+  const { rows, columns } = shell.output;
   const document = {
     ...plan.settings,
+    Terminal: { Height: rows, Width: columns },
     Session: session,
     Dockerfile: plan.dockerfile,
     Context: plan.context,
@@ -112,6 +116,12 @@ async function followBuild(
     outcome = status.result ?? outcome;
     failure = status.failure ?? failure;
     view.take(status);
+    if (status.stopped !== undefined) {
+      view.pause();
+      // Nothing else of the build is told meanwhile.
+      await debugShell(client, { session, name: 'debug' }, { step: status.stopped, streams: shell, signal });
+      view.resume();
+    }
     const error = message.errorDetail?.message ?? message.error;
     if (error !== undefined) throw new BuildError(error, failure);
   }

@@ -30,16 +30,6 @@ const missing: readonly {
   readonly instead: string;
 }[] = [
   {
-    name: 'debug-step',
-    is: (flags) => flags['debug-step'] !== 0,
-    instead: 'build the stages before it with --target',
-  },
-  {
-    name: 'on-error',
-    is: (flags) => flags['on-error'] === 'shell',
-    instead: 'build the steps before it with --target and run a shell in the image',
-  },
-  {
     name: 'call',
     is: (flags) => ['outline', 'targets'].includes(flags.call),
     instead: '--check is',
@@ -66,6 +56,11 @@ export function checkFlags(flags: BuildFlags, ctx: Pick<Context, 'env'> & Given)
     }
   };
   oneOf('on-error', ['exit', 'shell']);
+  if (!/^(?:[^:\s]+:)?\d*$/.test(flags['debug-step'])) {
+    throw new Error(
+      `invalid value ${JSON.stringify(flags['debug-step'])} for --debug-step: a number, or stage:number`,
+    );
+  }
   oneOf('call', ['build', 'check', 'outline', 'targets']);
   if (flags.builder !== '' && flags.builder !== 'default') {
     throw new ExitError(1, `no builder ${JSON.stringify(flags.builder)} found: there is only "default"`);
@@ -109,6 +104,8 @@ export function buildSettings(flags: BuildFlags, { client, config, env }: Contex
     Attestations: parseAttestations(flags),
     Entitlements: entitlements(flags),
     Explain: flags.explain,
+    DebugStep: flags['debug-step'],
+    OnError: flags['on-error'],
   };
 }
 

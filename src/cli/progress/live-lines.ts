@@ -68,6 +68,13 @@ export class LiveLines {
     this.#frame = frame;
   }
 
+  /** What is on the screen stays there; the next lines come below it. */
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#frame = [];
+  }
+
   /** Ends the drawing; what is on the screen stays. */
   stop(): void {
     clearInterval(this.#idle);

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { isSystemError } from '#/base/errors.ts';
 import type { Hijacked } from '#/client/client.ts';
 import type { Output, TerminalInput } from '../command.ts';
 import { copyBytes, copyFrames, writeAll } from '../streams.ts';
 import { DetachFilter, parseDetachKeys } from './detach-keys.ts';
+import { rawMode } from './raw-mode.ts';
 
 /** What is connected to a container. Absent streams are not. */
 export interface SessionStreams {
@@ -24,7 +24,7 @@ export class Session implements Disposable {
   readonly #socket: Duplex;
   readonly #early: Buffer;
   readonly #streams: SessionStreams;
-  #restore: (() => void) | undefined;
+  #raw: Disposable | undefined;
 
   constructor({ socket, early }: Hijacked, streams: SessionStreams) {
     this.#socket = socket;
@@ -36,15 +36,14 @@ export class Session implements Disposable {
 
   /** Puts the terminal back and hangs up. */
   [Symbol.dispose](): void {
-    this.#restore?.();
-    this.#restore = undefined;
+    this.#leaveRaw();
     this.#socket.destroy();
   }
 
   /** Carries data both ways until the container's output ends or the detach keys are typed. */
   async run(): Promise<SessionEnd> {
     const { stdin, stdout, stderr, tty } = this.#streams;
-    if (stdin !== undefined && tty) this.#makeRaw(stdin);
+    if (stdin !== undefined && tty) this.#raw = rawMode(stdin);
     const input = stdin === undefined ? this.#closeInput() : this.#copyInput(stdin);
     const hasOutput = stdout !== undefined || stderr !== undefined;
     const output = hasOutput ? this.#copyOutput() : new Promise<never>(() => undefined);
@@ -52,25 +51,13 @@ export class Session implements Disposable {
       output,
       input.then((how) => (how === 'detached' || !hasOutput ? how : output)),
     ]);
-    this.#restore?.();
+    this.#leaveRaw();
     return end;
   }
 
-  #makeRaw(stdin: TerminalInput): void {
-    if (stdin.isTTY !== true || stdin.setRawMode === undefined) return;
-    stdin.setRawMode(true);
-    // The runtime's raw mode still turns LF into CR LF on output, which breaks full-screen programs. Without stty it
-    // stays so. Leaving raw mode puts this back too.
-    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
-    const restore = (): void => {
-      stdin.setRawMode?.(false);
-    };
-    process.once('exit', restore);
-    this.#restore = () => {
-      process.off('exit', restore);
-      restore();
-      this.#restore = undefined;
-    };
+  #leaveRaw(): void {
+    this.#raw?.[Symbol.dispose]();
+    this.#raw = undefined;
   }
 
   async #closeInput(): Promise<SessionEnd> {

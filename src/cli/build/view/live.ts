@@ -12,6 +12,7 @@ export class LiveView implements BuildView {
   readonly #now: () => number;
   readonly #lines: LiveLines;
   readonly #steps = new Steps();
+  #isPaused = false;
 
   constructor(output: Output, { unicode, now = Date.now }: { unicode: boolean; now?: () => number }) {
     this.#output = output;
@@ -19,12 +20,23 @@ export class LiveView implements BuildView {
     this.#lines = new LiveLines(output, {
       unicode,
       now,
-      draw: (screen) => drawBuild(this.#steps, screen, this.#now()),
+      draw: (screen) => (this.#isPaused ? [] : drawBuild(this.#steps, screen, this.#now())),
     });
   }
 
   take(status: BuildStatus): void {
     this.#steps.take(status);
+    this.#lines.drawSoon();
+  }
+
+  pause(): void {
+    this.#lines.print('');
+    this.#lines.leave();
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
     this.#lines.drawSoon();
   }
 

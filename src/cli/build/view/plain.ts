@@ -31,6 +31,14 @@ export class PlainView implements BuildView {
     }
   }
 
+  pause(): void {
+    this.#current = undefined;
+  }
+
+  resume(): void {
+    // The next line begins with its step.
+  }
+
   end(_outcome: BuildOutcome | undefined): void {
     this.#output.write(warningSummary(this.#steps));
   }

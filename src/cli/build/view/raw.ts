@@ -16,6 +16,14 @@ export class RawView implements BuildView {
     this.#output.write(`${JSON.stringify(status)}\n`);
   }
 
+  pause(): void {
+    // Nothing is on the screen.
+  }
+
+  resume(): void {
+    // Nothing was.
+  }
+
   end(_outcome: BuildOutcome | undefined): void {
     // The result is told in another way.
   }
@@ -36,6 +44,14 @@ export class QuietView implements BuildView {
 
   take(status: BuildStatus): void {
     this.#steps.take(status);
+  }
+
+  pause(): void {
+    // Nothing is on the screen.
+  }
+
+  resume(): void {
+    // Nothing was.
   }
 
   end(_outcome: BuildOutcome | undefined): void {

@@ -37,7 +37,12 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
   const auths = await buildAuths(ctx, mentions(plan));
   const isSkiff = await ctx.client.isSkiff();
   const outcome: BuildOutcome | undefined = isSkiff
-    ? await runBuild(ctx, plan, { view, stdout: ctx.stdout, auths })
+    ? await runBuild(ctx, plan, {
+        view,
+        stdout: ctx.stdout,
+        shell: { stdin: () => ctx.stdin, output: ctx.stderr },
+        auths,
+      })
     : {
         image:
           (await runClassicBuild(ctx, plan, {
