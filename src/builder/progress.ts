@@ -7,7 +7,7 @@ export type BuildEvent = PlanEvent | VertexEvent | StatusEvent | LogEvent | Warn
 export type ProgressSink = (event: BuildEvent) => undefined | Promise<void>;
 
 /** Sent once for each platform, when it is known what there is to do: what the Dockerfile says, in its order. */
-export interface PlanEvent {
+interface PlanEvent {
   readonly kind: 'plan';
   readonly instructions: readonly PlannedInstruction[];
 }

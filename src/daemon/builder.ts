@@ -9,11 +9,14 @@ import { type CacheBudget, CacheKeeper } from '#/builder/cache/keeper.ts';
 import { BaseImages } from '#/builder/images/base-images.ts';
 import { FileOps } from '#/builder/ops/files/file-ops.ts';
 import type { StepParts } from '#/builder/ops/step-parts.ts';
+import type { ExtraHost } from '#/builder/request.ts';
 import { Flights } from '#/builder/solve/flights.ts';
 import { GitSource } from '#/builder/sources/git/git-source.ts';
 import { HttpSource } from '#/builder/sources/http/http-source.ts';
 import { RemoteContexts } from '#/builder/sources/remote-contexts.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
+import type { ContainerStore } from '#/engine/containers/store.ts';
+import type { EndpointInfo } from '#/network/endpoint-info.ts';
 import type { PullParts } from '#/registry/client/pull.ts';
 import { Slots } from '#/registry/client/slots.ts';
 import type { Database } from '#/state/db.ts';
@@ -104,6 +107,18 @@ export async function openBuilder(
     },
     keeper,
     remotes,
+  });
+}
+
+/** What containers in a network are called there, and their addresses. */
+export function neighbours(
+  endpoints: readonly EndpointInfo[],
+  containers: Pick<ContainerStore, 'get'>,
+): ExtraHost[] {
+  return endpoints.flatMap(({ containerId, address, aliases }) => {
+    const name = containers.get(containerId)?.name;
+    if (address === undefined || name === undefined) return [];
+    return [name, ...aliases].map((each) => ({ name: each, address }));
   });
 }
 

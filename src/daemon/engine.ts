@@ -42,7 +42,7 @@ import { Layers } from '#/storage/layers.ts';
 import { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import { VolumeStore } from '#/storage/volumes.ts';
 import { openBuildFiles } from './build-files.ts';
-import { openBuilder } from './builder.ts';
+import { neighbours, openBuilder } from './builder.ts';
 import { openBuildKit } from './buildkit.ts';
 import { openClientBuilds } from './client-builds.ts';
 import {
@@ -207,6 +207,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
         runtime,
         children,
         networks,
+        neighboursIn: (network) => neighbours(networks.endpointsIn(network), store),
         cgroups,
         host,
         runRoot: dirs.steps,

@@ -88,6 +88,7 @@ export class StepFixture implements AsyncDisposable {
       runtime: await OciRuntime.open({ path: '/usr/bin/crun', root: box.runtimeRoot }),
       children: stack.use(new Children()),
       networks,
+      neighboursIn: () => [],
       cgroups: detectCgroups(),
       host: box.host,
       runRoot,
@@ -126,7 +127,7 @@ export class StepFixture implements AsyncDisposable {
   ): Promise<{ output: string; snapshot: string }> {
     const snapshot = `step-${++this.#steps}`;
     await this.parts.snapshots.prepare(snapshot, parent);
-    using pool = new NetworkPool(this.parts.networks);
+    using pool = new NetworkPool(this.parts);
     let output = '';
     await runStep(
       this.parts,

@@ -1,4 +1,5 @@
 import type { CgroupLayout } from '#/kernel/cgroup/layout.ts';
+import type { NetworkRecord } from '#/network/model.ts';
 import type { Networks } from '#/network/networks.ts';
 import type { Children } from '#/runtime/children.ts';
 import type { OciRuntime } from '#/runtime/crun.ts';
@@ -6,6 +7,7 @@ import type { HostFacts } from '#/runtime/spec/host.ts';
 import type { UlimitInput } from '#/runtime/spec/rlimits.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
+import type { ExtraHost } from '../request.ts';
 
 /** What steps are carried out with. */
 export interface StepParts {
@@ -14,6 +16,8 @@ export interface StepParts {
   readonly runtime: OciRuntime;
   readonly children: Children;
   readonly networks: Networks;
+  /** The containers in a network that people have made, by their names and aliases. */
+  readonly neighboursIn: (network: NetworkRecord) => readonly ExtraHost[];
   readonly cgroups: CgroupLayout;
   readonly host: HostFacts;
   readonly defaults: StepDefaults;

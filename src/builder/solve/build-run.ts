@@ -78,7 +78,7 @@ export class BuildRun implements AsyncDisposable {
     this.#input = input;
     this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
     this.hold = this.#stack.use(parts.layers.hold());
-    this.#pool = this.#stack.use(new NetworkPool(parts.steps.networks));
+    this.#pool = this.#stack.use(new NetworkPool(parts.steps));
     this.#remotes = this.#stack.use(new RemoteFiles({ ...parts, witness: this.witness }, input.request));
   }
 

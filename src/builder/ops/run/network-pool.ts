@@ -1,19 +1,28 @@
+import { forbidden } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
-import type { Networks } from '#/network/networks.ts';
 import type { NamespaceInput } from '#/runtime/spec/input.ts';
-import type { RunNetwork } from '../../request.ts';
+import type { ExtraHost, RunNetwork } from '../../request.ts';
+import type { StepParts } from '../step-parts.ts';
 
 /** The network of a step that runs. Dispose of it when its processes have ended. */
 export interface StepNetwork extends Disposable {
   readonly namespace: NamespaceInput;
   /** The host's address as the step sees it. */
   readonly gateway: string | undefined;
+  /** The containers in it that can be called by their names. */
+  readonly neighbours: readonly ExtraHost[];
 }
 
 interface Place {
   readonly sandbox: string;
   readonly gateway: string | undefined;
 }
+
+const alone: Omit<StepNetwork, 'namespace'> = {
+  gateway: undefined,
+  neighbours: [],
+  [Symbol.dispose]: () => {},
+};
 
 /** The network of everybody who names none. */
 const defaultNetwork = 'bridge';
@@ -23,42 +32,45 @@ const defaultNetwork = 'bridge';
  * they are needed first, and go with the pool.
  */
 export class NetworkPool implements Disposable {
-  readonly #networks: Networks;
+  readonly #parts: Pick<StepParts, 'networks' | 'neighboursIn'>;
   readonly #free = new Map<string, Place[]>();
   readonly #all: string[] = [];
 
-  constructor(networks: Networks) {
-    this.#networks = networks;
+  constructor(parts: Pick<StepParts, 'networks' | 'neighboursIn'>) {
+    this.#parts = parts;
   }
 
-  /** A place in a network. Throws `notFound` for a name that no network has. */
+  /** A place in a network. Throws `notFound` for a name that no network has, `forbidden` for another name of the host's. */
   take(network: RunNetwork): StepNetwork {
-    if (network.kind === 'host') return { namespace: 'host', gateway: undefined, [Symbol.dispose]: () => {} };
-    if (network.kind === 'none') return { namespace: 'new', gateway: undefined, [Symbol.dispose]: () => {} };
-    const found = this.#networks.find(network.kind === 'named' ? network.name : defaultNetwork);
-    if (found.driver === 'host') return this.take({ kind: 'host' });
-    if (found.driver === 'null') return this.take({ kind: 'none' });
+    if (network.kind === 'host') return { ...alone, namespace: 'host' };
+    if (network.kind === 'none') return { ...alone, namespace: 'new' };
+    const found = this.#parts.networks.find(network.kind === 'named' ? network.name : defaultNetwork);
+    // Who may use it has to say so.
+    if (found.driver === 'host') throw forbidden('network.host is not allowed');
+    if (found.driver === 'null') return { ...alone, namespace: 'new' };
     const free = this.#free.get(found.id) ?? [];
     this.#free.set(found.id, free);
     const place = free.pop() ?? this.#make(found.id);
     return {
       namespace: { path: place.sandbox },
       gateway: place.gateway,
+      neighbours: network.kind === 'named' ? this.#parts.neighboursIn(found) : [],
       [Symbol.dispose]: () => void free.push(place),
     };
   }
 
   /** Takes all places away. */
   [Symbol.dispose](): void {
-    for (const id of this.#all.splice(0)) this.#networks.release(id);
+    for (const id of this.#all.splice(0)) this.#parts.networks.release(id);
     this.#free.clear();
   }
 
   #make(network: string): Place {
     const id = newId();
     this.#all.push(id);
-    const sandbox = this.#networks.createSandbox(id);
-    const { gateway } = this.#networks.connect({ network, containerId: id, containerName: `build-${id}` });
+    const { networks } = this.#parts;
+    const sandbox = networks.createSandbox(id);
+    const { gateway } = networks.connect({ network, containerId: id, containerName: `build-${id}` });
     return { sandbox, gateway };
   }
 }

@@ -59,7 +59,7 @@ export async function runStep(parts: StepParts, request: RunRequest, control: Ru
   const network = place.stack.use(request.pool.take(definition.network));
   const files = nameFiles(place.folder, network, {
     dns: parts.defaults.dns,
-    extraHosts: defaults.extraHosts,
+    extraHosts: [...network.neighbours, ...defaults.extraHosts],
   });
   const ready = await readyMounts(parts, place, { mounts: definition.mounts, sources, signal });
   const mounts = withoutReplaced([...files, ...ready.mounts]);
