@@ -32,8 +32,34 @@ export class DockerfileError extends EngineError {
   }
 }
 
+/** An error whose place is not known yet, but what to do about it. */
+class HintedError extends EngineError {
+  readonly hint: string;
+
+  constructor(message: string, hint: string, cause?: unknown) {
+    super('invalid', message, { cause });
+    this.hint = hint;
+  }
+}
+
+/** Something is wrong, and `hint` says to people what to write instead. */
+export function invalidHinted(message: string, hint: string, cause?: unknown): EngineError {
+  return new HintedError(message, hint, cause);
+}
+
+/** What to do about an error, if it says so. */
+export function hintOf(error: unknown): string | undefined {
+  return error instanceof HintedError || error instanceof DockerfileError ? error.hint : undefined;
+}
+
 /** The error with the place in the Dockerfile that it belongs to; one that knows its place already stays as it is. */
 export function placed(error: EngineError, place: ProblemPlace): DockerfileError {
   if (error instanceof DockerfileError) return error;
-  return new DockerfileError(error.message, place, { kind: error.kind, cause: error });
+  const hint = place.hint ?? hintOf(error);
+  const { source, range } = place;
+  return new DockerfileError(
+    error.message,
+    { source, range, ...(hint !== undefined && { hint }) },
+    { kind: error.kind, cause: error },
+  );
 }

@@ -1,4 +1,5 @@
-import { invalid } from '#/base/errors.ts';
+import { invalid, isKind } from '#/base/errors.ts';
+import { hintOf, invalidHinted } from './errors.ts';
 import { type ExpandOptions, expandHeredoc, expandWord, expandWords, type Variables } from './expand.ts';
 import type { CopySource, RunInstruction, StageInstruction } from './instruction.ts';
 import { type Mount, readMount } from './mount.ts';
@@ -68,13 +69,23 @@ export function expandInstruction(
   }
 }
 
+const mountUsage =
+  'Usage: --mount=type=bind|cache|tmpfs|secret|ssh,target=PATH and, by type: bind from= source= rw; cache id= from= source= sharing=shared|private|locked mode= uid= gid= ro; tmpfs size=; secret id= env= required mode= uid= gid=; ssh id= required mode= uid= gid=';
+
 /** The mounts of a RUN, with the variables in their options replaced. */
 export function readMounts(
   { mounts }: RunInstruction,
   variables: Variables,
   options: ExpandOptions = {},
 ): readonly Mount[] {
-  return mounts.map((text) => readMount(text, (value) => expandWord(value, variables, options)));
+  return mounts.map((text) => {
+    try {
+      return readMount(text, (value) => expandWord(value, variables, options));
+    } catch (error) {
+      if (!isKind(error, 'invalid') || hintOf(error) !== undefined) throw error;
+      throw invalidHinted(error.message, mountUsage, error);
+    }
+  });
 }
 
 function expandSource(source: CopySource, variables: Variables, options: ExpandOptions): CopySource {

@@ -1,5 +1,5 @@
-import { invalid } from '#/base/errors.ts';
 import { goQuote } from '#/base/go-quote.ts';
+import { invalidHinted } from './errors.ts';
 import { Expansion, type ExpansionRules, type Variables } from './expansion.ts';
 
 export type { Variables } from './expansion.ts';
@@ -71,6 +71,8 @@ function run(
   rules: ExpansionRules,
 ): { text: string; words: readonly string[] } {
   const result = new Expansion(word, variables, rules).run();
-  if (result.kind === 'failed') throw invalid(`failed to process ${goQuote(word)}: ${result.reason}`);
+  if (result.kind === 'failed') {
+    throw invalidHinted(`failed to process ${goQuote(word)}: ${result.reason}`, result.hint);
+  }
   return result;
 }

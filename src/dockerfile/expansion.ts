@@ -1,4 +1,5 @@
 import { EngineError, invalid } from '#/base/errors.ts';
+import { hintOf, invalidHinted } from './errors.ts';
 import { parseShellPattern, replaceMatches, trimPrefix, trimSuffix } from './shell-pattern.ts';
 import { isBlank } from './text.ts';
 
@@ -21,7 +22,7 @@ export interface ExpansionRules {
 /** The text of a word, and the words in it. */
 export type ExpansionResult =
   | { readonly kind: 'expanded'; readonly text: string; readonly words: readonly string[] }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly hint: string };
 
 /** Characters that a result may have: no variable of Linux is longer, and they can double from line to line. */
 const maxLength = 1024 * 1024;
@@ -29,6 +30,9 @@ const maxLength = 1024 * 1024;
 const maxDepth = 50;
 /** Characters looked at in values, times the length of the pattern. */
 const maxSteps = 16_000_000;
+
+const howToWrite =
+  'Variables are written $NAME, ${NAME} or ${NAME:-default}. A $ or quote that is meant as such needs a backslash in front.';
 
 const missingBrace = "syntax error: missing '}'";
 
@@ -52,7 +56,9 @@ export class Expansion {
       const output = this.#upTo(undefined, this.#rules.keepEscapes);
       return { kind: 'expanded', text: output.text, words: output.words() };
     } catch (error) {
-      if (error instanceof EngineError) return { kind: 'failed', reason: error.message };
+      if (error instanceof EngineError) {
+        return { kind: 'failed', reason: error.message, hint: hintOf(error) ?? howToWrite };
+      }
       throw error;
     }
   }
@@ -168,7 +174,10 @@ export class Expansion {
     if (operator === '-') return isMissing ? word : value;
     if (operator === '+') return isMissing ? '' : word;
     if (!isMissing) return value;
-    throw invalid(`${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`);
+    throw invalidHinted(
+      `${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`,
+      `Give ${name} a value: with ENV or ARG before this, or with --build-arg ${name}=VALUE where ARG ${name} declares it.`,
+    );
   }
 
   #trimmed(name: string, operator: string): string {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { DockerfileError } from '#/dockerfile/errors.ts';
 import type { ImageInspect } from '#/wire/images.ts';
 import { BuildBox } from '#tests/builds.ts';
 
@@ -42,4 +43,57 @@ test('build: the target is the last stage if none is named', async () => {
     'LABEL it=$TARGETSTAGE',
   ];
   assert.deepEqual((await built(...dockerfile)).config?.Labels, { it: 'two' });
+});
+
+test('build: what cannot be planned is said in the words of BuildKit, with the place and what to do', async () => {
+  const wrong: readonly (readonly [dockerfile: string, message: string, line: number, hint: RegExp])[] = [
+    ['ARG A\nFROM $A\n', 'base name ($A) should not be blank', 2, /defaults/],
+    ['FROM scratch\nENV A=${B:?no}\n', 'failed to process "${B:?no}": B: no', 2, /^Give B a value/],
+    ['FROM scratch\nENV A=${B\n', 'failed to process "${B": syntax error: missing \'}\'', 2, /\$\{NAME\}/],
+    ['FROM scratch\nCOPY --from=9 a /\n', 'invalid stage index 9', 2, /the last one is 0/],
+    [
+      'FROM scratch\nCOPY --from=$A a /\n',
+      'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
+      2,
+      /AS source/,
+    ],
+    [
+      'FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a\n',
+      'cannot copy from stage "b", it needs to be defined before current stage "a"',
+      2,
+      /Move that stage up/,
+    ],
+    [
+      'FROM scratch AS a\nRUN --mount=from=1,target=/m x\nFROM scratch AS b\nFROM a\n',
+      'cannot mount from stage "1" to "/m", stage needs to be defined before current command',
+      2,
+      /Move that stage up/,
+    ],
+    [
+      'FROM scratch AS a\nCOPY --from=b x /\nFROM a AS b\n',
+      'circular dependency detected on stage: a',
+      1,
+      /a needs b needs a/,
+    ],
+    [
+      'FROM scratch\nRUN --mount=type=cach,target=/x y\n',
+      'unsupported mount type "cach" (did you mean cache?)',
+      2,
+      /^Usage/,
+    ],
+    ['FROM scratch\nCOPY nothing /\n', '"/nothing": not found', 2, /ignore file/],
+  ];
+  for (const [dockerfile, message, line, hint] of wrong) {
+    await assert.rejects(box.build(dockerfile), (error) => {
+      assert.ok(error instanceof DockerfileError, String(error));
+      assert.equal(error.message, message);
+      assert.equal(error.range.start.line, line, dockerfile);
+      assert.match(error.hint ?? '', hint);
+      return true;
+    });
+  }
+  await assert.rejects(box.build('FROM scratch AS base\n', { target: 'bas' }), {
+    kind: 'invalid',
+    message: 'target stage "bas" could not be found (did you mean base?)',
+  });
 });

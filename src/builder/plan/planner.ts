@@ -1,6 +1,7 @@
 import { invalid } from '#/base/errors.ts';
 import { globalArgs, platformArgs } from '#/dockerfile/global-args.ts';
 import type { Dockerfile, Stage } from '#/dockerfile/parse.ts';
+import { withSuggestion } from '#/dockerfile/suggest.ts';
 import { hostPlatform, type Platform } from '#/oci/platform.ts';
 import type { PlannedInstruction } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
@@ -96,8 +97,10 @@ class Planner {
         ? stages.at(-1)
         : (stages.findLast(({ name }) => name === target.toLowerCase()) ??
           (/^\d+$/.test(target) ? stages[Number(target)] : undefined));
-    if (found === undefined) throw invalid(`target stage ${JSON.stringify(target)} could not be found`);
-    return found;
+    if (found !== undefined) return found;
+    const names = stages.flatMap(({ name }) => name ?? []);
+    const text = `target stage ${JSON.stringify(target)} could not be found`;
+    throw invalid(withSuggestion(text, target?.toLowerCase() ?? '', names));
   }
 
   /** What a stage comes to. */

@@ -14,7 +14,7 @@ import type { StageState } from './stage-state.ts';
 export interface RunScope {
   readonly request: Pick<BuildRequest, 'run' | 'entitlements'>;
   /** Where a tree comes from that a mount names; undefined is the build's context. `path` is what is taken of it. */
-  readonly tree: (from: string | undefined, path: string) => Promise<TreeInput>;
+  readonly tree: (from: string | undefined, path: string, target: string) => Promise<TreeInput>;
   readonly expand: ExpandOptions;
   /** Separates caches of builds that do not want to share them. */
   readonly cacheNamespace: string;
@@ -88,13 +88,14 @@ async function planMount(
   switch (mount.type) {
     case 'bind': {
       const path = mount.source ?? '';
-      const from = await scope.tree(mount.from, path);
-      return { kind: 'bind', target: targetOf(mount, state), from, path, writable: !mount.readOnly };
+      const target = targetOf(mount, state);
+      const from = await scope.tree(mount.from, path, target);
+      return { kind: 'bind', target, from, path, writable: !mount.readOnly };
     }
     case 'cache': {
       const target = targetOf(mount, state);
       const path = mount.source ?? '';
-      const from = mount.from === undefined ? undefined : await scope.tree(mount.from, path);
+      const from = mount.from === undefined ? undefined : await scope.tree(mount.from, path, target);
       const namespace = scope.cacheNamespace === '' ? '' : `${scope.cacheNamespace}/`;
       return {
         kind: 'cache',

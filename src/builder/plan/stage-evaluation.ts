@@ -1,5 +1,6 @@
 import { EngineError, invalid } from '#/base/errors.ts';
-import { placed } from '#/dockerfile/errors.ts';
+import { goQuote } from '#/base/go-quote.ts';
+import { invalidHinted, placed } from '#/dockerfile/errors.ts';
 import { expandForDisplay, expandWord } from '#/dockerfile/expand.ts';
 import { expandInstruction } from '#/dockerfile/expand-instruction.ts';
 import type {
@@ -22,7 +23,7 @@ import type { PlanNode, StepNode, TreeInput } from './graph.ts';
 import type { PlanFindings } from './lint-build.ts';
 import type { PlanSources } from './plan-sources.ts';
 import { planRun } from './run-plan.ts';
-import { baseStage, sourceStage, stageName } from './stage-graph.ts';
+import { baseStage, checkedSource, sourceStage, stageName } from './stage-graph.ts';
 import { emptyState, imageState, inheritedState, type StageState, withHistory } from './stage-state.ts';
 import { argValues, proxyEnv } from './variables.ts';
 
@@ -75,7 +76,12 @@ export class StageEvaluation {
     const { from } = this.#stage;
     const options = this.#expand;
     const image = expandWord(from.image, global, options);
-    if (image === '') throw invalid(`base name (${from.image}) should not be blank`);
+    if (image === '') {
+      throw invalidHinted(
+        `base name (${from.image}) should not be blank`,
+        'Give the ARGs before the first FROM defaults, or pass them with --build-arg.',
+      );
+    }
     const asked = from.platform === undefined ? '' : expandWord(from.platform, global, options);
     if (from.platform !== undefined && asked === '')
       throw invalid(`empty platform value from expression ${from.platform}`);
@@ -147,7 +153,10 @@ export class StageEvaluation {
       request,
       expand: this.#expand,
       cacheNamespace: request.args.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
-      tree: (from, path) => this.#tree(from, path),
+      tree: (from, path, target) =>
+        this.#tree(from, path, (name) => {
+          return `cannot mount from stage ${name} to ${goQuote(target)}, stage needs to be defined before current command`;
+        }),
     });
     const hiddenEnv = proxyEnv(request.args);
     const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'run', run, mounts, hiddenEnv };
@@ -159,7 +168,12 @@ export class StageEvaluation {
     instruction: CopyInstruction | AddInstruction,
     text: string,
   ): Promise<StageState> {
-    const { shown, ...parts } = await planCopy(state, instruction, (from, path) => this.#tree(from, path));
+    const { shown, ...parts } = await planCopy(state, instruction, (from, path) =>
+      this.#tree(checkedSource(from, this.#expand), path, (name) => {
+        const current = goQuote(stageName(this.#stage));
+        return `cannot copy from stage ${name}, it needs to be defined before current stage ${current}`;
+      }),
+    );
     const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'copy', ...parts };
     return this.#add(state, node, { shown, text });
   }
@@ -170,13 +184,22 @@ export class StageEvaluation {
   }
 
   /** A tree that `--from` names: a context of the client's, a stage by name or number, or an image. */
-  async #tree(from: string | undefined, path: string): Promise<TreeInput> {
+  async #tree(
+    from: string | undefined,
+    path: string,
+    tooEarly: (name: string) => string,
+  ): Promise<TreeInput> {
     const { sources, dockerfile, stage: evaluate, platform } = this.#scope;
     if (from === undefined || from === '') return sources.mainContext(path);
     const named = sources.namedTree(from, { path, platform });
     if (named !== undefined) return named;
     const stage = sourceStage(dockerfile, this.#stage, from);
-    if (stage !== undefined) return (await evaluate(stage)).tree ?? 'scratch';
+    if (stage !== undefined) {
+      if (stage.index > this.#stage.index) {
+        throw invalidHinted(tooEarly(goQuote(from)), 'Move that stage up in the file.');
+      }
+      return (await evaluate(stage)).tree ?? 'scratch';
+    }
     if (from === 'scratch') return 'scratch';
     return sources.image(from, { platform, name: `FROM ${sources.shownName(from)}` });
   }

@@ -1,5 +1,6 @@
 import { invalid } from '#/base/errors.ts';
-import { placed } from '#/dockerfile/errors.ts';
+import { invalidHinted, placed } from '#/dockerfile/errors.ts';
+import { type ExpandOptions, expandWord } from '#/dockerfile/expand.ts';
 import { readMounts } from '#/dockerfile/expand-instruction.ts';
 import type { StageInstruction } from '#/dockerfile/instruction.ts';
 import type { Dockerfile, Stage } from '#/dockerfile/parse.ts';
@@ -14,10 +15,24 @@ export function sourceStage(dockerfile: Dockerfile, stage: Stage, name: string):
   const { stages } = dockerfile;
   if (/^\d+$/.test(name)) {
     const numbered = stages[Number(name)];
-    if (numbered === undefined) throw invalid(`invalid stage index ${name}`);
+    if (numbered === undefined) {
+      throw invalidHinted(
+        `invalid stage index ${name}`,
+        `Stages count from 0; the last one is ${stages.length - 1}.`,
+      );
+    }
     return numbered;
   }
   return baseStage(dockerfile, stage, name) ?? stages.find((other) => other.name === name.toLowerCase());
+}
+
+/** What `COPY --from` names. Throws `invalid` if there is a variable in it. */
+export function checkedSource(from: string | undefined, options: ExpandOptions): string | undefined {
+  if (from === undefined || expandWord(from, new Map(), options) === from) return from;
+  throw invalidHinted(
+    'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
+    'For example: ARG VERSION=1, then FROM image:$VERSION AS source, then COPY --from=source.',
+  );
 }
 
 /** What messages call a stage. */
@@ -30,9 +45,11 @@ export function checkCycles(dockerfile: Dockerfile, isReplaced: (name: string) =
   const done = new Set<Stage>();
   const visit = (stage: Stage, path: readonly Stage[]): void => {
     if (path.includes(stage)) {
+      const circle = [...path.slice(path.indexOf(stage)), stage].map(stageName).join(' needs ');
       throw placed(invalid(`circular dependency detected on stage: ${stageName(stage)}`), {
         source: dockerfile.source,
         range: stage.from.range,
+        hint: `Stages cannot need themselves: ${circle}.`,
       });
     }
     if (done.has(stage)) return;

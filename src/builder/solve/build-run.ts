@@ -36,6 +36,9 @@ import { Witness } from './witness.ts';
 /** What a node comes to: files, and for a layer when it was made. */
 type NodeResult = SourceTree & { readonly created?: string; readonly config?: ImageConfig };
 
+const missingSource =
+  'Look whether it is in the context, or in the stage or image that --from names, and whether the ignore file leaves it out.';
+
 /** A build whose graph is being worked on. */
 export interface RunInput {
   readonly request: BuildRequest;
@@ -329,7 +332,9 @@ export class BuildRun implements AsyncDisposable {
 
   #located(node: StepNode, error: unknown): unknown {
     if (!(error instanceof EngineError) || node.range === undefined) return error;
-    return placed(error, { source: this.#input.source, range: node.range });
+    const place = { source: this.#input.source, range: node.range };
+    const isMissing = node.kind === 'copy' && error.kind === 'notFound';
+    return placed(error, isMissing ? { ...place, hint: missingSource } : place);
   }
 }
 
