@@ -15,23 +15,16 @@ export const builder: Group = {
   children: [
     build,
     leaf('du', 'Show what the cache of builds has', () => import('./commands/builder/du.ts')),
-    {
-      kind: 'group',
-      names: ['mount'],
-      summary: 'Carry cache mounts from one machine to another',
-      children: [
-        leaf(
-          'export',
-          'Write a cache mount to an archive',
-          () => import('./commands/builder/mount-export.ts'),
-        ),
-        leaf(
-          'import',
-          'Make a cache mount of an archive',
-          () => import('./commands/builder/mount-import.ts'),
-        ),
-      ],
-    },
+    leaf(
+      'mount-export',
+      'Write a cache mount to an archive',
+      () => import('./commands/builder/mount-export.ts'),
+    ),
+    leaf(
+      'mount-import',
+      'Make a cache mount of an archive',
+      () => import('./commands/builder/mount-import.ts'),
+    ),
     leaf('prune', 'Remove cache of builds', () => import('./commands/builder/prune.ts')),
   ],
 };

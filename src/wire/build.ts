@@ -88,6 +88,10 @@ export interface OutputDocument {
 export interface CacheDocument {
   readonly Type: string;
   readonly Attributes?: StringMap;
+  /** The context of the session that has the folder, for cache that comes from the client. */
+  readonly Name?: string;
+  /** The stream of the session that takes the folder as an archive, for cache that goes to the client. */
+  readonly Stream?: string;
 }
 
 /** One line of `POST /skiff/build/context`: a file of the client's. */

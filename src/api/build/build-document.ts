@@ -75,6 +75,8 @@ const output: Decoder<Complete<OutputDocument>> = struct('OutputDocument', {
 const cache: Decoder<Complete<CacheDocument>> = struct('CacheDocument', {
   Type: string,
   Attributes: textMap,
+  Name: string,
+  Stream: string,
 });
 
 /** A whole `BuildDocument`. */

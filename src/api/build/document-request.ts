@@ -1,5 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { invalid, notImplemented } from '#/base/errors.ts';
+import { ArchiveContent } from '#/builder/cache/exchange/archive-content.ts';
+import type { ClientContent } from '#/builder/cache/exchange/client-content.ts';
+import { LayoutContent } from '#/builder/cache/exchange/layout-content.ts';
 import type {
   ArchiveSink,
   BuildContext,
@@ -63,8 +66,7 @@ export function requestOf(
     ...lent,
     registryAuth: { credentials: async (host) => credentials.get(host) ?? { kind: 'anonymous' } },
     outputs: document.Outputs.map((it) => outputOf(it, names, session)),
-    cacheFrom: document.CacheFrom.map(cacheLocation),
-    cacheTo: document.CacheTo.map(cacheLocation),
+    ...cachesOf(document, session),
     attestations: new Map(Object.entries(document.Attestations)),
     squash: document.Squash,
     entitlements: new Set(document.Entitlements.map(entitlement)),
@@ -190,8 +192,26 @@ function archiveSink(session: BuildSession, name: string): ArchiveSink {
   };
 }
 
-function cacheLocation({ Type, Attributes = {} }: CacheDocument): CacheLocation {
-  return { type: Type, attributes: new Map(Object.entries(Attributes)) };
+/** Where cache comes from and goes to, with the folders of the client that are among it. */
+function cachesOf(
+  { CacheFrom, CacheTo }: FullBuildDocument,
+  session: BuildSession,
+): Pick<BuildRequest, 'cacheFrom' | 'cacheTo' | 'clientContent'> {
+  const folders = new Map<CacheLocation, ClientContent>();
+  const location = ({ Type, Attributes = {}, Name = '', Stream = '' }: CacheDocument): CacheLocation => {
+    const made = { type: Type, attributes: new Map(Object.entries(Attributes)) };
+    if (Name !== '') folders.set(made, new LayoutContent(session.context(Name)));
+    if (Stream !== '') {
+      const tag = made.attributes.get('tag') ?? 'latest';
+      folders.set(made, new ArchiveContent(archiveSink(session, Stream), tag));
+    }
+    return made;
+  };
+  return {
+    cacheFrom: CacheFrom.map(location),
+    cacheTo: CacheTo.map(location),
+    clientContent: (wanted) => folders.get(wanted),
+  };
 }
 
 function entitlement(name: string): Entitlement {

@@ -94,7 +94,7 @@ export class ResultAttestations {
   async #scan(image: PlatformImage): Promise<Inventory> {
     const { roots, signal } = this.#parts;
     await using root = await openRoots([image], roots);
-    return scanRoot(root.path, { signal });
+    return await scanRoot(root.path, { signal });
   }
 
   async #fileSubjects(root: string): Promise<Subject[]> {

@@ -1,7 +1,4 @@
-import { constants, fstatSync, readSync } from 'node:fs';
-import { setImmediate as turn } from 'node:timers/promises';
-import { internal, invalid, isSystemError, notFound, tooLarge } from '#/base/errors.ts';
-import { close, openat2, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from '#/kernel/at.ts';
+import { invalid, notFound } from '#/base/errors.ts';
 import { type Descriptor, readDescriptor } from '#/oci/descriptor.ts';
 import { type Digest, isDigest } from '#/oci/digest.ts';
 import { parseJson } from '#/oci/json.ts';
@@ -14,6 +11,7 @@ import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { fileHeader } from '#/tar/tar-entry.ts';
 import { type TarInput, writeTar } from '#/tar/tar-writer.ts';
+import { readDocument, readLayoutBlob } from './layout-files.ts';
 
 /** Which image of a layout is meant. */
 export interface LayoutWish {
@@ -25,7 +23,6 @@ export interface LayoutWish {
 
 const maxEntries = 1000;
 const maxDepth = 3;
-const readSize = 256 * 1024;
 const nameAnnotations = ['org.opencontainers.image.ref.name', 'io.containerd.image.name'];
 
 /**
@@ -66,12 +63,12 @@ async function* entries(
   for (const blob of [{ digest, size }, manifest.config, ...manifest.layers]) {
     if (seen.has(blob.digest)) continue;
     seen.add(blob.digest);
-    yield { ...fileHeader(blobPath(blob.digest), blob.size), body: content(layout, blob) };
+    yield { ...fileHeader(blobPath(blob.digest), blob.size), body: readLayoutBlob(layout, blob) };
   }
 }
 
 function chosen(layout: Directory, wish: LayoutWish): { descriptor: Descriptor; manifest: Manifest } {
-  const index = parseJson(readSmall(layout, 'index.json'), {
+  const index = parseJson(readDocument(layout, 'index.json'), {
     what: 'index.json',
     maxBytes: maxManifestBytes,
   });
@@ -94,7 +91,7 @@ function chosen(layout: Directory, wish: LayoutWish): { descriptor: Descriptor; 
 
 /** What a client names by its digest alone: what it is, it says itself. */
 function documentOf(layout: Directory, digest: Digest): Descriptor {
-  const bytes = readSmall(layout, blobPath(digest));
+  const bytes = readDocument(layout, blobPath(digest));
   const stated = parseJson(bytes, { what: 'manifest', maxBytes: maxManifestBytes })
     .get('mediaType')
     .optional((field) => field.string());
@@ -107,7 +104,7 @@ function within(
   { wish, depth }: { wish: LayoutWish; depth: number },
 ): { descriptor: Descriptor; manifest: Manifest } {
   if (depth > maxDepth) throw invalid(`indexes are nested more than ${maxDepth} levels deep`);
-  const parsed = parseManifest(readSmall(layout, blobPath(descriptor.digest)), descriptor.mediaType);
+  const parsed = parseManifest(readDocument(layout, blobPath(descriptor.digest)), descriptor.mediaType);
   if (parsed.kind === 'manifest') return { descriptor, manifest: parsed };
   const [best] = parsed.manifests
     .map((one) => ({ one, rank: one.platform === undefined ? 0 : platformRank(wish.platform, one.platform) }))
@@ -117,54 +114,4 @@ function within(
     throw notFound(`no matching manifest for ${formatPlatform(wish.platform)} in the layout`);
   }
   return within(layout, best.one, { wish, depth: depth + 1 });
-}
-
-function readSmall(layout: Directory, path: string): Buffer {
-  const fd = opened(layout, path);
-  try {
-    const { size } = fstatSync(fd);
-    if (size > maxManifestBytes)
-      throw tooLarge(`${path} of the layout has ${size} bytes, more than ${maxManifestBytes}`);
-    const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
-  } finally {
-    close(fd);
-  }
-}
-
-async function* content(
-  layout: Directory,
-  { digest, size }: { digest: Digest; size: number },
-): AsyncGenerator<Buffer, void, undefined> {
-  const fd = opened(layout, blobPath(digest));
-  try {
-    for (let at = 0; at < size; ) {
-      const bytes = Buffer.allocUnsafe(Math.min(readSize, size - at));
-      const got = readSync(fd, bytes, 0, bytes.length, at);
-      if (got === 0) throw invalid(`blob ${digest} of the layout has less than ${size} bytes`);
-      yield bytes.subarray(0, got);
-      at += got;
-      await turn();
-    }
-  } finally {
-    close(fd);
-  }
-}
-
-/** A file of the layout, reached without a link. */
-function opened(layout: Directory, path: string): number {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  let fd: number;
-  try {
-    fd = openat2(layout.fd, path, { flags, resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS });
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT', 'ENOTDIR'))
-      throw notFound(`the OCI layout has no file ${path}`, error);
-    if (isSystemError(error, 'ELOOP', 'EXDEV'))
-      throw invalid(`${path} of the OCI layout is behind a link`, error);
-    throw internal(`cannot read ${path} of the OCI layout`, error);
-  }
-  if (fstatSync(fd).isFile()) return fd;
-  close(fd);
-  throw invalid(`${path} of the OCI layout is not a file`);
 }

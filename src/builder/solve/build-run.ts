@@ -166,7 +166,7 @@ export class BuildRun implements AsyncDisposable {
       return this.#parts.images.resolve(reference, { ...wish, ...control });
     }
     await using tree = await layout.open({ excludes: [] }, control);
-    return this.#parts.images.fromLayout(tree.root, { reference, platform, signal: this.#signal });
+    return await this.#parts.images.fromLayout(tree.root, { reference, platform, signal: this.#signal });
   }
 
   async #context(node: ContextNode): Promise<NodeResult> {

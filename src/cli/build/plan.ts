@@ -4,8 +4,9 @@ import { type Agents, parseAgents } from './agents.ts';
 import { parsePair } from './attributes.ts';
 import { type ContextSource, contextSource, isUrl, readDockerfile } from './context-source.ts';
 import type { BuildFlags } from './flags.ts';
+import { planCaches } from './local-caches.ts';
 import { type LocalContext, type LocalDockerfile, localContext, localDockerfile } from './local-context.ts';
-import { type ClientOutput, parseOutputs } from './outputs.ts';
+import { type ClientOutput, type ClientSink, parseOutputs } from './outputs.ts';
 import { type BuildSettings, buildSettings } from './settings.ts';
 
 /** Files that go to the daemon. */
@@ -24,6 +25,8 @@ export interface BuildPlan {
   /** By the names that the documents have for them. */
   readonly uploads: ReadonlyMap<string, Upload>;
   readonly outputs: readonly ClientOutput[];
+  /** Caches that end in folders of this machine, by their streams. */
+  readonly cacheSinks: ReadonlyMap<string, ClientSink>;
   readonly agents: Agents;
 }
 
@@ -37,15 +40,18 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
   const agents = parseAgents(flags.ssh, ctx.env);
   const named = flags['build-context'].map(namedContext);
   const main = await mainContext(flags.file, await contextSource(argument, () => ctx.stdin), ctx);
+  const { folders, sinks, ...caches } = planCaches(settings, ctx.stderr);
   const uploads = new Map([...main.uploads, ...named.flatMap(({ uploads: more }) => [...more])]);
+  for (const [name, context] of folders) uploads.set(name, { kind: 'folder', context });
   return {
-    settings,
+    settings: { ...settings, ...caches },
     dockerfile: main.dockerfile,
     content: main.content,
     context: main.context,
     namedContexts: Object.fromEntries(named.map(({ name, context }) => [name, context])),
     uploads,
     outputs,
+    cacheSinks: sinks,
     agents,
   };
 }

@@ -55,10 +55,11 @@ export async function runBuild(
   const agents = [...plan.agents].map(([id, socket]) =>
     guarded(offerAgent(client, { session, name: `agent:${id}` }, { socket, signal })),
   );
-  const sinks = plan.outputs.flatMap(({ document: { Stream: name = '' }, sink }) =>
-    sink === undefined
-      ? []
-      : [guarded(takeOutput(client, { session, name }, { sink, stdout: run.stdout, signal }))],
+  const streams = plan.outputs.flatMap(({ document: { Stream: name = '' }, sink }) =>
+    sink === undefined ? [] : [[name, sink] as const],
+  );
+  const sinks = [...streams, ...plan.cacheSinks].map(([name, sink]) =>
+    guarded(takeOutput(client, { session, name }, { sink, stdout: run.stdout, signal })),
   );
   try {
     const outcome = await followBuild(client, { session, plan, run, signal });

@@ -69,5 +69,6 @@ export async function writePackage(
   for (const { descriptor, open } of made.blobs.values()) await write(descriptor, open(0));
   for (const { descriptor, bytes } of made.documents) await write(descriptor, [bytes]);
   await write(made.top, [made.topBytes]);
+  await content.finish?.(made.top, { signal });
   return made.top;
 }

@@ -13,4 +13,6 @@ export interface ClientContent {
     bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: { readonly signal: AbortSignal },
   ): Promise<void>;
+  /** Everything that `top` refers to has been written, and itself. */
+  finish?(top: Descriptor, options: { readonly signal: AbortSignal }): Promise<void>;
 }

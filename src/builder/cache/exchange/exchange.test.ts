@@ -130,7 +130,7 @@ test('cache exchange: results of steps go through a folder of the client', async
   const content = new MemoryContent();
   const top = await (async () => {
     await using layers = new LayerBlobs(here, signal);
-    return writePackage(await packageCache(made.results, { layers, pack }), content, { signal });
+    return await writePackage(await packageCache(made.results, { layers, pack }), content, { signal });
   })();
   for (const [digest, bytes] of content.blobs) assert.equal(digestOf(bytes), digest);
   await assertFetched({ kind: 'local', content, digest: top.digest }, made.results);

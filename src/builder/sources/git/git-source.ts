@@ -132,7 +132,8 @@ export class GitSource implements FileKeeper {
     await this.#prepare(git, { repository, remote: url.remote, commit, signal: work.signal });
     const fetch = new Fetch({ git, repository, remote: url.remote, work });
     if (!(await fetch.has(commit))) await fetch.run(commit, ref);
-    return use(git, repository);
+    // Without this the lock would be let go at once.
+    return await use(git, repository);
   }
 
   async #lookUp(url: GitUrl, work: GitWork): Promise<ResolvedGit> {

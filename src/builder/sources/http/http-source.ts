@@ -89,12 +89,12 @@ export class HttpSource implements Disposable, FileKeeper {
     const folder = join(this.#root, 'files', key);
     const known = await remembered(folder);
     if (known !== undefined && checksum !== undefined && known.digest === checksum)
-      return this.#opened(folder, known);
+      return await this.#opened(folder, known);
     const received = await this.#ask(request, known);
     if (received.response.statusCode === 304 && known !== undefined) {
       received.response.destroy();
       requireChecksum(request, known.digest);
-      return this.#opened(folder, known);
+      return await this.#opened(folder, known);
     }
     const file = await this.#receive(request, received, algorithm);
     try {
@@ -107,7 +107,7 @@ export class HttpSource implements Disposable, FileKeeper {
     } finally {
       await rm(file.path, { force: true });
     }
-    return this.#opened(folder, file.facts);
+    return await this.#opened(folder, file.facts);
   }
 
   /** The files that are kept. */
