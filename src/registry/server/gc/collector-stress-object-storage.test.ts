@@ -3,4 +3,4 @@ import { testCollectorStress } from './collector-stress.contract.ts';
 
 onObjectStorage();
 // Each request takes several at the store.
-testCollectorStress('object storage', 6);
+testCollectorStress('object storage', { rounds: 4, pause: 3000 });

@@ -51,8 +51,14 @@ async function pushCheckDelete(url: string, repository: string, tag: string): Pr
   return true;
 }
 
-/** Pushes, checks and deletes images while garbage is collected all the time: `rounds` times each of four clients. */
-export function testCollectorStress(storage: string, rounds: number): void {
+/**
+ * Pushes, checks and deletes images while garbage is collected all the time: `rounds` times each of four clients. Without a grace
+ * period the collector rests up to `pause` milliseconds: some pushes get through between two collections, most do not.
+ */
+export function testCollectorStress(
+  storage: string,
+  { rounds, pause }: { rounds: number; pause: number },
+): void {
   // The second one is more than a push takes, also on a machine with much else to do.
   for (const grace of [0, 30_000]) {
     test(`Collector: on ${storage}, with a grace of ${grace} ms, collecting all the time loses nothing that is referred to`, async () => {
@@ -70,8 +76,7 @@ export function testCollectorStress(storage: string, rounds: number): void {
       const collecting = (async () => {
         while (!done) {
           removed += (await collector.run({ dryRun: false })).blobs;
-          // Long enough for some pushes to get through between two collections, too short for most.
-          if (grace === 0) await delay(randomInt(150));
+          if (grace === 0) await delay(randomInt(pause));
         }
       })();
       const pushers = repositories.flatMap((repository) =>

@@ -1,3 +1,3 @@
 import { testCollectorStress } from './collector-stress.contract.ts';
 
-testCollectorStress('disk', 40);
+testCollectorStress('disk', { rounds: 40, pause: 150 });
