@@ -19,10 +19,12 @@ const unavailable: readonly (keyof BuildFlags)[] = [
   'attest',
   'build-context',
   'cache-to',
+  'debug-step',
   'explain',
   'load',
   'metadata-file',
   'no-cache-filter',
+  'on-error',
   'output',
   'provenance',
   'push',
@@ -98,10 +100,15 @@ export async function runClassicBuild(
   for await (const message of streamMessages(answer)) {
     const error = message.errorDetail?.message ?? message.error;
     if (error !== undefined) throw new ExitError(message.errorDetail?.code || 1, error);
-    id = imageId(message.aux) ?? (flags.quiet ? message.stream?.trim() : undefined) ?? id;
+    id = imageId(message.aux) ?? quietId(message.stream) ?? id;
     if (message.aux === undefined) view?.show(message);
   }
   return id;
+}
+
+/** A quiet build says nothing but the id. */
+function quietId(text: string | undefined): string | undefined {
+  return /^(sha256:[0-9a-f]{64})\n$/.exec(text ?? '')?.[1];
 }
 
 function checkAvailable(daemon: string, plan: BuildPlan, given: ReadonlySet<string>): void {
@@ -129,5 +136,5 @@ async function* counted(
     sent += chunk.length;
     yield chunk;
   }
-  output?.write(`Sending build context to the daemon  ${humanSize(sent)}\n`);
+  output?.write(`Sending build context to Docker daemon  ${humanSize(sent)}\n`);
 }

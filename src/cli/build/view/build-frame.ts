@@ -102,7 +102,8 @@ function visible(text: string): string {
   );
 }
 
+/** A terminal that knows only ASCII gets nothing else; what it would make of it has no known width. */
 const fit = (text: string, width: number, { unicode }: Screen): string =>
-  unicode ? ellipsis(text, width) : text.slice(0, width);
+  unicode ? ellipsis(text, width) : text.replaceAll(/[^\u0020-\u007e]/gu, '?').slice(0, width);
 
 const cut = (text: string, screen: Screen): string => fit(text, Math.max(1, screen.columns - 1), screen);
