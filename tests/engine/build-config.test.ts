@@ -81,6 +81,10 @@ test('build: what cannot be planned is said in the words of BuildKit, with the p
       2,
       /^Usage/,
     ],
+    ['FROM scratch\nCOPY https://x.test/y /\n', "source can't be a URL for COPY", 2, /ADD/],
+    ['FROM scratch\nCOPY git@x.test:a/b.git /\n', "source can't be a git ref for COPY", 2, /ADD/],
+    ['FROM scratch\nCOPY https://github.com/a/b.git /\n', "source can't be a git ref for COPY", 2, /ADD/],
+    ['FROM scratch\nCOPY a@b/c.git /\n', '"/a@b/c.git": not found', 2, /ignore file/],
     ['FROM scratch\nCOPY nothing /\n', '"/nothing": not found', 2, /ignore file/],
   ];
   for (const [dockerfile, message, line, hint] of wrong) {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
+import { invalidHinted } from '#/dockerfile/errors.ts';
 import type { AddInstruction, CopyInstruction } from '#/dockerfile/instruction.ts';
 import { parseGitUrl } from '../sources/git/git-url.ts';
 import type { CopyInput, CopyNode, TreeInput } from './graph.ts';
@@ -60,9 +61,23 @@ async function inputOf(
   if (instruction.kind === 'add') {
     const { checksum, keepGitDir = false } = instruction;
     if (parseGitUrl(path) !== undefined) return { kind: 'git', url: path, keepGitDir, checksum };
-    if (/^https?:\/\//.test(path)) return { kind: 'url', url: path, checksum };
+    if (isUrl(path)) return { kind: 'url', url: path, checksum };
+  } else {
+    const remote = remoteKind(path);
+    if (remote !== undefined) throw invalidHinted(`source can't be a ${remote} for COPY`, 'ADD takes it.');
   }
   return { kind: 'files', from: await findTree(from, path), pattern: path };
+}
+
+/** What a source is that only ADD can fetch. Short names of repositories are paths here. */
+function remoteKind(path: string): 'git ref' | 'URL' | undefined {
+  const isFarAway = /^(?:\w+:\/\/|[^/]+@)/.test(path);
+  if (isFarAway && parseGitUrl(path) !== undefined) return 'git ref';
+  return isUrl(path) ? 'URL' : undefined;
+}
+
+function isUrl(path: string): boolean {
+  return /^https?:\/\//.test(path);
 }
 
 function checkChecksum(sources: readonly CopyInput[]): void {
