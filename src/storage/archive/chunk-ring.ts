@@ -1,5 +1,5 @@
 /** Chunks that a ring holds, and their size. */
-const slotCount = 8;
+const slotCount = 32;
 const slotSize = 256 * 1024;
 
 /** Places in the control words, before the lengths of the chunks. */
