@@ -118,6 +118,25 @@ test('COPY: what is missing or leads out is refused with its place', async () =>
   assert.ok(!readdirSync('/tmp').includes('file'));
 });
 
+test('COPY --link: what is below has no say', async () => {
+  box.files({ 'l/file': 'linked' });
+  const lines = ['FROM busybox', 'RUN ln -s /etc /way; mkdir /kept; touch /kept/old'];
+  const show = 'RUN ls /way /kept; cat /way/file; ls -d /etc/file 2>&1';
+  assert.equal(
+    await output(...lines, 'COPY l/file /way/', 'COPY l/file /kept/', 'RUN ls /kept; cat /etc/file'),
+    'file\nold\nlinked',
+  );
+  assert.equal(
+    await output(
+      ...lines,
+      'COPY --link l/file /way/',
+      'COPY --link --chown=alice l/file /kept/',
+      `${show} || true`,
+    ),
+    '/kept:\nfile\nold\n\n/way:\nfile\nlinkedls: /etc/file: No such file or directory\n',
+  );
+});
+
 test('ADD: archives are unpacked, other files are not', async () => {
   box.files({ 'tar/in/a': 'a', 'tar/b': 'b', 'plain.gz': 'no archive' });
   execFileSync('tar', ['-czf', join(context, 'x.tgz'), '-C', join(context, 'tar'), '.']);

@@ -40,9 +40,12 @@ export async function carryOut(
   const { snapshot, parent, hold, epoch } = step;
   const { signal } = control;
   if (parent !== undefined) hold.add(parent);
-  await snapshots.prepare(snapshot, parent);
+  const isLinked = step.node.kind === 'copy' && step.node.link && snapshots.canRebase;
+  await snapshots.prepare(snapshot, isLinked ? undefined : parent);
   try {
     await change(parts, step, control);
+    // What is below it has had no say: its links were not followed.
+    if (isLinked && parent !== undefined) snapshots.rebase(snapshot, parent);
     return await parts.layers.commitBuilt(snapshot, { parent, newest: epoch, hold, signal });
   } finally {
     if (snapshots.exists(snapshot)) await snapshots.remove(snapshot);
