@@ -99,6 +99,36 @@ describe('docker buildx', { skip: noBuildx }, async () => {
     ]);
   });
 
+  test('build: to and from OCI layouts that are folders of the client', async () => {
+    await docker.checkAll([
+      {
+        line: 'docker buildx build -q -t laid -o type=oci,dest=layout,tar=false p && cat layout/index.json',
+        out: /manifests/,
+      },
+      {
+        line: 'printf "FROM base\nRUN echo more >>/all/files/a\n" | docker buildx build -q -t relaid --build-context base=oci-layout://layout -f - p && docker run --rm relaid',
+        out: /changed\nmore/,
+      },
+      {
+        line: 'printf "FROM base\n" | docker buildx build --build-context base=oci-layout://layout@sha256:$(printf %064d 1) -f - p',
+        code: 1,
+        err: /the client's store has no sha256:0+1/,
+      },
+    ]);
+  });
+
+  test('build: pushes with what the client is logged in with', async () => {
+    const user = { name: 'me', password: 's3cret' };
+    await using registry = await startDebianRegistry({ user });
+    const name = `${registry.host}/guarded`;
+    await docker.checkAll([
+      { line: `docker buildx build -q --push -t ${name} p`, code: 1, err: /./ },
+      { line: `docker login -u me --password-stdin ${registry.host} <<<s3cret`, out: /Succeeded/ },
+      { line: `docker buildx build -q --push -t ${name} p`, out: /^sha256:/ },
+      { line: `printf "FROM ${name}\n" | docker buildx build -q --pull -f - p`, out: /^sha256:/ },
+    ]);
+  });
+
   test('bake: targets that build on each other', async () => {
     const base = { context: 'p', dockerfile: 'Empty' };
     const inline = 'FROM busybox\nCOPY --from=base /a /a\nCMD cat /a\n';

@@ -7,6 +7,7 @@ import type {
   Entitlement,
   NamedContext,
 } from '#/builder/request.ts';
+import { type Digest, isDigest } from '#/oci/digest.ts';
 import { parsePlatform } from '#/oci/platform.ts';
 import { lentBy } from '../session/lent.ts';
 import type { ClientSession } from '../session/session.ts';
@@ -33,6 +34,8 @@ export interface ContextSource {
   local(name: string): BuildContext;
   /** A repository or an archive. */
   remote(url: string): BuildContext;
+  /** The image with this digest in an OCI image layout of the client. */
+  layout(name: string, digest: Digest): BuildContext;
   /** The result of another build. */
   input(name: string): NamedContext;
 }
@@ -103,8 +106,15 @@ function namedContext(value: string, contexts: ContextSource): NamedContext {
       return { kind: 'tree', context: contexts.local(rest) };
     case 'input':
       return contexts.input(rest);
-    case 'oci-layout':
-      throw notImplemented('named contexts of the kind oci-layout are not implemented for BuildKit clients');
+    case 'oci-layout': {
+      const [, store = '', digest = ''] = /^\/\/(.+)@(.+)$/.exec(rest) ?? [];
+      if (!isDigest(digest)) throw invalid(`oci-layout reference ${JSON.stringify(rest)} has no digest`);
+      return {
+        kind: 'oci-layout',
+        context: contexts.layout(store.replace(/:[^/:]*$/, ''), digest),
+        reference: digest,
+      };
+    }
     case '':
       throw invalid(`invalid context specifier ${value}`);
     default:

@@ -1,7 +1,9 @@
-import { invalid, notImplemented } from '#/base/errors.ts';
+import { invalid } from '#/base/errors.ts';
+import { storeSink } from '#/builder/export/store-sink.ts';
 import type { Output } from '#/builder/request.ts';
 import { parseReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
 import { clientArchive, clientTree } from '../filesync/file-send.ts';
+import { outputFolder } from '../session/content.ts';
 import type { ClientSession } from '../session/session.ts';
 import { type Attributes, flagAt } from './attributes.ts';
 
@@ -30,11 +32,12 @@ export function outputOf(
       return { kind: 'registry', names, store: flagAt(attributes, 'store') ?? true, options };
     }
     case 'docker':
-    case 'oci':
-      if (flagAt(attributes, 'tar') === false) {
-        throw notImplemented(`output type=${type},tar=false is not implemented: leave tar=false out`);
-      }
-      return { kind: type, names, sink: clientArchive(required(session), index), options };
+    case 'oci': {
+      const owner = required(session);
+      const isArchive = flagAt(attributes, 'tar') ?? true;
+      const sink = isArchive ? clientArchive(owner, index) : storeSink(outputFolder(owner));
+      return { kind: type, names, sink, options };
+    }
     case 'tar':
       return { kind: 'tar', sink: clientArchive(required(session), index), options };
     case 'local':

@@ -1,12 +1,15 @@
 import { invalid } from '#/base/errors.ts';
+import { layoutArchive } from '#/builder/context/client-layout.ts';
 import type { BuildContext } from '#/builder/request.ts';
+import { hostPlatform, type Platform, parsePlatform } from '#/oci/platform.ts';
 import type { BuilderBackend } from '../../backend.ts';
 import { FileSyncContext, type TreeStore } from '../filesync/file-sync.ts';
+import { layoutFolder } from '../session/content.ts';
 import { lentBy } from '../session/lent.ts';
 import type { ClientSession } from '../session/session.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { type Archives, UploadContext } from '../session/upload.ts';
-import { flagAt } from './attributes.ts';
+import { type Archives, isUpload, UploadContext, uploaded } from '../session/upload.ts';
+import { type Attributes, flagAt } from './attributes.ts';
 import type { ContextSource, SolveInput } from './build-request.ts';
 
 /** What contexts are made with. */
@@ -34,9 +37,19 @@ export function sessionContexts(
         owner === undefined ? Promise.resolve(session) : sessions.get(owner, options);
       return new FileSyncContext(name, { session: find, trees });
     },
+    layout(name, digest): BuildContext {
+      if (session === undefined)
+        throw invalid('the build needs an image of the client, which has no session');
+      const content = layoutFolder(session, name);
+      const platforms = platformsIn(attributes);
+      const archive = (signal: AbortSignal): AsyncIterable<Uint8Array> =>
+        layoutArchive(content, { digest, platforms, signal });
+      return stack.use(new UploadContext(name, { archive, archives }));
+    },
     remote(url): BuildContext {
-      if (session !== undefined && UploadContext.isAddress(url)) {
-        return stack.use(new UploadContext(url, { session, archives }));
+      if (session !== undefined && isUpload(url)) {
+        const archive = (signal: AbortSignal): AsyncIterable<Uint8Array> => uploaded(session, url, signal);
+        return stack.use(new UploadContext('context', { archive, archives }));
       }
       const context = builder.remoteContext(url, {
         ...lentBy(session),
@@ -47,4 +60,10 @@ export function sessionContexts(
       return context;
     },
   };
+}
+
+/** Those that are built for. */
+function platformsIn(attributes: Attributes): Platform[] {
+  const named = (attributes.get('platform') ?? '').split(',').filter(Boolean);
+  return named.length === 0 ? [hostPlatform()] : named.map(parsePlatform);
 }

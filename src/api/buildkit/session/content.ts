@@ -26,6 +26,16 @@ export function cacheFolder(
   return new SessionContent(session, `local:${folder}`);
 }
 
+/** The folder of the client that an output goes to which is no archive. */
+export function outputFolder(session: ClientSession): ClientContent {
+  return new SessionContent(session, 'export');
+}
+
+/** An OCI image layout of the client, by the name that it gave it. */
+export function layoutFolder(session: ClientSession, name: string): ClientContent {
+  return new SessionContent(session, `oci:${name}`);
+}
+
 /** A store of blobs that the client of a session has. */
 class SessionContent implements ClientContent {
   readonly #session: ClientSession;

@@ -11,42 +11,51 @@ const sessionAddress = 'http://buildkit-session/';
 /** Where archives are unpacked. */
 export type Archives = Pick<ArchiveContexts, 'receive'>;
 
-/** An archive of the client, such as what it has on its standard input. It is asked for once, when it is needed. */
+/** Tells whether an address is of an archive that the client sends. */
+export function isUpload(url: string): boolean {
+  return url.startsWith(sessionAddress) && URL.canParse(url);
+}
+
+/** An archive that the client has, such as on its standard input. */
+export async function* uploaded(
+  session: ClientSession,
+  address: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const { input, output } = Upload.method.pull;
+  const method = { path: methodPath(Upload.method.pull), input, output };
+  if (!session.supports(method.path)) throw invalid('the client does not send the archive that it names');
+  using stream = session.rpc.stream(method, { signal, metadata: { urlpath: new URL(address).pathname } });
+  stream.end();
+  for await (const { data } of stream) yield data;
+}
+
+/** Files that come as an archive, which is asked for once, when they are needed. */
 export class UploadContext implements BuildContext, AsyncDisposable {
-  readonly name: string = 'context';
-  readonly #session: ClientSession;
+  readonly name: string;
+  readonly #archive: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly #archives: Archives;
-  readonly #path: string;
   #received: Promise<ArchiveContext> | undefined;
 
-  constructor(address: string, { session, archives }: { session: ClientSession; archives: Archives }) {
-    this.#path = new URL(address).pathname;
-    this.#session = session;
+  constructor(
+    name: string,
+    {
+      archive,
+      archives,
+    }: { archive: (signal: AbortSignal) => AsyncIterable<Uint8Array>; archives: Archives },
+  ) {
+    this.name = name;
+    this.#archive = archive;
     this.#archives = archives;
   }
 
-  /** Tells whether an address is of an archive that the client sends. */
-  static isAddress(url: string): boolean {
-    return url.startsWith(sessionAddress) && URL.canParse(url);
-  }
-
   async open(_wish: unknown, { signal }: { readonly signal: AbortSignal }): Promise<ContextTree> {
-    this.#received ??= this.#archives.receive(this.#bytes(signal), { name: this.name, signal });
+    this.#received ??= this.#archives.receive(this.#archive(signal), { name: this.name, signal });
     return (await this.#received).open();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const received = await this.#received?.catch(() => undefined);
     await received?.[Symbol.asyncDispose]();
-  }
-
-  async *#bytes(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { input, output } = Upload.method.pull;
-    const method = { path: methodPath(Upload.method.pull), input, output };
-    if (!this.#session.supports(method.path))
-      throw invalid('the client does not send the archive that it names');
-    using stream = this.#session.rpc.stream(method, { signal, metadata: { urlpath: this.#path } });
-    stream.end();
-    for await (const { data } of stream) yield data;
   }
 }
