@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bring, entryOf, expected, found, type Sample, send, storeLab } from './context-lab.ts';
+import { ContextUpdate, type UpdatedTree } from './context-update.ts';
 
 const { signal } = new AbortController();
 
@@ -356,4 +357,23 @@ test('ContextStore: whatever comes after whatever, the tree is what was sent las
     ),
     { numRuns: 60 },
   );
+});
+
+test('ContextUpdate: what the disk refuses is told, whatever else comes after it', async () => {
+  const tree: UpdatedTree = {
+    known: new Map(),
+    changing: () => {},
+    apply: () => Promise.reject(new Error('disk full')),
+    keep: () => Promise.reject(new Error('not to be kept')),
+    discard: () => Promise.resolve(),
+  };
+  await using update = new ContextUpdate(tree, { maxEntries: 10_000 });
+  const told = (async () => {
+    for (let n = 0; n < 2000; n += 1) {
+      update.entry(entryOf({ path: `f${n}` }));
+      await update.end(`f${n}`);
+    }
+    return update.finish();
+  })();
+  await assert.rejects(told, /disk full/);
 });

@@ -13,7 +13,7 @@ import type { TreeDigests } from '../files/tree-digests.ts';
 import type { ContextTree } from '../request.ts';
 import { type KnownEntries, readHead, readIndex, writeIndex } from './context-index.ts';
 import { ContextUpdate, type UpdatedTree } from './context-update.ts';
-import { type StoreOp, storeFiles } from './store-files.ts';
+import { contentBytes, joined, type StoreOp, storeFiles } from './store-files.ts';
 
 /** What a store of contexts is made from. */
 export interface ContextStoreOptions {
@@ -166,9 +166,10 @@ export class ContextStore implements FileKeeper {
   }
 
   #store(root: string, ops: readonly StoreOp[]): ReturnType<typeof storeFiles> {
-    const bytes = ops.reduce((sum, op) => sum + (op.op === 'file' ? op.content.length : 0), 0);
+    const bytes = contentBytes(ops);
     if (ops.length <= inline.ops && bytes <= inline.bytes) return storeFiles({ root, ops });
-    return this.#options.files.run('store', { root, ops });
+    const { ops: moved, memory } = joined(ops, bytes);
+    return this.#options.files.run('store', { root, ops: moved }, { transfer: [memory] });
   }
 
   async #keep(slot: Slot, { root, isChanged }: { root: string; isChanged: boolean }): Promise<ContextTree> {

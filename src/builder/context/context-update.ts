@@ -203,11 +203,10 @@ export class ContextUpdate implements AsyncDisposable {
   #sendPieces(file: ComingFile, facts: ContextEntry | undefined): void {
     const { entry, pieces, bytes, offset } = file;
     this.#touched.add(parentOf(entry.path));
-    const content = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
     file.pieces = [];
     file.bytes = 0;
     file.offset += bytes;
-    this.#push({ op: 'file', path: entry.path, offset, content, facts }, bytes);
+    this.#push({ op: 'file', path: entry.path, offset, content: pieces, facts }, bytes);
   }
 
   #push(op: StoreOp, bytes: number): void {
@@ -224,12 +223,13 @@ export class ContextUpdate implements AsyncDisposable {
     const ops = this.#ops;
     this.#ops = [];
     this.#opBytes = 0;
-    this.#work = this.#carryOut(ops);
+    // Nothing is carried out after a failure.
+    if (this.#failure === undefined) this.#work = this.#carryOut(ops);
   }
 
   async #carryOut(ops: readonly StoreOp[]): Promise<void> {
     try {
-      if (this.#failure === undefined) await this.#tree.apply(ops);
+      await this.#tree.apply(ops);
     } catch (error) {
       this.#failure = { error };
     }

@@ -43,7 +43,8 @@ export type StoreOp = { readonly path: ByteString } & (
   | {
       readonly op: 'file';
       readonly offset: number;
-      readonly content: Uint8Array;
+      /** In pieces. */
+      readonly content: readonly Uint8Array[];
       readonly facts: StoredFacts | undefined;
     }
   | { readonly op: 'hardlink'; readonly target: ByteString }
@@ -65,6 +66,30 @@ export interface StoredFile {
   readonly ctime: bigint;
   /** SHA-256 of the content, if it came in one piece. */
   readonly digest: Uint8Array | undefined;
+}
+
+/** The same changes with their content in one piece of memory of its own, which can be handed to another thread. */
+export function joined(ops: readonly StoreOp[], bytes: number): { ops: StoreOp[]; memory: ArrayBuffer } {
+  const memory = new ArrayBuffer(bytes);
+  const all = new Uint8Array(memory);
+  let used = 0;
+  const moved = ops.map((op) => {
+    if (op.op !== 'file') return op;
+    const start = used;
+    for (const piece of op.content) {
+      all.set(piece, used);
+      used += piece.length;
+    }
+    return { ...op, content: [new Uint8Array(memory, start, used - start)] };
+  });
+  return { ops: moved, memory };
+}
+
+/** Bytes of content in changes. */
+export function contentBytes(ops: readonly StoreOp[]): number {
+  let sum = 0;
+  for (const op of ops) if (op.op === 'file') for (const piece of op.content) sum += piece.length;
+  return sum;
 }
 
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -207,9 +232,10 @@ function making<T>(make: () => T, clear: () => void): T {
 
 function writePiece(
   parent: Directory,
-  { path, offset, content, facts }: Extract<StoreOp, { op: 'file' }>,
+  { path, offset, content: pieces, facts }: Extract<StoreOp, { op: 'file' }>,
   clear: () => void,
 ): StoredFile | undefined {
+  const [content = new Uint8Array(0)] = pieces.length > 1 ? [Buffer.concat(pieces)] : pieces;
   const at = rawBytes(path.slice(path.lastIndexOf('/') + 1));
   const fd =
     offset === 0

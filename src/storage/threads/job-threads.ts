@@ -10,6 +10,13 @@ interface JobControl {
   readonly signal: AbortSignal;
 }
 
+/** How work is handed over. */
+export interface JobOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Memory of the job that goes to the thread instead of being copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
 /** What a thread is asked. */
 type JobRequest =
   | { readonly kind: 'job'; readonly name: string; readonly job: unknown }
@@ -31,12 +38,12 @@ export class JobThreads<T extends Jobs<T>> implements AsyncDisposable {
   async run<Name extends keyof T & string>(
     name: Name,
     job: Parameters<T[Name]>[0],
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    { signal, transfer }: JobOptions = {},
   ): Promise<Awaited<ReturnType<T[Name]>>> {
     using lease = await this.#pool.acquire(signal);
     signal?.throwIfAborted();
     const request: JobRequest = { kind: 'job', name, job };
-    const call = { request, stop, doing: 'work on files' };
+    const call = { request, stop, doing: 'work on files', transfer };
     return await callWorker<Awaited<ReturnType<T[Name]>>>(lease.worker, call, { signal });
   }
 

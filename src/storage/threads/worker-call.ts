@@ -12,6 +12,17 @@ type Outcome =
     }
   | { readonly kind: 'failed'; readonly error: unknown };
 
+/** What a worker is asked. */
+export interface WorkerRequest {
+  readonly request: unknown;
+  /** What tells it to stop. */
+  readonly stop: unknown;
+  /** For error messages. */
+  readonly doing: string;
+  /** Memory that goes to the worker instead of being copied. */
+  readonly transfer?: readonly ArrayBuffer[] | undefined;
+}
+
 /** Who calls a worker. */
 export interface CallControl<News> {
   readonly signal?: AbortSignal | undefined;
@@ -25,7 +36,7 @@ export interface CallControl<News> {
  */
 export function callWorker<Result, News = never>(
   worker: Worker,
-  { request, stop, doing }: { request: unknown; stop: unknown; doing: string },
+  { request, stop, doing, transfer = [] }: WorkerRequest,
   { signal, onNews }: CallControl<News> = {},
 ): Promise<Result> {
   const { promise, resolve, reject } = Promise.withResolvers<Result>();
@@ -46,7 +57,7 @@ export function callWorker<Result, News = never>(
   worker.ref();
   worker.on('message', onMessage).on('error', onError).on('exit', onExit);
   signal?.addEventListener('abort', onAbort);
-  worker.postMessage(request);
+  worker.postMessage(request, transfer);
   return promise.finally(() => {
     worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     signal?.removeEventListener('abort', onAbort);
