@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mount, unmount } from '#/kernel/mount.ts';
@@ -168,6 +170,28 @@ test('Layers.commitBuilt: an abort leaves the snapshot, and the next daemon remo
   await using storage = await openStorage({ root: scratch.path });
   await storage.layers.reconcile();
   assert.deepEqual(storage.snapshots.list(), [{ name: 'container', kind: 'active' }]);
+});
+
+test('Layers.reconcile: a daemon that is killed while it builds leaves nothing half done', async () => {
+  using scratch = scratchDir();
+  // Each round is killed after another number of steps.
+  for (let steps = 1; steps <= 6; steps += 1) {
+    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
+    const child = fork(join(import.meta.dirname, 'built-layers-crash.ts'), [scratch.path], {
+      stdio: [...stdio],
+    });
+    const exited = once(child, 'exit');
+    for (let step = 0; step < steps; step += 1) await once(child, 'message');
+    child.kill('SIGKILL');
+    await exited;
+    await using storage = await openStorage({ root: scratch.path });
+    await storage.layers.reconcile();
+    assert.deepEqual([storage.snapshots.list(), storage.layers.all()], [[], []]);
+    assert.deepEqual(readdirSync(join(scratch.path, 'snapshots/overlay2')), []);
+    const layer = await build(storage, { change: (root) => files(root, { after: 'x' }) });
+    assert.ok(storage.snapshots.exists(layer.chainId));
+    await storage.layers.collect();
+  }
 });
 
 test('Layers.restore: says that a built layer has to be built again', async () => {
