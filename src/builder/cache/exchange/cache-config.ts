@@ -102,39 +102,35 @@ const inlineMember = 'moby.buildkit.cache.v0';
 /** What an image says of one of its layers: which step made it. */
 export type InlineRecord = Pick<ExchangedRecord, 'key' | 'created' | 'place' | 'description' | 'diffId'>;
 
-/** The configuration of an image with the records of the steps that made its layers. */
+/** The configuration of an image with the records of the steps that made its layers: a list, whose layers are the image's. */
 export function addInlineCache(configBytes: Buffer, records: readonly InlineRecord[]): Buffer {
   const config = JSON.parse(configBytes.toString()) as { rootfs?: { diff_ids?: readonly string[] } };
   const diffIds = config.rootfs?.diff_ids ?? [];
-  const cache = {
-    layers: diffIds.map((diffId, index) => ({ blob: diffId, parent: index - 1 })),
-    records: records
-      .filter(({ diffId }) => diffIds.includes(diffId))
-      .map(({ key, diffId, created, place, description }) => ({
-        layers: [{ layer: diffIds.lastIndexOf(diffId), createdAt: created }],
-        digest: key,
-        skiff: { place, description },
-      })),
-  };
+  const cache = records
+    .filter(({ diffId }) => diffIds.includes(diffId))
+    .map(({ key, diffId, created, place, description }) => ({
+      layers: [{ layer: diffIds.lastIndexOf(diffId), createdAt: created }],
+      digest: key,
+      skiff: { place, description },
+    }));
   const member = Buffer.from(JSON.stringify(cache)).toString('base64');
   return Buffer.from(JSON.stringify({ ...config, [inlineMember]: member }));
 }
 
-/** The records in the configuration of an untrusted image; nothing if it has none. Throws `invalid`. */
+/** The records in the configuration of an untrusted image; nothing if it has none of ours. Throws `invalid`. */
 export function readInlineCache(configBytes: Buffer): InlineRecord[] {
   const document = parseJson(configBytes, { what: 'image config', maxBytes });
   const member = document.get(inlineMember).optional((field) => field.string());
   if (member === undefined) return [];
+  const diffIds = document.get('rootfs').get('diff_ids').list(maxRecords, readDigest);
   const cache = parseJson(Buffer.from(member, 'base64'), { what: 'inline cache', maxBytes });
-  const layers = cache.get('layers').list(maxRecords, (layer) => readDigest(layer.get('blob')));
   return cache
-    .get('records')
     .list(maxRecords, (record) => record)
     .flatMap((record) => {
       const skiff = record.get('skiff');
       if (!skiff.isPresent) return [];
       const [result] = record.get('layers').list(maxRecords, (field) => field);
-      const diffId = result === undefined ? undefined : layers[result.get('layer').count()];
+      const diffId = result === undefined ? undefined : diffIds[result.get('layer').count()];
       if (result === undefined || diffId === undefined)
         throw invalid('inline cache: a record without a layer');
       return [

@@ -164,6 +164,14 @@ for (const platforms of [['linux/amd64'], ['linux/arm64', 'linux/amd64']]) {
     const configBytes = addInlineCache(config, records);
     assert.deepEqual(readInlineCache(configBytes), records);
     assert.deepEqual(readInlineCache(config), []);
+    // As BuildKit's own look, whose keys are of no use here.
+    const foreign = [
+      { digest: digestOf('a') },
+      { digest: digestOf('b'), layers: [{ layer: 0, createdAt: created }], inputs: [[{ link: 0 }]] },
+    ];
+    const member = Buffer.from(JSON.stringify(foreign)).toString('base64');
+    const other = { ...(JSON.parse(config.toString()) as object), 'moby.buildkit.cache.v0': member };
+    assert.deepEqual(readInlineCache(Buffer.from(JSON.stringify(other))), []);
     const name = `${registry.host}/team/inline${platforms.length}`;
     const images = platforms.map((platform, index) => ({
       platform: parsePlatform(platform),
