@@ -87,6 +87,10 @@ function normal(text: string): string {
       .replaceAll(prefix, 'PREFIX')
       // Who comes second finds there what the first one pushed.
       .replaceAll(/\b(?:Pushed|Layer already exists|Mounted from \S+)$/gm, 'Pushed')
+      // What docker says of its classic builder does not go for ours, which begins its complaints as buildx does.
+      .replaceAll(/^DEPRECATED: The legacy builder[^]*?\n\n/gm, '')
+      .replaceAll(/^ERROR: failed to build: /gm, '')
+      .replaceAll(/(?<=^Sending build context to Docker daemon) .*\r*$/gm, '')
       // What is an experiment of docker's is none here.
       .replaceAll(/^WARNING: This is an experimental feature\..*\n/gm, '')
       .replaceAll(styles, '')
@@ -109,18 +113,22 @@ function normal(text: string): string {
   );
 }
 
+/** With names, folders and addresses in the place of what stands for them. */
+function filledIn(text: string): string {
+  return (
+    text
+      // Two of them are one, before a digest.
+      .replaceAll(/@@|@/g, (at) => (at === '@' ? prefix : '@'))
+      .replaceAll('%IMAGE', `${prefix}img`)
+      .replaceAll('%DIR', folder)
+      .replaceAll(/%REGISTRY|%SECURED/g, (name) => registries[name as keyof typeof registries])
+  );
+}
+
 function play(program: string, { steps }: Scenario): Outcome[] {
   try {
     return steps.map(({ args, input }) => {
-      const words = args.map((arg) =>
-        // Two of them are one, before a digest.
-        arg
-          .replaceAll(/@@|@/g, (at) => (at === '@' ? prefix : '@'))
-          .replaceAll('%IMAGE', `${prefix}img`)
-          .replaceAll('%DIR', folder)
-          .replaceAll(/%REGISTRY|%SECURED/g, (name) => registries[name as keyof typeof registries]),
-      );
-      return run(program, words, input);
+      return run(program, args.map(filledIn), filledIn(input));
     });
   } finally {
     tidy();

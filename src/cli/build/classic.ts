@@ -38,8 +38,9 @@ export interface ClassicRun {
   readonly flags: BuildFlags;
   readonly given: ReadonlySet<string>;
   readonly auths: Readonly<Record<string, AuthConfig>>;
-  /** Where the words of the builder go; undefined: nowhere. */
-  readonly output: Output | undefined;
+  /** Where the words of the builder go. A quiet build has them for its failure only. */
+  readonly stdout: Output;
+  readonly stderr: Output;
 }
 
 /**
@@ -49,9 +50,11 @@ export interface ClassicRun {
 export async function runClassicBuild(
   { client }: Pick<Context, 'client'>,
   plan: BuildPlan,
-  { flags, given, auths, output }: ClassicRun,
+  { flags, given, auths, stdout, stderr }: ClassicRun,
 ): Promise<string | undefined> {
   checkAvailable(endpointName(client.endpoint), plan, given);
+  const held = new HeldOutput();
+  const output = flags.quiet ? held : stdout;
   const { settings, context, dockerfile } = plan;
   const main = plan.uploads.get('context');
   const { archive, dockerfilePath } =
@@ -96,14 +99,26 @@ export async function runClassicBuild(
     ...(body !== undefined && { body: flags.compress ? body.pipe(createGzip()) : body }),
   });
   let id: string | undefined;
-  const view = output === undefined ? undefined : new PlainProgress(output);
+  const view = new PlainProgress(output);
   for await (const message of streamMessages(answer)) {
     const error = message.errorDetail?.message ?? message.error;
-    if (error !== undefined) throw new ExitError(message.errorDetail?.code || 1, error);
+    if (error !== undefined) {
+      stderr.write(held.text);
+      throw new ExitError(message.errorDetail?.code || 1, error);
+    }
     id = imageId(message.aux) ?? quietId(message.stream) ?? id;
-    if (message.aux === undefined) view?.show(message);
+    if (message.aux === undefined) view.show(message);
   }
   return id;
+}
+
+/** Words that are only of interest if the build fails. */
+class HeldOutput {
+  text = '';
+
+  write(more: string): void {
+    this.text += more;
+  }
 }
 
 /** A quiet build says nothing but the id. */
@@ -129,12 +144,12 @@ function imageId(aux: unknown): string | undefined {
 /** Says how much was sent when all of it is. */
 async function* counted(
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  output: Output | undefined,
+  output: Pick<Output, 'write'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let sent = 0;
   for await (const chunk of bytes) {
     sent += chunk.length;
     yield chunk;
   }
-  output?.write(`Sending build context to Docker daemon  ${humanSize(sent)}\n`);
+  output.write(`Sending build context to Docker daemon  ${humanSize(sent)}\n`);
 }

@@ -4,9 +4,9 @@ import type { ProgressView } from './show.ts';
 
 /** Progress for files, pipes and terminals that can do nothing: the steps as lines, word for word as docker has them. */
 export class PlainProgress implements ProgressView {
-  readonly #output: Output;
+  readonly #output: Pick<Output, 'write'>;
 
-  constructor(output: Output) {
+  constructor(output: Pick<Output, 'write'>) {
     this.#output = output;
   }
 

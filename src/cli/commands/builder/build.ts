@@ -49,7 +49,8 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
             flags,
             given,
             auths,
-            output: flags.quiet ? undefined : ctx.stdout,
+            stdout: ctx.stdout,
+            stderr: ctx.stderr,
           })) ?? '',
         metadata: {},
       };

@@ -3,7 +3,7 @@ import { aliasOf, boolFlag, bytesFlag, filterFlag } from '../../flags/flag.ts';
 import { confirm, pruneUnusedCache, reportPrune } from '../../prune.ts';
 
 export const command: Command = defineCommand({
-  usage: '[OPTIONS]',
+  usage: '',
   arity: { max: 0 },
   flags: {
     all: boolFlag('Everything that no build works with, not only what nothing builds on', { short: 'a' }),
