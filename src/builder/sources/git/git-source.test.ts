@@ -347,3 +347,25 @@ test('GitSource: speaks ssh with the agent of the client alone', { skip: noProgr
     unmount('/usr/bin/ssh', { detach: true });
   }
 });
+
+test('GitSource: what a daemon that died has left does not stay', async () => {
+  using scratch = scratchDir();
+  new TestRepository(scratch.join('srv', 'r.git')).commit({ file: 'x' });
+  await using server = await serveGit(scratch.join('srv'));
+  const url = parse(`${server.url}/r.git/.git`);
+  const first = await open(scratch);
+  const resolved = await first.resolve(url, work);
+  await using tree = await first.checkout(resolved, work);
+  assert.ok(existsSync(tree.root));
+  const repositories = scratch.join('cache', 'repositories');
+  const [name = ''] = readdirSync(repositories);
+  writeFileSync(join(repositories, name, 'shallow.lock'), '');
+  writeFileSync(join(repositories, name, 'objects/pack/tmp_pack_x'), '');
+  mkdirSync(join(repositories, 'f'.repeat(64)));
+  const second = await open(scratch);
+  assert.deepEqual(readdirSync(repositories), [name]);
+  assert.deepEqual(treesLeft(scratch), []);
+  await using again = await second.checkout(resolved, work);
+  assert.equal(readFileSync(join(again.root, 'file'), 'utf8'), 'x');
+  assert.ok(!existsSync(join(repositories, name, 'objects/pack/tmp_pack_x')));
+});

@@ -49,6 +49,9 @@ export class GitSource implements FileKeeper {
     const source = new GitSource(root, proxies);
     await source.#removeTree('trees');
     await mkdir(join(root, 'trees'), { mode: 0o700 });
+    for (const name of await readdir(join(root, 'repositories'))) {
+      if (!isComplete(join(root, 'repositories', name))) await source.#removeTree('repositories', name);
+    }
     return source;
   }
 
@@ -167,8 +170,8 @@ export class GitSource implements FileKeeper {
       signal,
     }: { repository: string; remote: string; commit: string; signal: AbortSignal },
   ): Promise<void> {
-    if (existsSync(join(repository, 'info', 'attributes'))) {
-      await rm(join(repository, 'shallow.lock'), { force: true });
+    if (isComplete(repository)) {
+      await removeLeftovers(repository);
       const now = new Date();
       await utimes(join(repository, description), now, now);
       return;
@@ -188,6 +191,20 @@ export class GitSource implements FileKeeper {
   async #removeTree(folder: string, name?: string): Promise<void> {
     using parent = Directory.open(name === undefined ? this.#root : join(this.#root, folder));
     await removeTree(parent, name ?? folder);
+  }
+}
+
+/** Its last file is there. */
+function isComplete(repository: string): boolean {
+  return existsSync(join(repository, 'info', 'attributes'));
+}
+
+/** What a git that was killed has left: its lock, and half of what it was getting. */
+async function removeLeftovers(repository: string): Promise<void> {
+  await rm(join(repository, 'shallow.lock'), { force: true });
+  const packs = join(repository, 'objects', 'pack');
+  for (const name of await readdir(packs)) {
+    if (name.startsWith('tmp_')) await rm(join(packs, name), { force: true });
   }
 }
 

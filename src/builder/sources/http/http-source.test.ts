@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
@@ -170,4 +170,24 @@ test('HttpSource: takes the proxy that the daemon has', async () => {
   using source = await open(scratch, { http: proxy.url, https: '', no: '' });
   await using file = await source.get({ url: new URL('http://files.example/x'), signal });
   assert.equal(readFileSync(file.path, 'utf8'), 'proxied http://files.example/x');
+});
+
+test('HttpSource: what a daemon that died has left does not stay', async () => {
+  using scratch = scratchDir();
+  await using server = await serve((_, response) => response.end('content'));
+  const url = new URL(`${server.url}/f`);
+  {
+    using source = await open(scratch);
+    await source.get({ url, signal });
+    const [name = ''] = readdirSync(scratch.join('cache', 'files'));
+    // Between the content and what is known of it.
+    rmSync(scratch.join('cache', 'files', name, 'facts.json'));
+  }
+  using source = await open(scratch);
+  assert.deepEqual(
+    [...readdirSync(scratch.join('cache', 'files')), ...readdirSync(scratch.join('cache', 'open'))],
+    [],
+  );
+  await using file = await source.get({ url, signal });
+  assert.equal(readFileSync(file.path, 'utf8'), 'content');
 });

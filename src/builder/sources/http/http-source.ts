@@ -75,6 +75,10 @@ export class HttpSource implements Disposable, FileKeeper {
     await mkdir(join(parts.root, 'files'), { recursive: true, mode: 0o700 });
     await rm(join(parts.root, 'open'), { recursive: true, force: true });
     await mkdir(join(parts.root, 'open'), { mode: 0o700 });
+    for (const name of await readdir(join(parts.root, 'files'))) {
+      const folder = join(parts.root, 'files', name);
+      if ((await remembered(folder)) === undefined) await rm(folder, { recursive: true, force: true });
+    }
     return new HttpSource(parts);
   }
 
