@@ -114,6 +114,8 @@ for (const driver of drivers) {
       [['f/x'], '/a', '"/f/x": not found'],
       [['d/away'], '/a', '"/d/away": not found'],
       [['out'], '/a', '"/out": not found'],
+      [['n'.repeat(300)], '/a', `"${'n'.repeat(200)}": file name too long`],
+      [['f'], `/${'n/'.repeat(3000)}`, `"/${'n/'.repeat(99)}n": file name too long`],
       [['loop'], '/a', 'too many links in "loop"'],
       [['f'], '/round/', 'too many links in "/round/"'],
       [['d'], '/file', 'cannot copy to non-directory: /file'],

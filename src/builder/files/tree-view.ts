@@ -15,6 +15,8 @@ import { isDirectory, statIfThere } from '#/storage/tree/walk-tree.ts';
 
 /** Links on the way to one place; the kernel's own limit. */
 const maxLinks = 40;
+/** Bytes of a path, which bounds how many directories are open on its way; the kernel's own limit. */
+const maxPath = 4095;
 
 /** Where a path leads: the way without links, dots and needless slashes (empty is the root), and what is there. */
 export interface Resolved {
@@ -35,8 +37,24 @@ export class TreeView implements Disposable {
     this.top = Directory.open(root);
   }
 
-  /** Follows all links of `path`, also in its last component. What is missing counts as what is to be made. */
+  /**
+   * Follows all links of `path`, also in its last component. What is missing counts as what is to be made. Throws `invalid`
+   * for too many links, or names that are too long.
+   */
   resolve(path: ByteString): Resolved {
+    const tooLong = (error?: unknown): Error =>
+      invalid(`${quoted(path.slice(0, 200))}: file name too long`, error);
+    if (path.length > maxPath) throw tooLong();
+    try {
+      const resolved = this.#resolve(path);
+      if (resolved.path.length > maxPath) throw tooLong();
+      return resolved;
+    } catch (error) {
+      throw isSystemError(error, 'ENAMETOOLONG') ? tooLong(error) : error;
+    }
+  }
+
+  #resolve(path: ByteString): Resolved {
     const pending = path.split('/').reverse();
     const way: ByteString[] = [];
     let kind: Resolved['kind'] = 'directory';
