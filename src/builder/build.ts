@@ -12,6 +12,7 @@ import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
 import { type OutputParts, sendOutput } from './export/outputs.ts';
 import { squash } from './export/squash.ts';
+import { foreignFrontEnd } from './plan/front-end.ts';
 import { lintBuild, lintConfigOf, type PlanFindings } from './plan/lint-build.ts';
 import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
 import { PlanSources } from './plan/plan-sources.ts';
@@ -215,7 +216,9 @@ async function plansOf(
   );
   const [platform = hostPlatform()] = platforms;
   const found = lintBuild({ dockerfile, vertex, request, excludes, platform, findings }, config);
-  for (const warning of found.warnings) void progress(warning);
+  const foreign = foreignFrontEnd(dockerfile, vertex);
+  for (const warning of [...(foreign === undefined ? [] : [foreign]), ...found.warnings])
+    void progress(warning);
   const plans = planned.map((result) => {
     if (result.status === 'rejected') throw result.reason;
     return result.value;

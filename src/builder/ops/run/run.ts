@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fillCpusets } from '#/kernel/cgroup/cpusets.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { DirectRun } from '#/runtime/direct-run.ts';
 import { buildSpec } from '#/runtime/spec/build.ts';
@@ -56,6 +57,9 @@ export async function runStep(parts: StepParts, request: RunRequest, control: Ru
   const id = basename(place.folder);
   parts.expectMoves();
   const { definition, defaults, sources } = request;
+  // One of the client's: it may be there already, as others have left it.
+  const parent = join('/', defaults.cgroupParent ?? '');
+  if (parent !== '/') fillCpusets(parts.cgroups, parent);
   const network = place.stack.use(request.pool.take(definition.network));
   const files = nameFiles(place.folder, network, {
     dns: parts.defaults.dns,
