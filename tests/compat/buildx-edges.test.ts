@@ -99,6 +99,39 @@ test('buildx: cache goes through a registry and through the image', { skip }, as
   }
 });
 
+test('buildx: cache goes through a folder of the client', { skip }, async () => {
+  await build('--cache-to type=local,dest=cached,mode=max context');
+  assert.ok(existsSync(join(cli.dir, 'cached/index.json')));
+  await cli.ok('docker buildx prune -af >/dev/null');
+  const shown = await build('--cache-from type=local,src=cached context');
+  assert.doesNotMatch(shown, /^#\d+ [\d.]+ ran$/m, shown);
+});
+
+test('buildx: an OCI layout is written as a folder, and taken as a base', { skip }, async () => {
+  await build('-o type=oci,tar=false,dest=laid -t from/laid context');
+  assert.ok(existsSync(join(cli.dir, 'laid/index.json')));
+  mkdirSync(join(cli.dir, 'above'), { recursive: true });
+  writeFileSync(join(cli.dir, 'above/Dockerfile'), 'FROM under\nRUN cat /made\n');
+  const shown = await build('--build-context under=oci-layout://laid above');
+  assert.match(shown, /^#\d+ [\d.]+ made$/m);
+});
+
+test('buildx: annotations stand where they were wanted', { skip }, async () => {
+  const name = `${registry.host}/annotated:1`;
+  await build(
+    `--push -t ${name} --provenance=mode=min --annotation index:i=1 --annotation manifest:m=2 context`,
+  );
+  const index = (await (await fetch(`${registry.url}/v2/annotated/manifests/1`)).json()) as {
+    annotations: object;
+    manifests: { digest: string }[];
+  };
+  assert.deepEqual(index.annotations, { i: '1' });
+  const manifest = (await (
+    await fetch(`${registry.url}/v2/annotated/manifests/${index.manifests[0]?.digest}`)
+  ).json()) as { annotations: object };
+  assert.deepEqual(manifest.annotations, { m: '2' });
+});
+
 test('buildx: a repository is a context', { skip }, async () => {
   const repository = new TestRepository(join(daemon.dir, 'srv/r.git'));
   repository.commit({
