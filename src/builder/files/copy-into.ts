@@ -7,7 +7,7 @@ import { isDirectory, statIfThere } from '#/storage/tree/walk-tree.ts';
 import { AttributeRules, type AttributeWish } from './attributes.ts';
 import { FileCopier, type FilePlace } from './file-copier.ts';
 import { type DirectoryModel, shown, TargetDirectory } from './target-directory.ts';
-import { splitPath, TreeView } from './tree-view.ts';
+import { refuseDepth, splitPath, TreeView } from './tree-view.ts';
 
 /** What COPY and ADD put where; plain data that can go to another thread. */
 export interface CopyRequest extends AttributeWish {
@@ -139,6 +139,7 @@ class Copier implements Disposable {
       const overwrites = this.#request.parents !== true;
       using child = into.child(name, { from: { parent, name }, stat, overwrites });
       if (!isExcluded) child.open();
+      refuseDepth(path);
       using directory = parent.child(name);
       await this.#copyContents({ directory, path, state: verdict?.state ?? from.state }, child);
     }

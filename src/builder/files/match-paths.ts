@@ -3,7 +3,7 @@ import { compilePathPattern, hasWildcards, type PathPattern } from '#/dockerfile
 import type { Directory } from '#/storage/tree/directory.ts';
 import { Pacer } from '#/storage/tree/pacer.ts';
 import { isDirectory, statIfThere } from '#/storage/tree/walk-tree.ts';
-import { TreeView } from './tree-view.ts';
+import { refuseDepth, TreeView } from './tree-view.ts';
 
 /** The mark in a path of `--parents`: directories before it are not made. */
 const parentsMark = '/./';
@@ -69,6 +69,7 @@ class PathMatcher {
       if (!this.#pattern.mayMatchIn(textOf(path))) continue;
       const stat = statIfThere(parent, name);
       if (stat === undefined || !isDirectory(stat.mode)) continue;
+      refuseDepth(path);
       using directory = parent.child(name);
       found.push(...(await this.in(directory, `${path}/`)));
     }

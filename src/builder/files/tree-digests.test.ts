@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -14,7 +15,10 @@ import { test } from 'node:test';
 import { AT_FDCWD, fstatat } from '#/kernel/at.ts';
 import { lsetxattr, mkfifo } from '#/kernel/files.ts';
 import type { Digest } from '#/oci/digest.ts';
+import { Directory } from '#/storage/tree/directory.ts';
+import { removeTree } from '#/storage/tree/remove-tree.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
+import { copyInto } from './copy-into.ts';
 import { DigestCache } from './digest-cache.ts';
 import { type FileThreads, openFileThreads } from './file-threads.ts';
 import { type DigestRequest, TreeDigests } from './tree-digests.ts';
@@ -153,6 +157,24 @@ test('TreeDigests: large trees are read in threads, with the same result, and ca
   // One is read without a thread now.
   writeFileSync(lab.scratch.join('d/e/7'), 'x');
   assert.equal(await lab.digest(), await lab.digest({ tree: 'passing' }));
+});
+
+test('TreeDigests, copyInto: trees that are deeper than any files are refused', async () => {
+  await using lab = openLab();
+  const script = `import os, sys
+os.chdir(sys.argv[1])
+for i in range(3000):
+    os.mkdir('directory'); os.chdir('directory')`;
+  execFileSync('python3', ['-c', script, lab.scratch.join('d/e')]);
+  await assert.rejects(lab.digest(), { kind: 'invalid', message: /too deep/ });
+  mkdirSync(lab.scratch.join('target'));
+  const target = { root: lab.scratch.join('target'), lowers: [] };
+  const source = { root: lab.scratch.join('d'), isShared: false };
+  const copying = copyInto({ target, source, paths: [''], destination: '/' });
+  await assert.rejects(copying, { kind: 'invalid', message: /too deep/ });
+  using top = Directory.open(lab.scratch.path);
+  await removeTree(top, 'd');
+  await removeTree(top, 'target');
 });
 
 test('DigestCache: is bounded, and forgets', () => {

@@ -13,7 +13,7 @@ import { xattrsOf } from '#/storage/tree/xattrs.ts';
 import { DigestCache, type FileFacts } from './digest-cache.ts';
 import type { FileThreads } from './file-threads.ts';
 import { type HashFilesJob, hashFiles, xattrText } from './hash-files.ts';
-import { splitPath, TreeView } from './tree-view.ts';
+import { refuseDepth, splitPath, TreeView } from './tree-view.ts';
 
 /** A part of a tree. */
 export interface DigestRequest {
@@ -190,6 +190,7 @@ class DigestWalk implements Disposable {
       if (!isExcluded) this.#see({ parent, name }, { stat, dir: place.real, path });
       if (!isDirectory(stat.mode) || (isExcluded && verdict?.mayHoldOthers !== true)) continue;
       const real = place.real === '' ? name : `${place.real}/${name}`;
+      refuseDepth(path);
       using directory = parent.child(name);
       await this.#walk({ directory, real, path, state: verdict?.state ?? place.state });
     }

@@ -124,6 +124,11 @@ export class TreeView implements Disposable {
   }
 }
 
+/** Throws `invalid` for a path in a tree that goes deeper than anybody's files; each directory on the way is open. */
+export function refuseDepth(path: ByteString): void {
+  if (path.length > maxPath) throw invalid(`${quoted(path.slice(0, 200))}…: the tree is too deep`);
+}
+
 /** Directory and last component; both are empty for the root. */
 export function splitPath(path: ByteString): { dir: ByteString; name: ByteString } {
   const slash = path.lastIndexOf('/');

@@ -31,7 +31,7 @@ export function* packItems(source: PackSource): Generator<PackItem, void, undefi
   using root = Directory.open(source.path);
   if (source.kind === 'difference') {
     using before = Directory.open(source.before);
-    yield* treeDifferences({ now: root, before, prefix: '' });
+    yield* treeDifferences({ now: root, before, prefix: '', depth: 0 });
   } else if (source.kind === 'tree') {
     for (const entry of walkTree(root)) yield { kind: 'there', entry };
   } else if (source.lowers === undefined) {

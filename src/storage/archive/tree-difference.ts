@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { type ByteString, rawBytes } from '#/base/byte-string.ts';
+import { invalid } from '#/base/errors.ts';
 import { type FileStat, readlinkat } from '#/kernel/at.ts';
 import type { Spot } from '../tree/copy-node.ts';
 import type { Directory } from '../tree/directory.ts';
 import { openForReading } from '../tree/open-file.ts';
-import { isDirectory, statIfThere } from '../tree/walk-tree.ts';
+import { isDirectory, maxDepth, statIfThere } from '../tree/walk-tree.ts';
 import { xattrsOf } from '../tree/xattrs.ts';
 import type { PackItem } from './pack-source.ts';
 
@@ -14,6 +15,8 @@ interface Pair {
   readonly before: Directory | undefined;
   /** Empty, or with a slash at its end. */
   readonly prefix: ByteString;
+  /** Levels above. */
+  readonly depth: number;
 }
 
 /**
@@ -21,7 +24,13 @@ interface Pair {
  * the order of names, a directory before its contents. Files that look the same are read: programs set times back, and
  * directories change places. Returns whether there was any difference.
  */
-export function* treeDifferences({ now, before, prefix }: Pair): Generator<PackItem, boolean, undefined> {
+export function* treeDifferences({
+  now,
+  before,
+  prefix,
+  depth,
+}: Pair): Generator<PackItem, boolean, undefined> {
+  if (depth >= maxDepth) throw invalid(`Directory tree is deeper than ${maxDepth} levels`);
   const names = new Set([...now.names(), ...(before?.names() ?? [])]);
   let any = false;
   for (const name of [...names].sort()) {
@@ -45,7 +54,12 @@ export function* treeDifferences({ now, before, prefix }: Pair): Generator<PackI
     using inner = now.child(name);
     using below =
       before !== undefined && old !== undefined && isDirectory(old.mode) ? before.child(name) : undefined;
-    const contents = treeDifferences({ now: inner, before: below, prefix: `${prefix}${name}/` });
+    const contents = treeDifferences({
+      now: inner,
+      before: below,
+      prefix: `${prefix}${name}/`,
+      depth: depth + 1,
+    });
     // The directory comes first, if anything in it comes.
     const first = contents.next();
     if (first.done === true) continue;

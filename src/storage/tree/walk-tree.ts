@@ -5,7 +5,7 @@ import { type FileStat, fstatat } from '#/kernel/at.ts';
 import type { Directory } from './directory.ts';
 
 /** Each level costs a descriptor; paths from outside that are deeper than this are nobody's files. */
-const maxDepth = 2048;
+export const maxDepth = 2048;
 
 /** One file of a tree, valid until the walk goes on. */
 export interface TreeEntry {
