@@ -30,11 +30,6 @@ const missing: readonly {
   readonly instead: string;
 }[] = [
   {
-    name: 'call',
-    is: (flags) => ['outline', 'targets'].includes(flags.call),
-    instead: '--check is',
-  },
-  {
     name: 'security-opt',
     is: (flags) => flags['security-opt'].length > 0,
     instead: 'steps have the default profile',

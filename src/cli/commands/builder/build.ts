@@ -3,6 +3,7 @@ import type { BuildOutcome } from '#/wire/build-status.ts';
 import { buildAuths } from '../../build/build-auths.ts';
 import { checkDockerfile } from '../../build/check.ts';
 import { runClassicBuild } from '../../build/classic.ts';
+import { describeOutline, describeTargets } from '../../build/describe.ts';
 import { type BuildFlags, buildFlags } from '../../build/flags.ts';
 import { type BuildPlan, planBuild } from '../../build/plan.ts';
 import { buildErrorMessage, runBuild } from '../../build/run.ts';
@@ -18,7 +19,7 @@ export const command: Command = defineCommand({
   async run(ctx, { flags, given, args: [argument = ''] }) {
     try {
       checkFlags(flags, { env: ctx.env, given });
-      if (flags.check || flags.call === 'check') return await check(ctx, flags, argument);
+      if (flags.check || flags.call !== 'build') return await look(ctx, flags, argument);
       await build(ctx, { flags, given }, argument);
       return 0;
     } catch (error) {
@@ -63,19 +64,23 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
 }
 
 /** Looks at the Dockerfile only; the daemon is not needed. */
-async function check(ctx: Context, flags: BuildFlags, argument: string): Promise<number> {
+async function look(ctx: Context, flags: BuildFlags, argument: string): Promise<number> {
   const { content, dockerfile, settings, uploads } = await planBuild(flags, argument, ctx);
-  if (content === undefined)
-    throw new Error('--check needs a Dockerfile on this machine or on standard input');
-  const main = uploads.get('context');
-  const input = {
-    name: dockerfile.Name ?? 'Dockerfile',
-    content,
-    args: new Map(Object.entries(settings.Args ?? {})),
-    ignore: main?.kind === 'folder' ? main.context.rules : undefined,
-    quiet: flags.quiet,
-  };
-  return checkDockerfile(input, ctx);
+  const call = flags.check ? 'check' : flags.call;
+  if (content === undefined) {
+    throw new Error(`--call=${call} needs a Dockerfile on this machine or on standard input`);
+  }
+  const args = new Map(Object.entries(settings.Args ?? {}));
+  const file = { name: dockerfile.Name ?? 'Dockerfile', content, args };
+  if (call === 'check') {
+    const main = uploads.get('context');
+    const ignore = main?.kind === 'folder' ? main.context.rules : undefined;
+    return checkDockerfile({ ...file, ignore, quiet: flags.quiet }, ctx);
+  }
+  ctx.stdout.write(
+    call === 'targets' ? describeTargets(file) : describeOutline({ ...file, target: flags.target }),
+  );
+  return 0;
 }
 
 /** Everything that can name a registry. */
