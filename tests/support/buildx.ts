@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { TestDaemon } from './daemon.ts';
 import { DockerCli } from './docker-cli.ts';
 
-/** Where the docker command looks for plugins, beside its configuration. */
+/** Where scripts/debian-docker puts it, and where the docker command looks for plugins. */
 const folders = [
+  join(import.meta.dirname, '../../dist/debian-docker'),
   join(process.env['HOME'] ?? '/root', '.docker/cli-plugins'),
   '/usr/local/lib/docker/cli-plugins',
   '/usr/local/libexec/docker/cli-plugins',
@@ -13,7 +14,7 @@ const folders = [
   ...(process.env['PATH'] ?? '').split(':'),
 ];
 
-/** The Buildx of this machine; undefined if there is none: Debian 12 has no package of it. */
+/** The Buildx to test with; undefined if there is none. */
 export const buildxProgram: string | undefined = folders
   .map((folder) => join(folder, 'docker-buildx'))
   .find((path) => {
@@ -27,7 +28,7 @@ export const buildxProgram: string | undefined = folders
 
 /** Why tests of Buildx are left out, for `skip`. */
 export const noBuildx: string | false =
-  buildxProgram === undefined && 'this machine has no docker-buildx (Debian 13 has a package of it)';
+  buildxProgram === undefined && 'there is no docker-buildx (see scripts/debian-docker)';
 
 /** The docker command with Buildx, talking to a daemon under test. */
 export function buildxCli(daemon: TestDaemon): DockerCli {
