@@ -72,3 +72,16 @@ test('build: a build stops before a step, cached or not, and goes on; nobody sta
   assert.equal(built.log, 'one\n');
   assert.deepEqual(readdirSync(join(box.dir, 'run/builds')), []);
 });
+
+test('build: what somebody does in a step before it runs is in this image, and in no cache', async () => {
+  const dockerfile = 'FROM busybox\nRUN echo quiet\nRUN ls /';
+  const watcher: StepDebugger = {
+    stopsBefore: (name) => name.startsWith('[2/3]'),
+    stopsOnFailure: false,
+    stopped: async (step) => {
+      await inside(step, { args: ['touch', '/sneaked'] });
+    },
+  };
+  assert.match((await box.build(dockerfile, { watcher })).log, /sneaked/);
+  assert.doesNotMatch((await box.build(dockerfile)).log, /sneaked/);
+});

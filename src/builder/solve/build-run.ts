@@ -227,7 +227,8 @@ export class BuildRun implements AsyncDisposable {
     });
     const key = keyOf(document);
     const { debugger: watcher } = this.#input;
-    const anew = node.noCache || watcher?.stopsBefore(node.name) === true;
+    const isWatched = watcher?.stopsBefore(node.name) === true;
+    const anew = node.noCache || isWatched;
     const found = anew ? undefined : cache.find(key);
     if (found !== undefined) {
       if (found.layer !== undefined) this.hold.add(found.layer);
@@ -265,7 +266,9 @@ export class BuildRun implements AsyncDisposable {
       const layer = await carryOut(this.#parts, step, control);
       const created = nowText();
       const { chainId } = layer;
-      this.#keep(node, { key, parent, document, created, chainId });
+      // Whoever looked into the step may have changed its files: nobody else is to get them.
+      if (isWatched) this.hold.add(chainId);
+      else this.#keep(node, { key, parent, document, created, chainId });
       return { chainId, created };
     };
     const begin: typeof work = (control) => {
