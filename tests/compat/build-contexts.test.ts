@@ -99,8 +99,9 @@ test(
       writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nARG X\nCOPY . /\n');
       for (let n = 0; n < 2000; n += 1) writeFileSync(join(context, `many/${n}`), randomBytes(20_000));
       const build = 'docker buildx build --progress plain';
+      // On a quick machine a build is done before its client is killed: then its image would be no leak.
       for (const patience of ['0.3', '0.6', '0.9'])
-        await cli.run(`timeout -s KILL ${patience} ${build} context`);
+        await cli.run(`timeout -s KILL ${patience} ${build} --output type=cacheonly context`);
       const check = (name: string): string =>
         `mkdir ${name} && tar -xf ${name}.tar -C ${name} && diff -r context ${name} && rm -r ${name}`;
       const both = ['one', 'two'].map((name) =>
