@@ -5,7 +5,8 @@ import type { Logger } from '#/base/log.ts';
 import { Builder } from '#/builder/build.ts';
 import { BuildCache } from '#/builder/cache/build-cache.ts';
 import { CacheMounts } from '#/builder/cache/cache-mounts.ts';
-import { type CacheBudget, CacheKeeper } from '#/builder/cache/keeper.ts';
+import { CacheKeeper } from '#/builder/cache/keeper.ts';
+import type { CacheBudget } from '#/builder/cache/record.ts';
 import { BaseImages } from '#/builder/images/base-images.ts';
 import { FileOps } from '#/builder/ops/files/file-ops.ts';
 import type { StepParts } from '#/builder/ops/step-parts.ts';
@@ -23,6 +24,7 @@ import type { Database } from '#/state/db.ts';
 import type { AddedImage } from '#/storage/images/record.ts';
 import type { TreeThreads } from '#/storage/tree/tree-threads.ts';
 import type { BuildFiles } from './build-files.ts';
+import { bytesOf, type DiskAmount } from './builder-options.ts';
 import type { Config } from './options.ts';
 import { clientOptions, proxiesOf } from './registry-settings.ts';
 
@@ -122,7 +124,14 @@ export function neighbours(
   });
 }
 
-function budgetOf({ dataRoot }: Config): CacheBudget {
+function budgetOf({ dataRoot, builderGc: gc }: Config): CacheBudget | undefined {
+  if (!gc.enabled) return undefined;
   const { blocks, bsize } = statfsSync(dataRoot);
-  return { maxUsed: Math.round(blocks * bsize * diskShare), maxAge: maxAgeDays * 24 * 3600 * 1000 };
+  const bytes = (amount: DiskAmount): number => bytesOf(amount, blocks * bsize);
+  return {
+    maxUsed: bytes(gc.maxUsed ?? { share: diskShare }),
+    maxAge: maxAgeDays * 24 * 3600 * 1000,
+    ...(gc.reserved !== undefined && { reserved: bytes(gc.reserved) }),
+    ...(gc.minFree !== undefined && { minFree: bytes(gc.minFree) }),
+  };
 }

@@ -109,6 +109,32 @@ test('loadConfig: registries and proxies', () => {
   });
 });
 
+test("loadConfig: dockerd's keys about builds", () => {
+  const gc = { defaultKeepStorage: '20GB', defaultReservedSpace: 1000, defaultMinFreeSpace: '10%' };
+  const config = load(JSON.stringify({ builder: { gc }, features: { buildkit: true } }));
+  assert.deepEqual(config.builderGc, {
+    enabled: true,
+    reserved: { bytes: 1000 },
+    maxUsed: { bytes: 20 * 1024 ** 3 },
+    minFree: { share: 0.1 },
+  });
+  assert.deepEqual(config.features, { buildkit: true });
+  assert.equal(load('{"builder":{"gc":{"enabled":false}}}').builderGc.enabled, false);
+  for (const [content, message] of [
+    [
+      { builder: { gc: { policy: [] } } },
+      /"builder": builder\.gc has no "policy" here; there is enabled, default/,
+    ],
+    [{ builder: { gc: { enabled: 1 } } }, /"builder" must be a object with a boolean gc\.enabled/],
+    [{ builder: { gc: { defaultMaxUsedSpace: '200%' } } }, /200% is more than the disk/],
+    [{ builder: { gc: { defaultMaxUsedSpace: 'much' } } }, /"builder": /],
+    [{ builder: { gc: { defaultMaxUsedSpace: -1 } } }, /is a size like "20GB"/],
+    [{ features: { other: true } }, /"features": features has no "other" here; there is buildkit/],
+  ] as const) {
+    assert.throws(() => load(JSON.stringify(content)), message);
+  }
+});
+
 test('loadConfig: mistakes about registries name the key and never show a password', () => {
   const wrong: [object, string[], RegExp][] = [
     [

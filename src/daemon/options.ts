@@ -1,6 +1,7 @@
 import type { LogFormat, LogLevel } from '#/base/log.ts';
 import type { KeepPolicy } from '#/storage/layer-archives.ts';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
+import { type BuilderConfig, builderOptions } from './builder-options.ts';
 import type { Option } from './option.ts';
 import { type RegistryConfig, registryOptions } from './registry-options.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from './values.ts';
 
 /** Everything that can be set, with the names and meanings of dockerd. Paths are absolute. */
-export interface Config extends RegistryConfig {
+export interface Config extends RegistryConfig, BuilderConfig {
   readonly hosts: readonly string[];
   /** Also listen at /var/run/docker.sock, where Docker's clients look. */
   readonly dockerSocket: boolean;
@@ -296,4 +297,5 @@ export const options: { readonly [F in keyof Config]: Option<Config[F]> } = {
   },
   dnsSearch: { flag: 'dns-search', kind: listOf(text), default: [], help: 'Search domain of containers' },
   ...registryOptions,
+  ...builderOptions,
 };

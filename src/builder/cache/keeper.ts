@@ -13,15 +13,7 @@ import { chooseForRemoval } from './choose.ts';
 import type { FileKeeper, KeptFiles } from './kept-files.ts';
 import { exportCacheMount, importCacheMount } from './mount-archive.ts';
 import { reasonFor } from './reasons.ts';
-import type { CacheRecord, PruneRequest, PruneResult } from './record.ts';
-
-/** How much may be kept when nobody asks. */
-export interface CacheBudget {
-  /** Bytes. */
-  readonly maxUsed: number;
-  /** Milliseconds that something may lie unused. */
-  readonly maxAge: number;
-}
+import type { CacheBudget, CacheRecord, PruneRequest, PruneResult } from './record.ts';
 
 interface Parts {
   readonly cache: BuildCache;
@@ -33,7 +25,8 @@ interface Parts {
   readonly images: ImageStore;
   /** A folder on the disk that is to have room. */
   readonly dataRoot: string;
-  readonly budget: CacheBudget;
+  /** Undefined: nothing goes by itself. */
+  readonly budget: CacheBudget | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -59,7 +52,7 @@ export class CacheKeeper implements Disposable {
 
   /** All that is kept, and why. */
   async usage(): Promise<CacheRecord[]> {
-    const rules = { ...this.#parts.budget, now: Date.now() };
+    const rules = { budget: this.#parts.budget, now: Date.now() };
     const all = await this.#all();
     return all.map(({ record, images = [] }) => ({ ...record, reason: reasonFor(record, images, rules) }));
   }
@@ -102,10 +95,11 @@ export class CacheKeeper implements Disposable {
 
   /** Removes what is over the budget: what has lain unused too long, then the least recently used. */
   async collect(): Promise<PruneResult> {
-    const { maxUsed, maxAge } = this.#parts.budget;
+    if (this.#parts.budget === undefined) return { removed: [], reclaimed: 0 };
+    const { maxAge, ...bounds } = this.#parts.budget;
     const age = new Map([['until', [`${Math.round(maxAge / 1000)}s`]]]);
     const old = await this.prune({ all: true, filters: age });
-    const more = await this.prune({ all: true, filters: new Map(), maxUsed });
+    const more = await this.prune({ all: true, filters: new Map(), ...bounds });
     return { removed: [...old.removed, ...more.removed], reclaimed: old.reclaimed + more.reclaimed };
   }
 

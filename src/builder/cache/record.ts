@@ -42,3 +42,15 @@ export interface PruneResult {
   /** Bytes that are free now. */
   readonly reclaimed: number;
 }
+
+/** How much may be kept when nobody asks. */
+export interface CacheBudget {
+  /** Bytes. */
+  readonly maxUsed: number;
+  /** Milliseconds that something may lie unused. */
+  readonly maxAge: number;
+  /** Bytes that are kept whatever the other bounds say, but for age. */
+  readonly reserved?: number;
+  /** Bytes of the disk that are to be free. */
+  readonly minFree?: number;
+}
