@@ -18,7 +18,8 @@ export interface ContextEntry {
   readonly linkPath: ByteString;
 }
 
-const maxPath = 4096;
+/** Bytes of a path, as Linux has them. */
+export const maxPath: number = 4096;
 const maxName = 255;
 const maxId = 2 ** 32 - 2;
 
@@ -61,8 +62,9 @@ export class ContextEntries {
   }
 }
 
-function wrongPath(path: ByteString): string | undefined {
-  if (path === '') return 'is no name';
+/** Why a tree of somebody else's may have nothing of this path; undefined if it may. */
+export function wrongPath(path: ByteString): string | undefined {
+  if (path === '') return 'has no name';
   if (path.length > maxPath) return 'is too long';
   if (path.includes('\0')) return 'has a NUL byte';
   for (const part of path.split('/')) {

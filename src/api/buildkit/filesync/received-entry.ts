@@ -1,5 +1,6 @@
 import { type ByteString, byteString } from '#/base/byte-string.ts';
 import { invalid } from '#/base/errors.ts';
+import { maxPath, wrongPath } from '#/builder/context/context-entry.ts';
 import type { Stat } from '../messages/fsutil_pb.ts';
 import { type EntryKind, kindOf, unixPermissions } from './file-mode.ts';
 
@@ -20,9 +21,6 @@ export interface ReceivedEntry {
   readonly linkPath: ByteString;
 }
 
-/** Path components and names as long as Linux has them. */
-const maxPath = 4096;
-const maxName = 255;
 /** Entries in one tree; more would only fill memory. */
 const maxEntries = 4_000_000;
 
@@ -84,18 +82,6 @@ export class EntryCheck {
       throw hostile(path, `is in ${JSON.stringify(parent)}, which is no directory of the tree`);
     }
   }
-}
-
-function wrongPath(path: ByteString): string | undefined {
-  if (path === '') return 'has no name';
-  if (path.length > maxPath) return 'is too long';
-  if (path.includes('\0')) return 'has a NUL byte';
-  for (const name of path.split('/')) {
-    if (name === '') return 'has an empty component';
-    if (name === '.' || name === '..') return `has the component "${name}"`;
-    if (name.length > maxName) return 'has a component that is too long';
-  }
-  return undefined;
 }
 
 /** Sorts as a walk does, which visits what is in a directory before what comes after the directory. */
