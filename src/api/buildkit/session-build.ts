@@ -1,6 +1,7 @@
 import { invalid } from '#/base/errors.ts';
 import type { BuildContext, BuildRequest, Output } from '#/builder/request.ts';
 import type { BuildQuery } from '../build/build-query.ts';
+import { queryWishes } from '../build/query-wishes.ts';
 import type { Call } from '../call.ts';
 import { registryCredentialsOf } from '../decode/registry-config.ts';
 import { uploadOf } from '../input.ts';
@@ -72,20 +73,11 @@ async function filesOf(build: SessionBuild, stack: AsyncDisposableStack): Promis
 }
 
 function requestOf({ call, query, session }: SessionBuild, files: Files): BuildRequest {
-  const { platform, run } = query;
   const credentials = registryCredentialsOf(call);
   const lent = lentBy(session);
   return {
+    ...queryWishes(query),
     ...files,
-    namedContexts: new Map(),
-    args: query.args,
-    target: query.target,
-    platforms: platform === undefined ? [] : [platform],
-    noCache: query.noCache,
-    noCacheStages: [],
-    pull: query.pull,
-    labels: query.labels,
-    run,
     ...lent,
     registryAuth: {
       async credentials(host, options) {
@@ -93,14 +85,9 @@ function requestOf({ call, query, session }: SessionBuild, files: Files): BuildR
       },
     },
     outputs: outputsOf(query, { call, session }),
-    cacheFrom: query.cacheFrom,
     cacheTo: isTrue(query.args.get('BUILDKIT_INLINE_CACHE'))
       ? [{ type: 'inline', attributes: new Map() }]
       : [],
-    attestations: new Map(),
-    squash: query.squash,
-    entitlements: new Set(run.network.kind === 'host' ? ['network.host'] : []),
-    explain: false,
   };
 }
 

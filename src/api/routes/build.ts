@@ -6,6 +6,7 @@ import { type BuildQuery, readBuildQuery } from '../build/build-query.ts';
 import { type ClassicContext, classicContext } from '../build/classic-context.ts';
 import { ClassicStream } from '../build/classic-stream.ts';
 import { noSecrets, noSsh } from '../build/nothing-lent.ts';
+import { queryWishes } from '../build/query-wishes.ts';
 import type { Call, Route } from '../call.ts';
 import { type RegistryCredentials, registryCredentialsOf } from '../decode/registry-config.ts';
 import { json } from '../respond.ts';
@@ -37,29 +38,15 @@ function classicRequest(
   { context, dockerfile }: ClassicContext,
   credentials: RegistryCredentials,
 ): BuildRequest {
-  const { names, platform, run } = query;
   return {
+    ...queryWishes(query),
     dockerfile,
     context,
-    namedContexts: new Map(),
-    args: query.args,
-    target: query.target,
-    platforms: platform === undefined ? [] : [platform],
-    noCache: query.noCache,
-    noCacheStages: [],
-    pull: query.pull,
-    labels: query.labels,
-    run,
     secrets: noSecrets,
     ssh: noSsh,
     registryAuth: { credentials: async (host) => credentials.get(host) ?? { kind: 'anonymous' } },
-    outputs: [{ kind: 'image', names, options: new Map() }],
-    cacheFrom: query.cacheFrom,
+    outputs: [{ kind: 'image', names: query.names, options: new Map() }],
     cacheTo: [],
-    attestations: new Map(),
-    squash: query.squash,
-    entitlements: new Set(run.network.kind === 'host' ? ['network.host'] : []),
-    explain: false,
   };
 }
 
