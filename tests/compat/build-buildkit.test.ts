@@ -153,7 +153,7 @@ describe('docker buildx', { skip: noBuildx }, async () => {
     await docker.checkAll([
       { line: 'docker buildx build -q --cache-to type=local,dest=buildx-cache,mode=max p' },
       { line: `docker buildx build -q --push -t ${name}:1 --cache-to type=registry,ref=${name}:cache p` },
-      { line: `docker manifest inspect --insecure ${name}:1`, out: /layers|manifests/ },
+      { line: `docker buildx imagetools inspect ${name}:1`, out: /MediaType: +application/ },
       { line: 'docker buildx prune -af', out: /Total:/ },
       {
         line: 'docker buildx build --progress plain --cache-from type=local,src=buildx-cache p',
@@ -174,8 +174,9 @@ describe('docker buildx', { skip: noBuildx }, async () => {
     writeFileSync(`${docker.dir}/p/Slow`, 'FROM busybox\nRUN echo started; sleep 1000\n');
     await docker.ok('docker buildx build -q -f p/Empty p');
     await leakCheck(daemon, async () => {
+      // The plugin by itself: with an older docker command in front of it, that would be killed, and the client live on.
       const line =
-        'docker buildx build --progress plain -f p/Slow p >slow.log 2>&1 & echo $! >slow.pid; wait';
+        './cli-plugins/docker-buildx build --progress plain -f p/Slow p >slow.log 2>&1 & echo $! >slow.pid; wait';
       const running = docker.run(line);
       const log = () =>
         existsSync(`${docker.dir}/slow.log`) ? readFileSync(`${docker.dir}/slow.log`, 'utf8') : '';
