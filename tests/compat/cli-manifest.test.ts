@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mediaTypes } from '#/oci/media-types.ts';
+import { oldDocker } from '#tests/docker-cli.ts';
 import { basicAuth, type FaultyRegistry, openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { tarOf } from '#tests/images.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
@@ -46,7 +47,9 @@ async function withRegistry(
   });
 }
 
-test('manifest create, annotate, inspect, push, rm print what docker prints', async () => {
+test('manifest create, annotate, inspect, push, rm print what docker prints', {
+  skip: oldDocker,
+}, async () => {
   await withRegistry(async ({ registry, host, call }) => {
     const { tags, manifests } = registry.content.repository('app');
     const listed = [...tags].map(([tag, digest]) => ({
@@ -91,7 +94,9 @@ test('manifest create, annotate, inspect, push, rm print what docker prints', as
   });
 });
 
-test('manifest lists of docker are those of skiff, and what both push is the same', async () => {
+test('manifest lists of docker are those of skiff, and what both push is the same', {
+  skip: oldDocker,
+}, async () => {
   await withRegistry(async ({ registry, host, call }) => {
     const done = async (program: Program, line: string): Promise<string> => {
       const { code, out, err } = await call(program, line, 'shared');
