@@ -7,10 +7,10 @@ import { glob } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { type Ran, run, TestDaemon } from '#tests/daemon.ts';
 import { leakCheck } from '#tests/leak-check.ts';
+import { noSshKeygen, sshKey } from '#tests/ssh-keys.ts';
 import { until } from '#tests/until.ts';
 
 const program = join(import.meta.dirname, '../../bin/skiff');
@@ -52,19 +52,19 @@ function context(name: string, files: Readonly<Record<string, string>>): void {
 class Building {
   readonly #process: ChildProcessByStdio<null, null, Readable>;
   readonly #closed: Promise<unknown>;
-  #said = '';
+  said = '';
 
   constructor(...args: readonly string[]) {
     this.#process = spawn(program, ['build', ...args], {
       env: { ...process.env, SKIFF_HOST: daemon.host },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    this.#process.stderr.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
+    this.#process.stderr.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
     this.#closed = once(this.#process, 'close');
   }
 
   async says(words: string): Promise<void> {
-    await until(() => this.#said.includes(words), { what: `the build says "${words}"` });
+    await until(() => this.said.includes(words), { what: `the build says "${words}"` });
   }
 
   async kill(): Promise<void> {
@@ -216,12 +216,21 @@ test('skiff build: a secret is there for its step and nowhere else', async () =>
   assert.doesNotMatch(daemon.log, new RegExp(value));
 });
 
+/** The socket of the agent in the step that runs. */
+async function stepAgent(): Promise<string> {
+  const [socket = ''] = await Array.fromAsync(glob(`${daemon.dir}/run/**/memory/*/f`));
+  return socket;
+}
+
 test('skiff build: an SSH agent of the client answers in a step', async (t) => {
   const path = join(folder, 'agent.sock');
-  let asked = 0;
+  const asked: Buffer[] = [];
   const agent = createServer((socket) => {
-    asked += 1;
-    socket.once('data', (request) => socket.end(`answer to ${request.length} bytes`));
+    // An answer without keys.
+    socket.on(
+      'data',
+      (request: Buffer) => asked.push(request) && socket.write(Buffer.of(0, 0, 0, 5, 12, 0, 0, 0, 0)),
+    );
   }).listen(path);
   t.after(() => agent.close());
   await once(agent, 'listening');
@@ -230,14 +239,33 @@ test('skiff build: an SSH agent of the client answers in a step', async (t) => {
   });
   const building = new Building('--no-cache', '--ssh', `default=${path}`, join(folder, 'ssh'));
   await building.says(' ready');
-  const [socket = ''] = await Array.fromAsync(glob(`${daemon.dir}/run/**/memory/*/f`));
-  for (const request of ['12345', '123']) {
+  const socket = await stepAgent();
+  for (let round = 0; round < 2; round += 1) {
     const client = connect(socket);
-    client.write(request);
-    assert.equal(await text(client), `answer to ${request.length} bytes`);
+    client.write(Buffer.of(0, 0, 0, 1, 11, 0, 0, 0, 1, 19));
+    await until(() => client.readableLength === 14, { what: 'two answers' });
+    // To forget all keys is refused here.
+    assert.deepEqual([...client.read()], [0, 0, 0, 5, 12, 0, 0, 0, 0, 0, 0, 0, 1, 5]);
+    client.destroy();
   }
-  assert.equal(asked, 2);
+  const question = Buffer.of(0, 0, 0, 1, 11);
+  assert.deepEqual(asked, [question, question]);
   await building.kill();
+});
+
+test('skiff build: keys in files instead of an agent', { skip: noSshKeygen }, async () => {
+  const keys = ['ed25519', 'ecdsa'].map((type) => sshKey(join(folder, `key-${type}`), '-t', type));
+  context('keys', { Dockerfile: 'FROM busybox\nRUN --mount=type=ssh,id=git echo ready; sleep 1000\n' });
+  const building = new Building('--no-cache', '--ssh', `git=${keys.join(',')}`, join(folder, 'keys'));
+  await building.says(' ready');
+  const env = { SSH_AUTH_SOCK: await stepAgent() };
+  const tested = await run('ssh-add', ['-T', ...keys.map((path) => `${path}.pub`)], { env });
+  assert.deepEqual([tested.code, tested.stderr], [0, '']);
+  await building.kill();
+  const [secret = ''] = readFileSync(keys[0] ?? '', 'utf8')
+    .split('\n')
+    .slice(-3);
+  assert.doesNotMatch(daemon.log + building.said, new RegExp(secret.replaceAll('+', '\\+')));
 });
 
 test('skiff build: results as files, as archives, on standard output', async () => {

@@ -130,7 +130,7 @@ export const buildFlags: FlagsFor<BuildFlags> = {
   'security-opt': listFlag('Security options'),
   'shm-size': bytesFlag('Size of /dev/shm'),
   squash: boolFlag('Make one layer of all that the build adds'),
-  ssh: listFlag('An SSH agent for the steps that ask for it (default|id[=socket|key])'),
+  ssh: listFlag('An SSH agent for the steps that ask for it (default, or id[=socket|key[,key]])'),
   tag: listFlag('Name of the image (name[:tag])', { short: 't' }),
   target: stringFlag('The stage to build'),
   ulimit: itemsFlag('Set a resource limit of the steps (name=soft[:hard])', {

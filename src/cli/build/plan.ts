@@ -1,6 +1,6 @@
 import type { ContextDocument, DockerfileDocument } from '#/wire/build.ts';
 import type { Context } from '../command.ts';
-import { type Agents, parseAgents } from './agents.ts';
+import { type Agents, openAgents } from './agents.ts';
 import { parsePair } from './attributes.ts';
 import { type ContextSource, contextSource, isUrl, readDockerfile } from './context-source.ts';
 import type { BuildFlags } from './flags.ts';
@@ -37,7 +37,7 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
   }
   const settings = buildSettings(flags, ctx);
   const outputs = parseOutputs(flags, { isTerminal: ctx.stdout.isTTY });
-  const agents = parseAgents(flags.ssh, ctx.env);
+  const agents = await openAgents(flags.ssh, ctx.env);
   const named = flags['build-context'].map(namedContext);
   const main = await mainContext(flags.file, await contextSource(argument, () => ctx.stdin), ctx);
   const { folders, sinks, ...caches } = planCaches(settings, ctx.stderr);

@@ -52,8 +52,8 @@ export async function runBuild(
         : uploadArchive(client, part, { bytes: upload.bytes, signal }),
     );
   });
-  const agents = [...plan.agents].map(([id, socket]) =>
-    guarded(offerAgent(client, { session, name: `agent:${id}` }, { socket, signal })),
+  const agents = [...plan.agents].map(([id, agent]) =>
+    guarded(offerAgent(client, { session, name: `agent:${id}` }, { agent, signal })),
   );
   const streams = plan.outputs.flatMap(({ document: { Stream: name = '' }, sink }) =>
     sink === undefined ? [] : [[name, sink] as const],

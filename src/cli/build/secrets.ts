@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import type { Context } from '../command.ts';
 import { goMessage } from '../system-errors.ts';
 import { parseAttributes } from './attributes.ts';
+import { readBounded } from './read-bounded.ts';
 
 /** Secrets are keys and passwords, not files of data. Bytes; BuildKit's limit. */
 const maxSize = 500 * 1024;
@@ -40,24 +40,8 @@ function fromEnvironment(name: string, env: Context['env']): Buffer {
 
 function fromFile(path: string): Buffer {
   try {
-    return readBounded(path);
+    return readBounded(path, maxSize);
   } catch (error) {
     throw new Error(`failed to read a secret: ${goMessage(error)}`, { cause: error });
-  }
-}
-
-/** What a file or pipe has, but not much more than a secret may have. */
-function readBounded(path: string): Buffer {
-  const file = openSync(path, 'r');
-  try {
-    const buffer = Buffer.alloc(maxSize + 1);
-    let length = 0;
-    for (;;) {
-      const got = readSync(file, buffer, length, buffer.length - length, null);
-      length += got;
-      if (got === 0 || length === buffer.length) return buffer.subarray(0, length);
-    }
-  } finally {
-    closeSync(file);
   }
 }
