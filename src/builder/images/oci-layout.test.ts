@@ -75,16 +75,29 @@ test('imageFromLayout: finds an image by tag, name, digest or as the only one, f
   );
 });
 
+/** Puts links into the place of the blobs that are chosen by their content. */
+function linkBlobs(root: string, scratch: ScratchDir, chosen: (bytes: Buffer) => boolean): void {
+  const names = readdirSync(join(root, 'blobs/sha256')).filter((name) =>
+    chosen(readFileSync(join(root, 'blobs/sha256', name))),
+  );
+  assert.ok(names.length > 0);
+  for (const name of names) {
+    const blob = join(root, 'blobs/sha256', name);
+    renameSync(blob, scratch.join(name));
+    symlinkSync(scratch.join(name), blob);
+  }
+}
+
 const harms: readonly [string, (root: string, scratch: ScratchDir) => void, object][] = [
   ['no layout', (root) => rmSync(join(root, 'index.json')), { kind: 'notFound' }],
   [
-    'a blob is a link',
-    (root, scratch) => {
-      const [name = ''] = readdirSync(join(root, 'blobs/sha256'));
-      const blob = join(root, 'blobs/sha256', name);
-      renameSync(blob, scratch.join('moved'));
-      symlinkSync(scratch.join('moved'), blob);
-    },
+    'documents are links',
+    (root, scratch) => linkBlobs(root, scratch, (bytes) => bytes[0] === 0x7b),
+    { kind: 'invalid' },
+  ],
+  [
+    'layers are links',
+    (root, scratch) => linkBlobs(root, scratch, (bytes) => bytes[0] === 0x1f),
     { kind: 'invalid' },
   ],
   [
