@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { methodPath } from '#/api/buildkit/grpc/server.ts';
 import { GrpcError, grpcCodes } from '#/api/buildkit/grpc/status.ts';
-import { Control } from '#/api/buildkit/messages/control_pb.ts';
+import { BuildHistoryEventType, Control } from '#/api/buildkit/messages/control_pb.ts';
 import { Packet_PacketType as kinds } from '#/api/buildkit/messages/fsutil_pb.ts';
 import { TestBuildKit, type TestSession } from '#tests/buildkit-client.ts';
 import { TestDaemon } from '#tests/daemon.ts';
@@ -91,6 +93,37 @@ test('Control.Solve: a failure carries the place in the Dockerfile and the exit 
   assert.equal(source.info.filename, 'Dockerfile');
   assert.deepEqual(source.ranges, [{ start: { line: 2 }, end: { line: 2 } }]);
   assert.deepEqual(details.get('github.com/moby/buildkit/gatewayapi.ExitMessage+json'), { Code: 7 });
+});
+
+test('Control.Solve: answers when the client has received all that there is to tell', async () => {
+  // More than the client takes without reading, less than what makes the step wait for it.
+  await using client = await clientOf('FROM busybox\nRUN head -c 6000000 /dev/zero | tr "\\0" x; exit 3\n');
+  const options = { signal: never };
+  const ref = randomUUID();
+  const status = { ...Control.method.status, path: methodPath(Control.method.status) };
+  using progress = client.rpc.stream(status, options);
+  await progress.send({ ref });
+  progress.end();
+  const input = { ref, frontend: 'dockerfile.v0', session: client.session };
+  let isAnswered = false;
+  const solved = client.rpc.unary(Control.method.solve, input, options).catch((error: unknown) => {
+    isAnswered = true;
+    return error;
+  });
+  const history = {
+    ...Control.method.listenBuildHistory,
+    path: methodPath(Control.method.listenBuildHistory),
+  };
+  using events = client.rpc.stream(history, options);
+  await events.send({ ref });
+  events.end();
+  for await (const { type } of events) if (type === BuildHistoryEventType.COMPLETE) break;
+  await client.rpc.unary(Control.method.info, {}, options);
+  assert.equal(isAnswered, false);
+  let bytes = 0;
+  for await (const { logs } of progress) for (const { msg } of logs) bytes += msg.length;
+  assert.equal(bytes, 6_000_000);
+  assert.match(String(await solved), /exit code: 3/);
 });
 
 test('Control.Solve: refuses what is not implemented, and what makes no sense', async () => {

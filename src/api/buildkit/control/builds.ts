@@ -55,6 +55,7 @@ export class Builds {
       this.#jobs.delete(ref);
       this.#ended.set(ref, job);
       for (const oldest of [...this.#ended.keys()].slice(0, -maxEnded)) this.#ended.delete(oldest);
+      await job.told(options);
     }
   }
 

@@ -57,8 +57,8 @@ export function controlHandlers(parts: ControlParts): GrpcHandler[] {
       return { exporterResponse: Object.fromEntries(await solved) };
     }),
     serverStream(Control.method.status, async function* ({ ref }, call) {
-      const { feed } = await builds.job(ref, call);
-      yield* feed.follow(call);
+      const job = await builds.job(ref, call);
+      yield* job.follow(call);
     }),
     serverStream(Control.method.listenBuildHistory, (request, call) => {
       if (request.filter.length > 0) throw notImplemented('filters of the build history');

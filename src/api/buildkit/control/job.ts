@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { StatusResponse } from '../messages/control_pb.ts';
 import type { SolveInput } from './build-request.ts';
 import type { ProgressFeed } from './progress-feed.ts';
+
+/**
+ * How long the answer to a build waits for a client that reads slowly what it is told of the build, or not at all.
+ * Milliseconds.
+ */
+const patience = 60_000;
 
 /** What a client that drives a build itself says at the end: which of its results it wants, or why there is none. */
 export type Returned =
@@ -25,6 +32,8 @@ export class Job {
   readonly input: SolveInput;
   readonly #returned = Promise.withResolvers<Returned>();
   readonly #results = new Map<string, PromisedResult>();
+  /** Calls that follow the build, each until it has ended. */
+  readonly #followers = new Set<Promise<void>>();
 
   constructor(input: SolveInput, feed: ProgressFeed) {
     this.ref = input.ref;
@@ -32,6 +41,23 @@ export class Job {
     this.feed = feed;
     // Whoever waits hears of it; a client that never returns anything must not be an unhandled failure.
     this.#returned.promise.catch(() => {});
+  }
+
+  /** Tells a call, whose signal aborts when it ends, of the build from its beginning. */
+  follow({ signal }: { readonly signal: AbortSignal }): AsyncGenerator<StatusResponse> {
+    const ended = once(signal);
+    this.#followers.add(ended);
+    void ended.then(() => this.#followers.delete(ended));
+    return this.feed.follow({ signal });
+  }
+
+  /**
+   * Waits until all who follow the build have received the end of what there is to tell: BuildKit's clients give a build up as
+   * cancelled that is still being told of three seconds after its answer.
+   */
+  async told({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+    await Promise.race([Promise.all(this.#followers), once(limit)]);
   }
 
   /** Promises a result; gives its name, which no other build's has. */
@@ -55,4 +81,12 @@ export class Job {
   get returned(): Promise<Returned> {
     return this.#returned.promise;
   }
+}
+
+/** Resolves when the signal aborts. */
+function once(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  return promise;
 }
