@@ -1,11 +1,10 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Output } from './command.ts';
 import { copyBytes } from './streams.ts';
 import { goMessage } from './system-errors.ts';
+import { irregularKind, writeWholeFile } from './whole-file.ts';
 
 /** Where an archive goes. */
 export interface ArchiveTarget {
@@ -26,24 +25,24 @@ export async function saveArchive(
     await copyBytes(await open(), stdout.stream);
     return;
   }
-  await checkOutput(output, what);
+  checkOutput(output, what);
   const body = await open();
-  // The name appears when the archive is complete.
-  const draft = `${output}.part-${process.pid}`;
   try {
-    await pipeline(body, createWriteStream(draft, { mode: 0o600, flags: 'wx' }));
-    await rename(draft, output);
+    await writeWholeFile(output, body, { mode: 0o600 });
   } catch (error) {
-    await rm(draft, { force: true });
     throw new Error(`failed to save ${what}: ${goMessage(error)}`, { cause: error });
   }
 }
 
-/** Before the daemon starts to pack. */
-async function checkOutput(path: string, what: string): Promise<void> {
+/** Before the daemon starts to pack. Throws an Error in docker's words. */
+function checkOutput(path: string, what: string): void {
   try {
-    await stat(dirname(path));
+    statSync(dirname(path));
   } catch (error) {
     throw new Error(`failed to save ${what}: invalid output path: ${goMessage(error)}`, { cause: error });
+  }
+  const kind = irregularKind(path);
+  if (kind !== undefined) {
+    throw new Error(`failed to save ${what}: cannot write to a ${kind}: ${JSON.stringify(path)}`);
   }
 }

@@ -165,6 +165,12 @@ test('skiff build: wrong command lines and wrong inputs', async () => {
     ['skiff build --attest type=x wrong', /unknown attestation type "x"/],
     ['skiff build --on-error wait wrong', /invalid value "wait" for --on-error: one of exit, shell/],
     ['skiff build --debug-step x wrong', /for --debug-step: a number, or stage:number/],
+    [
+      'skiff build --security-opt x wrong',
+      /security options are not supported on linux \(--security-opt x\)/,
+    ],
+    ['skiff build -o type=oci,tar=x,dest=r wrong', /invalid value "x" for tar in --output/],
+    ['skiff build -o wrong/Dockerfile wrong', /destination directory wrong\/Dockerfile is a file/],
     ['skiff build --builder other wrong', /no builder "other" found/],
     ['skiff build --allow everything wrong', /unknown entitlement "everything"/],
     ['skiff build - </dev/null -f -', /can't use stdin for both build context and dockerfile/],
@@ -290,6 +296,12 @@ test('skiff build: results as files, as archives, on standard output', async () 
   await ok('skiff build -t exported -o type=docker,dest=d.tar out; skiff load -i d.tar');
   assert.match((await ok('skiff images -q exported')).stdout, /^[0-9a-f]{12}\n$/);
   await ok('skiff build -o type=oci,dest=o.tar out; tar -xOf o.tar oci-layout');
+  await ok('skiff build -t one:1 -o type=oci,tar=false,dest=layout out');
+  await ok('skiff build -t two:1 -o type=docker,tar=false,dest=layout out');
+  await ok(
+    `printf 'FROM one\\nCOPY --from=two x /y' | skiff build -o both - --build-context one=oci-layout://layout:1 --build-context two=oci-layout://layout:1`,
+  );
+  assert.deepEqual(readdirSync(join(folder, 'both')).sort(), ['dir', 'link', 'x', 'y']);
   // Nothing is written through links that are there already.
   symlinkSync(folder, join(folder, 'trap'));
   mkdirSync(join(folder, 'trapped'));

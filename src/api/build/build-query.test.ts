@@ -140,6 +140,8 @@ test('readBuildQuery: what Docker refuses, in its words', () => {
   const cases: [Readonly<Record<string, string>>, string | RegExp][] = [
     [{ version: '3' }, 'invalid version "3"'],
     [{ isolation: 'hyperv' }, 'unsupported isolation: "hyperv"'],
+    [{ securityopt: '' }, 'security options are not supported on linux'],
+    [{ securityopt: '["seccomp=unconfined"]' }, 'security options are not supported on linux'],
     [{ t: 'BAD' }, 'invalid reference format: repository name (library/BAD) must be lowercase'],
     [{ t: `a@sha256:${'0'.repeat(64)}` }, 'build tag cannot contain a digest'],
     [{ buildargs: 'x' }, /^error reading build args: /],

@@ -46,6 +46,7 @@ export function readBuildQuery({ query, version }: Pick<Call, 'query' | 'version
   const isolation = query.text('isolation');
   if (!['', 'default'].includes(isolation.toLowerCase()))
     throw invalid(`unsupported isolation: ${JSON.stringify(isolation)}`);
+  if (query.all('securityopt').length > 0) throw invalid('security options are not supported on linux');
   return {
     version: builderVersion(query),
     dockerfile: query.text('dockerfile') || 'Dockerfile',

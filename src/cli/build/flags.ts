@@ -33,6 +33,7 @@ export interface BuildFlags {
   readonly 'cpu-shares': number;
   readonly 'cpuset-cpus': string;
   readonly 'cpuset-mems': string;
+  readonly debug: boolean;
   readonly 'debug-step': string;
   readonly 'disable-content-trust': boolean;
   readonly explain: boolean;
@@ -90,6 +91,7 @@ export const buildFlags: FlagsFor<BuildFlags> = {
   'cpu-shares': intFlag('Weight for CPU time', { short: 'c' }),
   'cpuset-cpus': stringFlag('CPUs to run on (0-3, 0,1)'),
   'cpuset-mems': stringFlag('Memory nodes to use (0-3, 0,1)'),
+  debug: boolFlag('Tell of errors where in the program they come from', { short: 'D' }),
   'debug-step': stringFlag(
     'Open a shell before this step (number, or stage:number, as the progress names it)',
   ),
@@ -127,7 +129,7 @@ export const buildFlags: FlagsFor<BuildFlags> = {
   rm: boolFlag('Accepted for compatibility: no containers remain', { initial: true }),
   sbom: stringFlag('Short for --attest=type=sbom', { implied: 'true' }),
   secret: listFlag('A secret for the steps that ask for it (id=name[,src=path|,env=variable])'),
-  'security-opt': listFlag('Security options'),
+  'security-opt': listFlag('Refused, as by docker on Linux: a step says RUN --security=insecure'),
   'shm-size': bytesFlag('Size of /dev/shm'),
   squash: boolFlag('Make one layer of all that the build adds'),
   ssh: listFlag('An SSH agent for the steps that ask for it (default, or id[=socket|key[,key]])'),

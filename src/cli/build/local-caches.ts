@@ -42,7 +42,7 @@ export function planCaches(
     const { dest = '' } = cache.Attributes ?? {};
     if (dest === '') throw new Error('local cache exporter requires dest');
     const Stream = `cache-to-${index}`;
-    sinks.set(Stream, { kind: 'folder', path: dest });
+    sinks.set(Stream, { kind: 'layout', path: dest });
     return { ...cache, Stream };
   });
   return { CacheFrom: from, CacheTo: to, folders, sinks };

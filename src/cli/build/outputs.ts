@@ -1,6 +1,7 @@
 import { messageOf } from '#/base/errors.ts';
 import { parseReference, withDefaultTag } from '#/oci/reference.ts';
 import type { OutputDocument } from '#/wire/build.ts';
+import { parseGoBool } from '../flags/flag.ts';
 import { type Attributes, parseAttributes } from './attributes.ts';
 import type { BuildFlags } from './flags.ts';
 
@@ -10,7 +11,9 @@ export type ClientSink =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'stdout' }
   /** A folder that files are put into. */
-  | { readonly kind: 'folder'; readonly path: string };
+  | { readonly kind: 'folder'; readonly path: string }
+  /** A folder that is or becomes an OCI image layout. */
+  | { readonly kind: 'layout'; readonly path: string };
 
 /** An output, and where on this machine it ends if it does. */
 export interface ClientOutput {
@@ -47,7 +50,8 @@ interface ParseOptions {
 
 function parseOutput(text: string, { stream, isTerminal, annotations }: ParseOptions): ClientOutput {
   const { type, values } = shortForm(text) ?? parseAttributes('output', text);
-  const { dest, ...given } = values;
+  const { dest, tar, ...given } = values;
+  const isArchive = tar === undefined || readFlag(text, { tar });
   const attributes = isImage(type) ? { ...annotations, ...given } : given;
   const toClient = (sink: ClientSink): ClientOutput => ({
     document: { Type: type, Attributes: attributes, Stream: stream },
@@ -55,18 +59,14 @@ function parseOutput(text: string, { stream, isTerminal, annotations }: ParseOpt
   });
   switch (type) {
     case 'docker':
-      if (dest === undefined || dest === '') return inStore('image', attributes);
-      return toClient(archiveSink(dest, { type, isTerminal }));
     case 'oci':
-      if (attributes['tar'] === 'false')
-        throw new Error('type=oci,tar=false is not implemented; use an archive');
+      if (!isArchive) return toClient({ kind: 'layout', path: folderPath(dest, type) });
+      if (type === 'docker' && (dest === undefined || dest === '')) return inStore('image', attributes);
       return toClient(archiveSink(dest ?? '-', { type, isTerminal }));
     case 'tar':
       return toClient(archiveSink(dest ?? '-', { type, isTerminal }));
     case 'local':
-      if (dest === undefined || dest === '') throw new Error('dest is required for local exporter');
-      if (dest === '-') throw new Error('dest cannot be stdout for local exporter');
-      return toClient({ kind: 'folder', path: dest });
+      return toClient({ kind: 'folder', path: folderPath(dest, type) });
     case 'image':
     case 'registry':
     case 'cacheonly':
@@ -89,6 +89,21 @@ function inStore(Type: string, Attributes: Readonly<Record<string, string>>): Cl
 function shortForm(text: string): Attributes | undefined {
   if (text === '-') return { type: 'tar', values: { dest: '-' } };
   return text.includes('=') ? undefined : { type: 'local', values: { dest: text } };
+}
+
+function folderPath(dest: string | undefined, type: string): string {
+  if (dest === undefined || dest === '') throw new Error(`dest is required for ${type} exporter`);
+  if (dest === '-') throw new Error(`dest cannot be stdout for ${type} exporter`);
+  return dest;
+}
+
+/** The value of `tar`. Throws an Error if it is neither true nor false. */
+function readFlag(text: string, { tar }: { tar: string }): boolean {
+  const value = parseGoBool(tar);
+  if (value !== undefined) return value;
+  throw new Error(
+    `invalid value ${JSON.stringify(tar)} for tar in --output ${JSON.stringify(text)}: true for an archive, false for a folder`,
+  );
 }
 
 function archiveSink(path: string, { type, isTerminal }: { type: string; isTerminal: boolean }): ClientSink {

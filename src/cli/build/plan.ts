@@ -8,6 +8,7 @@ import { planCaches } from './local-caches.ts';
 import { type LocalContext, type LocalDockerfile, localContext, localDockerfile } from './local-context.ts';
 import { type ClientOutput, type ClientSink, parseOutputs } from './outputs.ts';
 import { type BuildSettings, buildSettings } from './settings.ts';
+import { checkSink } from './sinks.ts';
 
 /** Files that go to the daemon. */
 type Upload =
@@ -41,6 +42,9 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
   const named = flags['build-context'].map(namedContext);
   const main = await mainContext(flags.file, await contextSource(argument, () => ctx.stdin), ctx);
   const { folders, sinks, ...caches } = planCaches(settings, ctx.stderr);
+  for (const sink of [...outputs.map((output) => output.sink), ...sinks.values()]) {
+    if (sink !== undefined) checkSink(sink);
+  }
   const uploads = new Map([...main.uploads, ...named.flatMap(({ uploads: more }) => [...more])]);
   for (const [name, context] of folders) uploads.set(name, { kind: 'folder', context });
   return {

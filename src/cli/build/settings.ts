@@ -23,25 +23,13 @@ interface Given {
   readonly given: ReadonlySet<string>;
 }
 
-/** Flags whose machinery there is not, with the values that ask for nothing. */
-const missing: readonly {
-  readonly name: keyof BuildFlags;
-  readonly is: (flags: BuildFlags) => boolean;
-  readonly instead: string;
-}[] = [
-  {
-    name: 'security-opt',
-    is: (flags) => flags['security-opt'].length > 0,
-    instead: 'steps have the default profile',
-  },
-];
-
 /** Refuses what is not there or cannot be. Throws an Error. */
 export function checkFlags(flags: BuildFlags, ctx: Pick<Context, 'env'> & Given): void {
   checkContentTrust(flags, ctx);
-  const unavailable = missing.find(({ is }) => is(flags));
-  if (unavailable !== undefined) {
-    throw new Error(`--${unavailable.name} is not implemented; ${unavailable.instead}`);
+  if (flags['security-opt'].length > 0) {
+    throw new Error(
+      `security options are not supported on linux (--security-opt ${flags['security-opt'][0]}): steps have the default profile, and one that needs more says RUN --security=insecure and is built with --allow security.insecure`,
+    );
   }
   const oneOf = (name: 'on-error' | 'call', values: readonly string[]): void => {
     if (!values.includes(flags[name])) {

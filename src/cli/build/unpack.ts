@@ -3,6 +3,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  ftruncateSync,
   futimesSync,
   linkSync,
   lstatSync,
@@ -18,16 +19,15 @@ import { join } from 'node:path';
 import { textOf } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
 import type { TarEntry } from '#/tar/tar-entry.ts';
-import { readTar } from '#/tar/tar-reader.ts';
 
 /**
  * Unpacks the archive of an image's files into a folder of the user's, over what is there. Everything belongs to the user.
  * Nothing is written through symbolic links: neither those of the archive, which come from an image, nor those in the
  * folder. Devices are left out.
  */
-export async function unpackInto(root: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+export async function unpackInto(root: string, entries: AsyncIterable<TarEntry>): Promise<void> {
   const folders = new Folders(root);
-  for await (const entry of readTar(bytes)) {
+  for await (const entry of entries) {
     const path = innerPath(textOf(entry.path));
     if (path === '') continue;
     await unpackEntry(entry, { path, folders });
@@ -57,7 +57,7 @@ async function unpackEntry(
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       const file = openSync(target, flags, 0o600);
       try {
-        for await (const chunk of entry.body) writeAll(file, chunk);
+        await writeContent(file, entry);
         fchmodSync(file, entry.mode);
         futimesSync(file, seconds, seconds);
       } finally {
@@ -84,8 +84,30 @@ async function unpackEntry(
   }
 }
 
-function writeAll(file: number, chunk: Uint8Array): void {
-  for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+/** Writes the content of a new file. Of one with holes only what is between them was sent. */
+async function writeContent(file: number, { body, size, sparse }: TarEntry): Promise<void> {
+  const runs = sparse ?? [{ offset: 0, length: size }];
+  if (sparse !== undefined) ftruncateSync(file, size);
+  let index = 0;
+  let done = 0;
+  for await (const chunk of body) {
+    for (let at = 0; at < chunk.length; ) {
+      const run = runs[index];
+      if (run === undefined) throw new Error('the result has a file with more content than places for it');
+      const written = writeSync(
+        file,
+        chunk,
+        at,
+        Math.min(chunk.length - at, run.length - done),
+        run.offset + done,
+      );
+      at += written;
+      done += written;
+      if (done < run.length) continue;
+      index += 1;
+      done = 0;
+    }
+  }
 }
 
 /** The folders of a tree that is unpacked. */
