@@ -1,5 +1,6 @@
 import { internal, invalid, isKind } from '#/base/errors.ts';
 import type { Digest } from '#/oci/digest.ts';
+import { platformOf } from '#/oci/image-config.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { familiarString, parseReference, type Reference, withDefaultTag, withTag } from '#/oci/reference.ts';
 import { importImage } from '#/storage/images/import.ts';
@@ -16,7 +17,8 @@ import type {
 } from '#/wire/images.ts';
 import type { Events } from './events.ts';
 import { applyChanges } from './images/changes.ts';
-import { findFor, historyOf, inspectImage, platformOf } from './images/inspect.ts';
+import { findFor, partsOf } from './images/find.ts';
+import { historyOf, inspectImage } from './images/inspect.ts';
 import { type ImageListOptions, listImages } from './images/list.ts';
 import { type ImageManifests, manifestsOf } from './images/manifests.ts';
 import { pruneImages } from './images/prune.ts';
@@ -71,7 +73,11 @@ export class Images {
   }
 
   inspect(text: string, platform?: Platform): ImageInspect {
-    return inspectImage(this.#parts, findFor(this.#parts, text, platform), this.#driver);
+    const isPart = platform !== undefined;
+    return inspectImage(this.#parts, findFor(this.#parts.images, text, platform), {
+      driver: this.#driver,
+      isPart,
+    });
   }
 
   /** The manifests that an image consists of or is listed with. */
@@ -80,15 +86,15 @@ export class Images {
   }
 
   history(text: string, platform?: Platform): ImageHistoryItem[] {
-    return historyOf(this.#parts, findFor(this.#parts, text, platform));
+    return historyOf(this.#parts, findFor(this.#parts.images, text, platform));
   }
 
-  /** The image that `text` names and all that were made from it; none if there is no such image. */
+  /** The image that `text` names, or those of an index, and all that were made from them; none if there is no such image. */
   family(text: string): ReadonlySet<string> {
     const { images } = this.#parts;
     const found = new Set<Digest>();
     try {
-      found.add(images.find(text).id);
+      for (const { id } of partsOf(images, images.find(text))) found.add(id);
     } catch (error) {
       if (!isKind(error, 'notFound') && !isKind(error, 'invalid')) throw error;
     }
@@ -108,7 +114,7 @@ export class Images {
   /** Takes a name or an image away; returns what was done, in order. */
   remove(text: string, options: ImageRemoveOptions): Promise<ImageDeleteItem[]> {
     const removal = new ImageRemoval(this.#parts, this.#users, {
-      untagged: ({ id }) => this.#publish('untag', id),
+      untagged: (id) => this.#publish('untag', id),
       deleted: (id) => this.#publish('delete', id),
     });
     return removal.remove(text, options);
@@ -128,9 +134,9 @@ export class Images {
   async load(source: AsyncIterable<Uint8Array>, request: LoadRequest): Promise<LoadedImage[]> {
     const loaded = await loadImages(this.#parts, source, request);
     for (const { image } of loaded) await this.#parts.archives.compact(image.chainId);
-    for (const id of new Set(loaded.map(({ image }) => image.id))) this.#publish('load', id);
-    return loaded.map(({ image, names }) => ({
-      id: image.id,
+    for (const id of new Set(loaded.map(({ id }) => id))) this.#publish('load', id);
+    return loaded.map(({ id, names }) => ({
+      id,
       names: names.map(({ reference, previous }) => ({ name: familiarString(reference), previous })),
     }));
   }
@@ -166,13 +172,13 @@ export class Images {
   }
 
   /** Tells of an image that a build has made. */
-  built({ image, names }: AddedImage): void {
-    for (const { reference } of names) this.#publish('tag', image.id, familiarString(reference));
+  built({ id, names }: AddedImage): void {
+    for (const { reference } of names) this.#publish('tag', id, familiarString(reference));
   }
 
   /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */
   #publish(action: string, id: Digest, name: string = id): void {
-    const labels = this.#parts.images.get(id)?.config.config?.Labels;
+    const labels = this.#parts.images.named(id)?.image.config.config?.Labels;
     this.#events.publish({ type: 'image', action, actor: { id, attributes: { ...labels, name } } });
   }
 }

@@ -3,6 +3,7 @@ import type { Credentials } from '#/distribution/credentials.ts';
 import { pullFailure } from '#/distribution/failures.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
 import type { Repository } from '#/distribution/repository.ts';
+import { platformOf } from '#/oci/image-config.ts';
 import { type Platform, platformRank } from '#/oci/platform.ts';
 import {
   canonicalName,
@@ -21,7 +22,7 @@ import type { Filters } from '#/wire/filters.ts';
 import type { AuthResponse, DistributionInspect, SearchResult } from '#/wire/registry.ts';
 import type { Events } from './events.ts';
 import { inspectRemote } from './images/distribution.ts';
-import { findFor, platformMismatch, platformOf } from './images/inspect.ts';
+import { findFor, platformMismatch } from './images/find.ts';
 import { tagsToPush } from './images/push-selection.ts';
 import { registryFailure } from './images/registry-errors.ts';
 import { searchFailure, searchFilter, searchLimit, splitTerm, wantsAutomated } from './images/search.ts';
@@ -120,14 +121,14 @@ export class Registries {
   async push(reference: Reference, options: TransferOptions): Promise<void> {
     const { images } = this.#parts;
     const { onProgress, platform, signal } = options;
-    if (platform !== undefined) findFor(this.#parts, familiarString(reference), platform);
+    if (platform !== undefined) findFor(images, familiarString(reference), platform);
     onProgress({ kind: 'note', status: `The push refers to repository [${canonicalName(reference)}]` });
     const tags = tagsToPush(images, reference);
     const repository = this.#repository(reference, options, 'pull,push');
     for (const { name, tag, image } of tags) {
-      const request = { repository, name, tag, image, onProgress, signal };
+      const request = { repository, name, tag, image: image.image, onProgress, signal };
       const digest = await explained(pushImage(this.#parts, request), registryFailure);
-      if (images.get(image.id) !== undefined) images.name(image.id, { ...name, tag: undefined, digest });
+      if (images.named(image.id) !== undefined) images.name(image.id, { ...name, tag: undefined, digest });
     }
     this.#publish('push', reference);
   }
@@ -155,7 +156,7 @@ export class Registries {
 
   /** Docker says what was asked for, with the labels of the image that this means. */
   #publish(action: 'pull' | 'push', reference: Reference): void {
-    const labels = this.#parts.images.byName(reference)?.config.config?.Labels;
+    const labels = this.#parts.images.byName(reference)?.image.config.config?.Labels;
     const attributes = { ...labels, name: familiarName(reference) };
     this.#events.publish({ type: 'image', action, actor: { id: familiarString(reference), attributes } });
   }

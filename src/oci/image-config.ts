@@ -3,6 +3,7 @@ import { readDigest } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { type Field, parseJson } from './json.ts';
 import { maxLayers } from './manifest.ts';
+import type { Platform } from './platform.ts';
 
 /** A set as Go writes it: the members are the keys, the values are empty objects. */
 type NameSet = Readonly<Record<string, Readonly<Record<string, never>>>>;
@@ -64,6 +65,11 @@ export interface ImageConfig {
   /** Digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly Digest[];
   readonly history: readonly HistoryEntry[];
+}
+
+/** The platform that a configuration states. Those that name no system are for Linux. */
+export function platformOf({ os, architecture, variant, osVersion }: ImageConfig): Platform {
+  return { os: os === '' ? 'linux' : os, architecture, variant, osVersion };
 }
 
 /** Bytes of a configuration. */

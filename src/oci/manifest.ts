@@ -45,13 +45,22 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest | 
 
 /** Reads back a manifest that was checked when it was stored: what it is, it says itself, or it is the OCI kind. */
 export function parseStoredManifest(bytes: Uint8Array): Manifest {
-  const bounds = { what: 'manifest', maxBytes: maxManifestBytes };
-  const stated = parseJson(bytes, bounds)
-    .get('mediaType')
-    .optional((field) => field.string());
-  const document = parseManifest(bytes, stated ?? mediaTypes.manifest);
+  const document = parseManifest(bytes, statedType(bytes) ?? mediaTypes.manifest);
   if (document.kind === 'manifest') return document;
   throw invalid('the stored manifest of an image is an index');
+}
+
+/** As `parseStoredManifest`, for an index. */
+export function parseStoredIndex(bytes: Uint8Array): Index {
+  const document = parseManifest(bytes, statedType(bytes) ?? mediaTypes.index);
+  if (document.kind === 'index') return document;
+  throw invalid('the stored index of images is a manifest');
+}
+
+/** What a document says that it is. */
+function statedType(bytes: Uint8Array): string | undefined {
+  const document = parseJson(bytes, { what: 'manifest', maxBytes: maxManifestBytes });
+  return document.get('mediaType').optional((field) => field.string());
 }
 
 /** Tells what a media type announces; undefined if it is neither. */

@@ -95,6 +95,19 @@ test('migrations: the real ones apply to an empty file', () => {
   assert.equal(db.prepare('PRAGMA user_version').get()?.['user_version'], migrations.length);
 });
 
+test('migrations: names of images are kept when indexes can have names, too', () => {
+  using file = scratch();
+  const before = new Database(file.path, migrations.slice(0, 9));
+  before.prepare("INSERT INTO images (id, config, manifest, size) VALUES ('i', '{}', 'm', 0)").run();
+  before.prepare("INSERT INTO image_names (name, image) VALUES ('n:1', 'i')").run();
+  before.close();
+  using db = new Database(file.path);
+  assert.deepEqual(
+    { ...db.prepare('SELECT * FROM names').get() },
+    { name: 'n:1', image: 'i', index_digest: null },
+  );
+});
+
 /** A small file system whose room can be taken. */
 class SmallDisk implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'skiff-disk-'));

@@ -7,6 +7,7 @@ import { migration as packedLayers } from './migrations/0006-packed-layers.ts';
 import { migration as deflater } from './migrations/0007-deflater.ts';
 import { migration as buildCache } from './migrations/0008-build-cache.ts';
 import { migration as builtLayers } from './migrations/0009-built-layers.ts';
+import { migration as indexes } from './migrations/0010-indexes.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -25,4 +26,5 @@ export const migrations: readonly Migration[] = [
   deflater,
   buildCache,
   builtLayers,
+  indexes,
 ];

@@ -138,7 +138,7 @@ test('ImageStore: name gives a name without the time of a tag', async () => {
   await using s = await openImages();
   const image = await load(s, ['app:1']);
   s.images.name(image.id, parseReference(`reg.example/app@${image.manifest}`));
-  assert.equal(s.images.byName(parseReference(`reg.example/app@${image.manifest}`))?.tagged, undefined);
+  assert.equal(s.images.byName(parseReference(`reg.example/app@${image.manifest}`))?.image.tagged, undefined);
   s.images.tag(image.id, parseReference('app:2'));
   assert.notEqual(s.images.get(image.id)?.tagged, undefined);
 });

@@ -1,79 +1,47 @@
-import { type EngineError, invalid, notFound } from '#/base/errors.ts';
+import { type EngineError, notFound } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
-import { type Digest, parseDigest } from '#/oci/digest.ts';
-import { type ImageConfig, parseImageConfig } from '#/oci/image-config.ts';
-import {
-  canonicalString,
-  familiarName,
-  familiarString,
-  parseAnyReference,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from '#/oci/reference.ts';
-import type { Database, Row, Statement } from '#/state/db.ts';
+import type { Digest } from '#/oci/digest.ts';
+import { platformOf } from '#/oci/image-config.ts';
+import { hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
+import { familiarString, parseAnyReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
+import type { Database, Statement } from '#/state/db.ts';
 import type { ChainId } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
-import type { AddedImage, ImageRecord, NewImage } from './images/record.ts';
+import { ImageNames, type NameOwner } from './images/image-names.ts';
+import { ImageTable } from './images/image-table.ts';
+import { IndexTable } from './images/index-table.ts';
+import type {
+  AddedImage,
+  ImageRecord,
+  IndexRecord,
+  NamedImage,
+  NewImage,
+  NewIndex,
+} from './images/record.ts';
 import type { Layers } from './layers.ts';
 
-/** Who gets a name, and when, if that is to be remembered. */
-type Naming = Pick<ImageRecord, 'id' | 'tagged'>;
-
 /**
- * All images and their names: rows in the database and the same values in memory, where readers find them without a
- * query. An image keeps its layers and blobs; they go with it as far as nothing else needs them.
+ * All images, the indexes that join some of them, and the names of both: rows in the database and the same values in memory,
+ * where readers find them without a query. An image keeps its layers and blobs, an index its images and blobs; they go with it
+ * as far as nothing else needs them.
  */
 export class ImageStore {
   readonly #db: Database;
   readonly #content: ContentStore;
   readonly #layers: Layers;
-  readonly #byId = new Map<Digest, ImageRecord>();
-  /** Who has a complete name. */
-  readonly #holders = new Map<string, Digest>();
-  /** The complete names of an image. */
-  readonly #names = new Map<Digest, Map<string, Reference>>();
-  readonly #insert: Statement;
-  readonly #insertBlob: Statement;
-  readonly #setParent: Statement;
-  readonly #insertName: Statement;
-  readonly #deleteName: Statement;
-  readonly #deleteNames: Statement;
-  readonly #setTagged: Statement;
-  readonly #delete: Statement;
-  readonly #blobs: Statement;
+  readonly #names: ImageNames;
+  readonly #images: ImageTable;
+  readonly #indexes: IndexTable;
   readonly #blobInUse: Statement;
 
   private constructor({ db, content, layers }: { db: Database; content: ContentStore; layers: Layers }) {
     this.#db = db;
     this.#content = content;
     this.#layers = layers;
-    this.#insert = db.prepare(
-      'INSERT INTO images (id, config, manifest, layer, size) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    );
-    this.#insertBlob = db.prepare(
-      'INSERT INTO image_blobs (image, digest) VALUES (?, ?) ON CONFLICT DO NOTHING',
-    );
-    this.#setParent = db.prepare('UPDATE images SET parent = ? WHERE id = ?');
-    this.#insertName = db.prepare(
-      'INSERT INTO image_names (name, image) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image = excluded.image',
-    );
-    this.#deleteName = db.prepare('DELETE FROM image_names WHERE name = ?');
-    this.#deleteNames = db.prepare('DELETE FROM image_names WHERE image = ?');
-    this.#setTagged = db.prepare('UPDATE images SET tagged = ? WHERE id = ?');
-    this.#delete = db.prepare('DELETE FROM images WHERE id = ?');
-    this.#blobs = db.prepare('SELECT digest FROM image_blobs WHERE image = ?');
-    this.#blobInUse = db.prepare(
-      `SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1
-       UNION ALL SELECT 1 FROM kept_blobs WHERE digest = ?1 LIMIT 1`,
-    );
-    for (const row of db.prepare('SELECT * FROM images').all()) {
-      const record = recordFrom(row);
-      this.#byId.set(record.id, record);
-    }
-    for (const { name, image } of db.prepare('SELECT * FROM image_names').all()) {
-      this.#hold(parseReference(String(name)), parseDigest(String(image)));
-    }
+    this.#names = new ImageNames(db);
+    this.#images = new ImageTable(db);
+    this.#indexes = new IndexTable(db);
+    this.#blobInUse = db.prepare('SELECT 1 FROM needed_blobs WHERE digest = ? LIMIT 1');
   }
 
   /** Reads the images and sweeps blobs that belong to none, which an interrupted load leaves. */
@@ -83,76 +51,115 @@ export class ImageStore {
     return store;
   }
 
-  /** How many there are. */
+  /** How many images and indexes stand for themselves. */
   count(): number {
-    return this.#byId.size;
+    return this.all().length;
   }
 
+  /** The image with this identifier. */
   get(id: string): ImageRecord | undefined {
-    return this.#byId.get(id as Digest);
+    return this.#images.get(id as Digest);
+  }
+
+  /** The image or index with this identifier. */
+  named(id: Digest): NamedImage | undefined {
+    const image = this.get(id);
+    if (image !== undefined) return { id, image, index: undefined };
+    const index = this.#indexes.get(id);
+    return index === undefined ? undefined : this.#whole(index);
   }
 
   /**
-   * The image that `text` names: a reference, an identifier, or the beginning of exactly one identifier, in this order.
+   * What `text` names: a reference, an identifier, or the beginning of exactly one identifier, in this order.
    * Throws `notFound` ("No such image: …"), `invalid` for what can be neither.
    */
-  find(text: string): ImageRecord {
+  find(text: string): NamedImage {
     const meaning = parseAnyReference(text);
     const found =
-      typeof meaning === 'string' ? this.get(meaning) : (this.byName(meaning) ?? this.#byPrefix(text));
+      typeof meaning === 'string' ? this.named(meaning) : (this.byName(meaning) ?? this.#byPrefix(text));
     if (found === undefined) throw noSuchImage(meaning);
     return found;
   }
 
-  /** The image of this name; without tag and digest, the one tagged `latest`. A digest decides over a tag beside it. */
-  byName(reference: Reference): ImageRecord | undefined {
+  /** What has this name; without tag and digest, the one tagged `latest`. A digest decides over a tag beside it. */
+  byName(reference: Reference): NamedImage | undefined {
     const tag = reference.digest === undefined ? reference.tag : undefined;
-    const holder = this.#holders.get(canonicalString(withDefaultTag({ ...reference, tag })));
-    return holder === undefined ? undefined : this.#byId.get(holder);
+    const owner = this.#names.owner(withDefaultTag({ ...reference, tag }));
+    return owner === undefined ? undefined : this.named(owner);
   }
 
-  /** All images, in no order. */
+  /** The image of an index that serves a platform best; undefined if none serves it. */
+  within(index: IndexRecord, platform: Platform): ImageRecord | undefined {
+    const ranked = this.imagesOf(index).map((image) => ({
+      image,
+      rank: platformRank(platform, platformOf(image.config)),
+    }));
+    return ranked.filter(({ rank }) => rank > 0).toSorted((a, b) => b.rank - a.rank)[0]?.image;
+  }
+
+  /** The images of an index that are here, in its order. */
+  imagesOf({ images }: IndexRecord): ImageRecord[] {
+    return [...images.values()].flatMap((id) => this.#images.get(id) ?? []);
+  }
+
+  /** All images, also those that are only known as parts of an index, in no order. */
   list(): ImageRecord[] {
-    return [...this.#byId.values()];
+    return this.#images.list();
   }
 
-  /** The names of an image, sorted. */
+  /** Images and indexes that stand for themselves, in no order: not images without a name that belong to an index. */
+  all(): NamedImage[] {
+    const indexes = this.#indexes.list();
+    const parts = new Set(indexes.flatMap(({ images }) => [...images.values()]));
+    return [
+      ...this.list()
+        .filter(({ id }) => !parts.has(id) || this.namesOf(id).length > 0)
+        .map((image) => ({ id: image.id, image, index: undefined })),
+      ...indexes.map((index) => this.#whole(index)),
+    ];
+  }
+
+  /** The names of an image or index, sorted. */
   namesOf(id: Digest): Reference[] {
-    const names = [...(this.#names.get(id) ?? [])];
-    return names.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, reference]) => reference);
+    return this.#names.of(id);
   }
 
   /** The images that say that they were made from this one. */
   children(id: Digest): ImageRecord[] {
-    return this.list().filter(({ parent }) => parent === id);
+    return this.#images.children(id);
+  }
+
+  /** The indexes that an image belongs to. */
+  indexesOf(image: Digest): IndexRecord[] {
+    return this.#indexes.having(image);
   }
 
   /**
-   * Adds images and their names, all of them or, if it throws, none. One that is there already only gets the names. A
-   * parent must be there or among them.
+   * Adds images, indexes and their names, all of them or, if it throws, none; the result has first the images, then the indexes. One
+   * that is there already only gets the names, an index also images. A parent must be there or among them.
    */
-  add(images: readonly NewImage[]): AddedImage[] {
-    const configs = images.map(({ configBytes }) => parseImageConfig(configBytes));
-    for (const { names } of images) for (const name of names) refuseAmbiguous(name);
+  add(images: readonly NewImage[], indexes: readonly NewIndex[] = []): AddedImage[] {
+    const owners = [
+      ...images.map(({ id, names, tagged }) => ({ kind: 'image' as const, id, names, tagged })),
+      ...indexes.map(({ id, names, tagged }) => ({ kind: 'index' as const, id, names, tagged })),
+    ];
     this.#db.transaction(() => {
-      const fresh = images.filter((image) => this.#insertRows(image));
-      for (const { id, parent } of fresh) if (parent !== undefined) this.#setParent.run(parent, id);
-      for (const { id, documents = [] } of images)
-        for (const digest of documents) this.#insertBlob.run(id, digest);
-      for (const image of images) for (const name of image.names) this.#writeName(name, image);
+      this.#images.write(images);
+      for (const index of indexes) this.#indexes.write(index);
+      for (const owner of owners) for (const name of owner.names) this.#writeName(name, owner);
     });
-    for (const [index, image] of images.entries()) {
-      const { id, manifest, chainId, parent, size, tagged } = image;
-      const config = configs[index] as ImageConfig;
-      if (!this.#byId.has(id)) this.#byId.set(id, { id, config, manifest, chainId, parent, size, tagged });
-    }
-    return images.map((image) => ({
-      names: image.names.map((name) => ({ reference: name, previous: this.#rememberName(name, image) })),
-      image: this.#byId.get(image.id) as ImageRecord,
-    }));
+    for (const image of images) this.#images.remember(image);
+    for (const index of indexes) this.#indexes.remember(index);
+    return owners.map((owner) => {
+      const names = owner.names.map((name) => ({
+        reference: name,
+        previous: this.#rememberName(name, owner),
+      }));
+      return { ...(this.named(owner.id) as NamedImage), names };
+    });
   }
 
-  /** Gives an image a name, with a tag or a digest, taking it from the image that had it: that one is returned. */
+  /** Gives an image or index a name, with a tag or a digest, taking it from the one that had it: that one is returned. */
   tag(id: Digest, reference: Reference): Digest | undefined {
     return this.#give(id, reference, nowText());
   }
@@ -164,28 +171,35 @@ export class ImageStore {
 
   /** Takes a name away; the image stays. */
   untag(reference: Reference): void {
-    const name = canonicalString(reference);
-    this.#deleteName.run(name);
-    this.#forgetName(name);
+    this.#names.erase(reference);
+    this.#names.forget(reference);
   }
 
-  /** Removes an image with its names, and returns the layers that went with it, the topmost first. */
+  /**
+   * Removes an image with its names, and returns the layers that went with it, the topmost first. Indexes do not have it any more;
+   * one that is left without images goes, too.
+   */
   async delete(id: Digest): Promise<ChainId[]> {
     const record = this.get(id);
     if (record === undefined) throw noSuchImage(id);
     const { chainId } = record;
     const chain = chainId === undefined ? [] : this.#layers.chain(chainId).map((layer) => layer.chainId);
-    const blobs = this.#blobs.all(id).map((row) => parseDigest(String(row['digest'])));
-    this.#db.transaction(() => {
-      this.#deleteNames.run(id);
-      this.#delete.run(id);
+    const indexes = this.indexesOf(id);
+    const empty = indexes.filter((index) => this.imagesOf(index).every((image) => image.id === id));
+    const blobs = this.#remove([id, ...empty.map((index) => index.id)], () => {
+      for (const index of indexes) this.#indexes.eraseImage(index.id, id);
+      return [...empty.flatMap((index) => this.#indexes.erase(index.id)), ...this.#images.erase(id)];
     });
-    for (const reference of this.namesOf(id)) this.#forgetName(canonicalString(reference));
-    this.#byId.delete(id);
-    for (const child of this.children(id)) this.#byId.set(child.id, { ...child, parent: undefined });
+    for (const index of indexes) this.#indexes.forgetImage(index.id, id);
     if (chainId !== undefined) await this.#layers.release(chainId);
     for (const blob of blobs) await this.dropBlob(blob);
     return chain.filter((layer) => this.#layers.get(layer) === undefined).toReversed();
+  }
+
+  /** Removes an index with its names; its images stay. */
+  async deleteIndex(id: Digest): Promise<void> {
+    if (this.#indexes.get(id) === undefined) throw noSuchImage(id);
+    for (const blob of this.#remove([id], () => this.#indexes.erase(id))) await this.dropBlob(blob);
   }
 
   /**
@@ -196,87 +210,68 @@ export class ImageStore {
     if (this.get(imageId) === undefined) await this.#layers.collect();
   }
 
-  /** Removes a blob that no image and no layer has and nobody holds. */
+  /** Removes a blob that nothing needs and nobody holds. */
   async dropBlob(digest: Digest): Promise<void> {
     if (this.#blobInUse.get(digest) === undefined) await this.#content.remove(digest);
   }
 
+  /** Removes images and indexes with their names; `erase` does it with their rows. */
+  #remove<T>(ids: readonly Digest[], erase: () => T): T {
+    const names = ids.flatMap((id) => this.namesOf(id));
+    const erased = this.#db.transaction(() => {
+      for (const reference of names) this.#names.erase(reference);
+      return erase();
+    });
+    for (const reference of names) this.#names.forget(reference);
+    for (const id of ids) {
+      this.#images.forget(id);
+      this.#indexes.forget(id);
+    }
+    return erased;
+  }
+
   #give(id: Digest, reference: Reference, tagged: string | undefined): Digest | undefined {
-    if (!this.#byId.has(id)) throw noSuchImage(id);
-    refuseAmbiguous(reference);
-    this.#db.transaction(() => this.#writeName(reference, { id, tagged }));
-    return this.#rememberName(reference, { id, tagged });
+    const owner = this.named(id);
+    if (owner === undefined) throw noSuchImage(id);
+    const naming = { id, kind: owner.index === undefined ? ('image' as const) : ('index' as const), tagged };
+    this.#db.transaction(() => this.#writeName(reference, naming));
+    return this.#rememberName(reference, naming);
   }
 
-  #byPrefix(text: string): ImageRecord | undefined {
+  #byPrefix(text: string): NamedImage | undefined {
     const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
-    const found = this.list().filter(({ id }) => id.startsWith(prefix));
-    return found.length === 1 ? found[0] : undefined;
+    const [only, ...more] = [...this.list(), ...this.#indexes.list()].filter(({ id }) =>
+      id.startsWith(prefix),
+    );
+    return only === undefined || more.length > 0 ? undefined : this.named(only.id);
   }
 
-  /** False: the image is there already. */
-  #insertRows(image: NewImage): boolean {
-    const { id, manifest, chainId, size } = image;
-    const { changes } = this.#insert.run(id, image.configBytes.toString(), manifest, chainId ?? null, size);
-    if (changes === 0) return false;
-    for (const blob of image.blobs) this.#insertBlob.run(id, blob);
-    return true;
+  #whole(index: IndexRecord): NamedImage {
+    const image = this.within(index, hostPlatform()) ?? this.imagesOf(index)[0];
+    if (image === undefined) throw new Error(`index ${index.id} has no images`);
+    return { id: index.id, image, index };
   }
 
-  #writeName(reference: Reference, { id, tagged }: Naming): void {
-    this.#insertName.run(canonicalString(reference), id);
-    if (tagged !== undefined) this.#setTagged.run(tagged, id);
+  #writeName(reference: Reference, naming: Naming): void {
+    const { id, kind, tagged } = naming;
+    this.#names.write(reference, naming);
+    if (tagged !== undefined) (kind === 'image' ? this.#images : this.#indexes).writeTagged(id, tagged);
   }
 
-  #rememberName(reference: Reference, { id, tagged }: Naming): Digest | undefined {
-    const record = this.#byId.get(id) as ImageRecord;
-    const previous = this.#holders.get(canonicalString(reference));
-    this.#hold(reference, id);
-    if (tagged !== undefined) this.#byId.set(id, { ...record, tagged });
+  #rememberName(reference: Reference, { id, kind, tagged }: Naming): Digest | undefined {
+    const previous = this.#names.remember(reference, id);
+    if (tagged !== undefined) (kind === 'image' ? this.#images : this.#indexes).rememberTagged(id, tagged);
     return previous === id ? undefined : previous;
   }
+}
 
-  #hold(reference: Reference, id: Digest): void {
-    const name = canonicalString(reference);
-    this.#forgetName(name);
-    this.#holders.set(name, id);
-    const names = this.#names.get(id) ?? new Map<string, Reference>();
-    this.#names.set(id, names.set(name, reference));
-  }
-
-  #forgetName(name: string): void {
-    const holder = this.#holders.get(name);
-    if (holder === undefined) return;
-    this.#holders.delete(name);
-    const names = this.#names.get(holder);
-    names?.delete(name);
-    if (names?.size === 0) this.#names.delete(holder);
-  }
+/** Who gets a name, and when, if that is to be remembered. */
+interface Naming extends NameOwner {
+  readonly tagged: string | undefined;
 }
 
 /** The error for a name or identifier that no image has. */
 function noSuchImage(meaning: Reference | Digest): EngineError {
   const name = typeof meaning === 'string' ? meaning : familiarString(withDefaultTag(meaning));
   return notFound(`No such image: ${name}`);
-}
-
-/** `sha256:abc` must stay an identifier. */
-function refuseAmbiguous(reference: Reference): void {
-  if (['sha256', 'sha384', 'sha512'].includes(familiarName(reference))) {
-    throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
-  }
-}
-
-function recordFrom(row: Row): ImageRecord {
-  const digest = (column: unknown): Digest | undefined =>
-    typeof column === 'string' ? parseDigest(column) : undefined;
-  return {
-    id: parseDigest(String(row['id'])),
-    config: parseImageConfig(Buffer.from(String(row['config']))),
-    manifest: parseDigest(String(row['manifest'])),
-    chainId: digest(row['layer']),
-    parent: digest(row['parent']),
-    size: Number(row['size']),
-    tagged: typeof row['tagged'] === 'string' ? row['tagged'] : undefined,
-  };
 }

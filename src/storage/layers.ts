@@ -99,10 +99,7 @@ export class Layers {
       ) SELECT layers.* FROM chain JOIN layers USING (chain_id) ORDER BY depth DESC`);
     this.#delete = db.prepare('DELETE FROM layers WHERE chain_id = ?');
     this.#withBlob = db.prepare('SELECT 1 FROM layers WHERE blob = ? LIMIT 1');
-    this.#blobInUse = db.prepare(
-      `SELECT 1 FROM layers WHERE blob = ?1 UNION ALL SELECT 1 FROM image_blobs WHERE digest = ?1
-       UNION ALL SELECT 1 FROM kept_blobs WHERE digest = ?1 LIMIT 1`,
-    );
+    this.#blobInUse = db.prepare('SELECT 1 FROM needed_blobs WHERE digest = ? LIMIT 1');
   }
 
   /** All layers, in no order. */

@@ -24,11 +24,9 @@ export function platformParam({ query }: Call): Platform | undefined {
   return text === '' ? undefined : parsePlatformJson(text);
 }
 
-/** The parameter `platforms`, of which there may be one. Throws `invalid`, in the words of Docker without its containerd store. */
-export function platformsParam({ query }: Call): Platform | undefined {
-  const [first, ...more] = query.all('platforms').map(parsePlatformJson);
-  if (more.length > 0) throw invalid('multiple platforms are not supported');
-  return first;
+/** The parameter `platforms`, which may be there several times. Throws `invalid`. */
+export function platformsParam({ query }: Call): Platform[] {
+  return query.all('platforms').map(parsePlatformJson);
 }
 
 function parsePlatformJson(text: string): Platform {

@@ -26,11 +26,12 @@ const emptyConfig = {
 };
 
 /** A listed image in the API version that the client speaks; version numbers are from the history of the Engine API. */
-export function presentImageSummary(summary: ImageSummary, version: string): ImageSummary {
+export function presentImageSummary({ Descriptor, ...summary }: ImageSummary, version: string): ImageSummary {
   const before = (other: string): boolean => compareVersions(version, other) < 0;
   const { Size: size, RepoTags: tags, RepoDigests: digests } = summary;
   return {
     ...summary,
+    ...(Descriptor === undefined || before('1.48') ? {} : { Descriptor }),
     ...(before('1.51') ? { Containers: -1 } : {}),
     ...(before('1.44') && size > 0 ? { VirtualSize: size } : {}),
     ...(before('1.43') ? oldNames(tags ?? [], digests ?? []) : {}),
@@ -48,10 +49,11 @@ export function presentImageUsage(summary: ImageSummary, version: string): Image
 }
 
 /** An inspected image in the API version that the client speaks. */
-export function presentImageInspect(image: ImageInspect, version: string): object {
+export function presentImageInspect({ Descriptor, ...image }: ImageInspect, version: string): object {
   const before = (other: string): boolean => compareVersions(version, other) < 0;
   return {
     ...image,
+    ...(Descriptor === undefined || before('1.48') ? {} : { Descriptor }),
     ...(before('1.44') ? { Created: image.Created ?? '0001-01-01T00:00:00Z' } : {}),
     ...(before('1.44') && image.Size > 0 ? { VirtualSize: image.Size } : {}),
     ...(before('1.45') ? { ContainerConfig: emptyConfig } : {}),

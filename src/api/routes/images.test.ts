@@ -96,7 +96,7 @@ test('POST /images/create: imports from the body and answers the id', async () =
   const query =
     'fromSrc=-&repo=imp&tag=1&message=hi&changes=CMD%20x&changes=ENV%20A%3Db&platform=linux/arm64';
   const [answer] = lines(await s.post(`/v1.51/images/create?${query}`, await tarOf({ f: 'x' })));
-  const { id, config } = s.store.images.find('imp:1');
+  const { id, config } = s.store.images.find('imp:1').image;
   assert.deepEqual(answer, { status: id });
   assert.deepEqual(
     [config.architecture, config.comment, config.config],
@@ -264,7 +264,7 @@ test('platform, platforms: mistakes are told in the words of Docker; an image fo
 test('POST /images/{name}/tag, DELETE, prune: statuses and bodies', async () => {
   await using s = await open();
   await s.post('/images/load', await dockerArchive(['a:1'], [await tarOf({ f: 'x' })]));
-  const { id, chainId } = s.store.images.find('a:1');
+  const { id, chainId } = s.store.images.find('a:1').image;
   const tagged = await s.post('/images/a:1/tag?repo=me/b&tag=2');
   assert.deepEqual([tagged.status, tagged.body], [201, '']);
   assert.equal((parsed(await s.get('/images/me/b:2/history')) as unknown[]).length, 1);

@@ -69,8 +69,8 @@ async function tagImage(call: Call): Promise<void> {
 async function removeImage(call: Call): Promise<void> {
   const { query, engine, version } = call;
   if (call.id.trim() === '') throw invalid('image name cannot be blank');
-  const platform = compareVersions(version, '1.50') < 0 ? undefined : platformsParam(call);
-  const options = { force: query.bool('force'), prune: !query.bool('noprune'), platform };
+  const platforms = compareVersions(version, '1.50') < 0 ? [] : platformsParam(call);
+  const options = { force: query.bool('force'), prune: !query.bool('noprune'), platforms };
   json(call, await engine.images.remove(call.id, options));
 }
 

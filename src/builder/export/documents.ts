@@ -1,3 +1,4 @@
+import { attestationAnnotations, attestationType } from '#/oci/attestation.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
@@ -86,8 +87,8 @@ export function attestationManifest(
   const descriptor: Descriptor = {
     ...made.descriptor,
     annotations: {
-      'vnd.docker.reference.digest': subject,
-      'vnd.docker.reference.type': 'attestation-manifest',
+      [attestationAnnotations.digest]: subject,
+      [attestationAnnotations.type]: attestationType,
     },
     platform: { os: 'unknown', architecture: 'unknown', variant: '', osVersion: '' },
   };

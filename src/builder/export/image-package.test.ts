@@ -34,7 +34,7 @@ async function built(s: ImageScratch, architecture: string = 'amd64'): Promise<P
     ]),
   });
   await loadImages(s, streamOf(archive));
-  const { chainId } = s.images.find(`${architecture}:1`);
+  const { chainId } = s.images.find(`${architecture}:1`).image;
   return { platform: parsePlatform(`linux/${architecture}`), configBytes: Buffer.from(config), chainId };
 }
 

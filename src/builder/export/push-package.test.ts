@@ -24,7 +24,7 @@ after(() => registry[Symbol.asyncDispose]());
 async function built(s: ImageScratch, architecture: string): Promise<PlatformImage> {
   const layers = [await tarOf({ shared: 's' }), await tarOf({ own: architecture })];
   await loadImages(s, streamOf(await dockerArchive([`${architecture}:1`], layers, { architecture })));
-  const { chainId } = s.images.find(`${architecture}:1`);
+  const { chainId } = s.images.find(`${architecture}:1`).image;
   const configBytes = Buffer.from(configOf(layers, { architecture }));
   return { platform: parsePlatform(`linux/${architecture}`), configBytes, chainId };
 }

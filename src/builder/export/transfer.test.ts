@@ -48,7 +48,7 @@ async function built(s: ImageScratch, architecture: string = 'amd64'): Promise<P
   const status = 'Package: curl\nStatus: install ok installed\nVersion: 7.88\n';
   const layers = [await tarOf({ 'var/lib/dpkg/status': status, file: architecture })];
   await loadImages(s, streamOf(await dockerArchive([`${architecture}:1`], layers, { architecture })));
-  const { chainId } = s.images.find(`${architecture}:1`);
+  const { chainId } = s.images.find(`${architecture}:1`).image;
   const configBytes = Buffer.from(configOf(layers, { architecture, created: '2024-01-01T00:00:00Z' }));
   return { platform: parsePlatform(`linux/${architecture}`), configBytes, chainId };
 }

@@ -1,11 +1,12 @@
 import { invalid, notFound } from '#/base/errors.ts';
 import { pullFailure } from '#/distribution/failures.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
+import type { Digest } from '#/oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
 import { parseAnyReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
 import type { OnProgress } from '#/registry/client/progress.ts';
 import { type PullParts, pullImage } from '#/registry/client/pull.ts';
-import type { ImageRecord } from '#/storage/images/record.ts';
+import type { ImageRecord, NamedImage } from '#/storage/images/record.ts';
 import type { StatusSink } from '../progress.ts';
 import type { AuthSource } from '../request.ts';
 import { imageFromLayout, type LayoutWish } from './oci-layout.ts';
@@ -35,14 +36,16 @@ export class BaseImages {
   async resolve(name: string, request: BaseRequest): Promise<ImageRecord> {
     const meaning = parseAnyReference(name);
     if (typeof meaning === 'string') {
-      const found = this.#parts.images.get(meaning) ?? this.#byManifest(meaning);
-      if (found === undefined) throw notFound(`No such image: ${name}`);
-      return found;
+      const named = this.#parts.images.named(meaning);
+      const found = named === undefined ? this.#byManifest(meaning) : this.#within(named, request.platform);
+      if (found !== undefined) return found;
+      const what = named === undefined ? name : `${name} for ${formatPlatform(request.platform)}`;
+      throw notFound(`No such image: ${what}`);
     }
     const reference = withDefaultTag(meaning);
-    const here = this.#parts.images.byName(reference);
-    const fits = here !== undefined && isFor(here, request.platform);
-    if (fits && !request.pull) return here;
+    const named = this.#parts.images.byName(reference);
+    const here = named === undefined ? undefined : this.#within(named, request.platform);
+    if (here !== undefined && isFor(here, request.platform) && !request.pull) return here;
     return this.#pull(reference, request);
   }
 
@@ -51,8 +54,17 @@ export class BaseImages {
     return imageFromLayout(this.#parts, root, wish);
   }
 
-  #byManifest(digest: string): ImageRecord | undefined {
-    return this.#parts.images.list().find(({ manifest }) => manifest === digest);
+  /** The image that is meant: of an index, the one for the platform, if it has one. */
+  #within({ image, index }: NamedImage, platform: Platform): ImageRecord | undefined {
+    return index === undefined ? image : this.#parts.images.within(index, platform);
+  }
+
+  #byManifest(digest: Digest): ImageRecord | undefined {
+    const { images } = this.#parts;
+    const own = images.list().find(({ manifest }) => manifest === digest);
+    if (own !== undefined) return own;
+    const listed = images.all().map(({ index }) => index?.images.get(digest));
+    return listed.flatMap((id) => (id === undefined ? [] : (images.get(id) ?? [])))[0];
   }
 
   async #pull(reference: Reference, { platform, auth, signal, progress }: BaseRequest): Promise<ImageRecord> {

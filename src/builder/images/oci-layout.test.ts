@@ -35,7 +35,7 @@ async function makeLayout(root: string): Promise<string[]> {
     const layers = [await tarOf({ shared: 's' }), await tarOf({ own: architecture })];
     await loadImages(s, streamOf(await dockerArchive([`${architecture}:1`], layers, { architecture })));
     const configBytes = Buffer.from(configOf(layers, { architecture }));
-    const { chainId } = s.images.find(`${architecture}:1`);
+    const { chainId } = s.images.find(`${architecture}:1`).image;
     images.push({ platform: parsePlatform(`linux/${architecture}`), configBytes, chainId });
   }
   await using layers = new LayerBlobs(s, signal);

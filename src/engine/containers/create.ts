@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { conflict, invalid, isKind, notFound } from '#/base/errors.ts';
+import { conflict, invalid, isKind } from '#/base/errors.ts';
 import { newId, shortId } from '#/base/ids.ts';
 import { nowText } from '#/base/time.ts';
-import { formatPlatform, parsePlatform, platformRank } from '#/oci/platform.ts';
+import { parsePlatform } from '#/oci/platform.ts';
 import { checkCapability } from '#/runtime/spec/capabilities.ts';
 import type { ImageRecord } from '#/storage/images/record.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '#/wire/containers.ts';
+import { findFor } from '../images/find.ts';
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
 import { withHostDefaults } from './defaults.ts';
@@ -97,14 +98,11 @@ export async function createContainer(
 }
 
 /** The image to run; one that exists only for another platform than the request names is as good as none. */
-function imageOf(parts: ContainerParts, { config: { Image: ref }, platform }: CreateRequest): ImageRecord {
-  const wanted = platform === undefined ? undefined : parsePlatform(platform);
-  const image = parts.images.find(ref);
-  if (wanted === undefined) return image;
-  if (platformRank(wanted, image.config) > 0) return image;
-  throw notFound(
-    `image with reference ${ref} was found but its platform (${formatPlatform(image.config)}) does not match the specified platform (${formatPlatform(wanted)})`,
-  );
+function imageOf(
+  { images }: ContainerParts,
+  { config: { Image: ref }, platform }: CreateRequest,
+): ImageRecord {
+  return findFor(images, ref, platform === undefined ? undefined : parsePlatform(platform)).image;
 }
 
 async function makeParts(

@@ -1,13 +1,12 @@
-import { parseImageConfig } from '#/oci/image-config.ts';
+import { parseImageConfig, platformOf } from '#/oci/image-config.ts';
 import { parseJson } from '#/oci/json.ts';
 import { maxManifestBytes, parseManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import type { Platform } from '#/oci/platform.ts';
 import type { Reference } from '#/oci/reference.ts';
 import { fetchConfig, fetchTop, type Sources, type StoredDocument } from '#/registry/client/resolve.ts';
-import type { OciPlatform } from '#/wire/images.ts';
 import type { DistributionInspect } from '#/wire/registry.ts';
-import { platformOf } from './inspect.ts';
+import { wirePlatform } from './descriptors.ts';
 
 /** What a name means at its registry, and for which platforms. Something else than an image has none. */
 export async function inspectRemote(
@@ -21,16 +20,6 @@ export async function inspectRemote(
   return {
     Descriptor: { mediaType, digest: own, size },
     Platforms: platforms?.map(wirePlatform) ?? null,
-  };
-}
-
-/** A platform as clients know it. */
-export function wirePlatform({ architecture, os, osVersion, variant }: Platform): OciPlatform {
-  return {
-    architecture,
-    os,
-    ...(osVersion === '' ? {} : { 'os.version': osVersion }),
-    ...(variant === '' ? {} : { variant }),
   };
 }
 

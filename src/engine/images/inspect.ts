@@ -1,36 +1,31 @@
-import { notFound } from '#/base/errors.ts';
-import type { ImageRuntimeConfig, ImageConfig as OciImageConfig } from '#/oci/image-config.ts';
-import { formatPlatform, type Platform, platformRank } from '#/oci/platform.ts';
+import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
 import { familiarString } from '#/oci/reference.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { ImageParts, ImageRecord, NamedImage } from '#/storage/images/record.ts';
 import { zeroTime } from '#/wire/container-inspect.ts';
 import type { ImageConfig, ImageHistoryItem, ImageInspect } from '#/wire/images.ts';
+import { indexDescriptor, partDescriptor } from './descriptors.ts';
 
-/** The image that `text` names; throws `notFound` when it is for another platform than `platform`. */
-export function findFor({ images }: ImageParts, text: string, platform: Platform | undefined): ImageRecord {
-  const record = images.find(text);
-  const own = platformOf(record.config);
-  if (platform === undefined || platformRank(platform, own) > 0) return record;
-  throw notFound(platformMismatch(text, own, platform));
+/** What is to be known of an image. */
+export interface InspectOptions {
+  /** The storage driver's name. */
+  readonly driver: string;
+  /** Of an index, the image rather than the whole. */
+  readonly isPart: boolean;
 }
 
-/** Docker's words for an image that is for another platform than the one that is wanted. */
-export function platformMismatch(text: string, own: Platform, wanted: Platform): string {
-  return `image with reference ${text} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`;
-}
-
-/** The platform that an image's configuration states. */
-export function platformOf({ os, architecture, variant, osVersion }: OciImageConfig): Platform {
-  return { os: os === '' ? 'linux' : os, architecture, variant, osVersion };
-}
-
-/** `docker image inspect`. `driver` is the storage driver's name. */
-export function inspectImage({ images }: ImageParts, record: ImageRecord, driver: string): ImageInspect {
-  const { id, config, parent, size, tagged } = record;
-  const names = images.namesOf(id);
+/** `docker image inspect` of what a name stands for. */
+export function inspectImage(
+  { images }: ImageParts,
+  named: NamedImage,
+  { driver, isPart }: InspectOptions,
+): ImageInspect {
+  const { image, index } = named;
+  const { config, parent, size } = image;
+  const { tagged } = index ?? image;
+  const names = images.namesOf(named.id);
   const lastComment = config.history.at(-1)?.comment ?? '';
   return {
-    Id: id,
+    Id: isPart ? image.id : named.id,
     RepoTags: names.filter(({ digest }) => digest === undefined).map(familiarString),
     RepoDigests: names.filter(({ digest }) => digest !== undefined).map(familiarString),
     Parent: parent ?? '',
@@ -47,11 +42,15 @@ export function inspectImage({ images }: ImageParts, record: ImageRecord, driver
     GraphDriver: { Data: null, Name: driver },
     RootFS: { Type: 'layers', ...(config.diffIds.length === 0 ? {} : { Layers: config.diffIds }) },
     Metadata: { LastTagTime: tagged ?? zeroTime },
+    ...(index === undefined
+      ? {}
+      : { Descriptor: isPart ? partDescriptor(index, image) : indexDescriptor(index) }),
   };
 }
 
 /** `docker history`, newest first. Sizes belong to the steps that made a layer, in the order of the layers. */
-export function historyOf({ images, layers }: ImageParts, record: ImageRecord): ImageHistoryItem[] {
+export function historyOf({ images, layers }: ImageParts, named: NamedImage): ImageHistoryItem[] {
+  const { image: record } = named;
   const sizes = record.chainId === undefined ? [] : layers.chain(record.chainId).map(({ size }) => size);
   let next = 0;
   const items = record.config.history
@@ -68,8 +67,9 @@ export function historyOf({ images, layers }: ImageParts, record: ImageRecord): 
   let maker: ImageRecord | undefined = record;
   for (const item of items) {
     if (maker === undefined) break;
-    const tags = images.namesOf(maker.id).filter(({ digest }) => digest === undefined);
-    item.Id = maker.id;
+    const id = maker === record ? named.id : maker.id;
+    const tags = images.namesOf(id).filter(({ digest }) => digest === undefined);
+    item.Id = id;
     item.Tags = tags.length === 0 ? null : tags.map(familiarString);
     maker = maker.parent === undefined ? undefined : images.get(maker.parent);
   }

@@ -3,10 +3,12 @@ import { parseTimestamp } from '#/base/timestamp.ts';
 import { compilePathPattern } from '#/dockerfile/path-pattern.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { familiarName, familiarString, type Reference } from '#/oci/reference.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { ImageParts, ImageRecord, NamedImage } from '#/storage/images/record.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { ImageSummary } from '#/wire/images.ts';
 import { booleanFilter, checkFilterNames, hasLabels } from '../filters.ts';
+import { indexDescriptor } from './descriptors.ts';
+import { partsOf } from './find.ts';
 import type { ImageUsers } from './users.ts';
 
 /** What a listing asks for; Docker's parameters of the same names. */
@@ -37,30 +39,35 @@ export function listImages(parts: ImageParts, users: ImageUsers, options: ImageL
   const parents = new Set(parts.images.list().map(({ parent }) => parent));
   const sizes =
     options.sharedSize === true ? layerSizes(parts, options.kept ?? new Map<string, number>()) : undefined;
-  const found: { record: ImageRecord; created: bigint; summary: ImageSummary }[] = [];
-  for (const record of parts.images.list()) {
-    const { id } = record;
-    if (!inRange(record)) continue;
-    if (filters.has('label') && !hasLabels(filters, record.config.config?.Labels)) continue;
+  const found: { created: bigint; summary: ImageSummary }[] = [];
+  for (const named of parts.images.all()) {
+    const { id, image } = named;
+    if (!inRange(image)) continue;
+    if (filters.has('label') && !hasLabels(filters, image.config.config?.Labels)) continue;
     const names = parts.images.namesOf(id).filter(wanted);
     const isTagged = names.some(({ tag }) => tag !== undefined);
-    if (dangling === true && (isTagged || parents.has(id))) continue;
+    const isParent = partsOf(parts.images, named).some((part) => parents.has(part.id));
+    if (dangling === true && (isTagged || isParent)) continue;
     if (names.length === 0) {
       // Neither a name that was asked for, nor an image that stands for itself.
       if (dangling === false || references.length > 0) continue;
-      if (options.all !== true && parents.has(id)) continue;
+      if (options.all !== true && isParent) continue;
     }
-    const created = createdAt(record) ?? 0n;
-    found.push({
-      record,
-      created,
-      summary: summaryOf({ record, names, created }, users, sizes?.(record)),
-    });
+    const created = createdAt(image) ?? 0n;
+    const summary = summaryOf(parts, users, { named, names, created, sizes: sizes?.(named) });
+    found.push({ created, summary });
   }
-  found.sort((a, b) =>
-    a.created === b.created ? (a.record.id < b.record.id ? -1 : 1) : a.created > b.created ? -1 : 1,
-  );
+  found.sort(byTime);
   return found.map(({ summary }) => summary);
+}
+
+/** The newest first. */
+function byTime(
+  a: { created: bigint; summary: ImageSummary },
+  b: { created: bigint; summary: ImageSummary },
+): number {
+  if (a.created === b.created) return a.summary.Id < b.summary.Id ? -1 : 1;
+  return a.created > b.created ? -1 : 1;
 }
 
 /** Bytes of the layers of an image. */
@@ -70,21 +77,18 @@ interface LayerSizes {
   readonly shared: number;
 }
 
-/** For each image, the sizes of its layers. */
-function layerSizes(
-  { images, layers }: ImageParts,
-  kept: ReadonlyMap<string, number>,
-): (record: ImageRecord) => LayerSizes {
-  const chains = new Map<Digest, { chainId: Digest; size: number }[]>();
+/** For each image or index, the sizes of its layers. */
+function layerSizes(parts: ImageParts, kept: ReadonlyMap<string, number>): (named: NamedImage) => LayerSizes {
+  const chains = new Map<Digest, ReadonlyMap<Digest, number>>();
   const uses = new Map<Digest, number>();
-  for (const { id, chainId } of images.list()) {
-    const chain = chainId === undefined ? [] : layers.chain(chainId);
-    chains.set(id, chain);
-    for (const layer of chain) uses.set(layer.chainId, (uses.get(layer.chainId) ?? 0) + 1);
+  for (const named of parts.images.all()) {
+    const layers = layersOf(parts, named);
+    chains.set(named.id, layers);
+    for (const chainId of layers.keys()) uses.set(chainId, (uses.get(chainId) ?? 0) + 1);
   }
   return ({ id }) => {
     let [all, shared] = [0, 0];
-    for (const { chainId, size } of chains.get(id) ?? []) {
+    for (const [chainId, size] of chains.get(id) ?? []) {
       const bytes = size + (kept.get(chainId) ?? 0);
       all += bytes;
       if ((uses.get(chainId) ?? 0) > 1) shared += bytes;
@@ -93,29 +97,55 @@ function layerSizes(
   };
 }
 
+/** The layers of an image, or of all images of an index, each once, with their bytes. */
+function layersOf({ images, layers }: ImageParts, named: NamedImage): Map<Digest, number> {
+  const found = new Map<Digest, number>();
+  for (const { chainId } of partsOf(images, named)) {
+    if (chainId === undefined) continue;
+    for (const layer of layers.chain(chainId)) found.set(layer.chainId, layer.size);
+  }
+  return found;
+}
+
+interface SummaryInput {
+  readonly named: NamedImage;
+  readonly names: readonly Reference[];
+  readonly created: bigint;
+  readonly sizes: LayerSizes | undefined;
+}
+
 function summaryOf(
-  { record, names, created }: { record: ImageRecord; names: readonly Reference[]; created: bigint },
+  parts: ImageParts,
   users: ImageUsers,
-  sizes: LayerSizes | undefined,
+  { named, names, created, sizes }: SummaryInput,
 ): ImageSummary {
+  const { id, image, index } = named;
+  const containers = partsOf(parts.images, named).flatMap((part) => users.containersUsing(part.id));
   return {
-    Containers: users.containersUsing(record.id).length,
+    Containers: containers.length,
     Created: Number(created / 1_000_000_000n),
-    Id: record.id,
-    Labels: record.config.config?.Labels ?? null,
-    ParentId: record.parent ?? '',
+    Id: id,
+    Labels: image.config.config?.Labels ?? null,
+    ParentId: index === undefined ? (image.parent ?? '') : '',
+    ...(index === undefined ? {} : { Descriptor: indexDescriptor(index) }),
     RepoDigests: names.filter(({ digest }) => digest !== undefined).map(familiarString),
     RepoTags: names.filter(({ digest }) => digest === undefined).map(familiarString),
     SharedSize: sizes?.shared ?? -1,
-    Size: sizes?.all ?? record.size,
+    Size: sizes?.all ?? (index === undefined ? image.size : sum(layersOf(parts, named).values())),
   };
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const each of numbers) total += each;
+  return total;
 }
 
 /** `before`, `since` and `until`: older and newer than all that are named. An image without a time is never in a range. */
 function rangeOf({ images }: ImageParts, filters: Filters): (record: ImageRecord) => boolean {
   const times = (name: string, read: (value: string) => bigint | undefined): bigint[] =>
     (filters.get(name) ?? []).map(read).filter((time) => time !== undefined);
-  const ofImage = (text: string): bigint | undefined => createdAt(images.find(text));
+  const ofImage = (text: string): bigint | undefined => createdAt(images.find(text).image);
   const before = [...times('before', ofImage), ...times('until', (text) => parseTimestamp(text, Date.now()))];
   const since = times('since', ofImage);
   if (before.length === 0 && since.length === 0) return () => true;

@@ -20,7 +20,7 @@ async function load(s: ImageScratch): Promise<ImageRecord> {
 test('manifestsOf: an image without an index has its own manifest only', async () => {
   await using s = await openImages();
   const image = await load(s);
-  const { Descriptor, Manifests } = await manifestsOf(s, users, image);
+  const { Descriptor, Manifests } = await manifestsOf(s, users, { id: image.id, image, index: undefined });
   const [only, ...rest] = Manifests;
   assert.ok(only !== undefined && rest.length === 0);
   assert.equal(Descriptor.digest, image.manifest);
@@ -69,7 +69,7 @@ test('manifestsOf: an index shows what is here, what is not, and attestations', 
   const names = [parseReference(`reg.example/app@${digest}`)];
   s.images.add([{ ...image, tagged: undefined, configBytes, blobs: [], documents: [digest], names }]);
 
-  const { Descriptor, Manifests } = await manifestsOf(s, users, image);
+  const { Descriptor, Manifests } = await manifestsOf(s, users, { id: image.id, image, index: undefined });
   assert.deepEqual(Descriptor, { mediaType: mediaTypes.index, digest, size: index.length });
   assert.deepEqual(
     Manifests.map(({ ID, Kind, Available, Size }) => [ID, Kind, Available, Size.Total > 0]),

@@ -1,55 +1,62 @@
+import { attestationParts, attestedBy } from '#/oci/attestation.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
+import { platformOf } from '#/oci/image-config.ts';
 import { parseJson } from '#/oci/json.ts';
-import { kindOf, maxManifestBytes, parseManifest, parseStoredManifest } from '#/oci/manifest.ts';
+import { kindOf, maxManifestBytes, parseStoredIndex, parseStoredManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import type { ContentStore } from '#/storage/content/content-store.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { ImageParts, ImageRecord, NamedImage } from '#/storage/images/record.ts';
 import type { ImageManifest, OciDescriptor } from '#/wire/images.ts';
-import { wirePlatform } from './distribution.ts';
-import { platformOf } from './inspect.ts';
+import { indexDescriptor, wireDescriptor, wirePlatform } from './descriptors.ts';
 import type { ImageUsers } from './users.ts';
 
 /** What an image is a part of, and the parts of that. */
 export interface ImageManifests {
-  /** The index that the image was pulled with, or its own manifest. */
+  /** The index that the image is or was pulled with, or its own manifest. */
   readonly Descriptor: OciDescriptor;
   readonly Manifests: readonly ImageManifest[];
 }
 
-/** With these annotations BuildKit marks what tells how another manifest of the index was made. */
-const referenceType = 'vnd.docker.reference.type';
-const referenceDigest = 'vnd.docker.reference.digest';
-
 /**
- * The manifests of the index that an image was pulled with, those that are here marked as available; for an image that
- * came without an index, its manifest alone.
+ * The manifests of an index, or of the one that an image was pulled with, those that are here marked as available; for an
+ * image that came without an index, its manifest alone.
  */
 export async function manifestsOf(
   parts: ImageParts,
   users: ImageUsers,
-  record: ImageRecord,
+  { id, image, index }: NamedImage,
 ): Promise<ImageManifests> {
   const { content, images } = parts;
-  const here = new Map(images.list().map((image) => [image.manifest, image]));
-  for (const { digest } of images.namesOf(record.id)) {
-    const index = digest === undefined ? undefined : await readIndex(content, digest);
-    if (index === undefined) continue;
-    const summaries = index.manifests.map((descriptor) =>
-      summaryOf(parts, users, { descriptor, image: here.get(descriptor.digest) }),
+  const summarize = async (
+    listed: readonly Descriptor[],
+    imageOf: (manifest: Digest) => ImageRecord | undefined,
+  ): Promise<ImageManifest[]> =>
+    Promise.all(
+      listed.map((descriptor) => summaryOf(parts, users, { descriptor, image: imageOf(descriptor.digest) })),
     );
-    return { Descriptor: index.descriptor, Manifests: await Promise.all(summaries) };
+  if (index !== undefined) {
+    const imageOf = (manifest: Digest): ImageRecord | undefined =>
+      images.get(index.images.get(manifest) ?? '');
+    return {
+      Descriptor: indexDescriptor(index),
+      Manifests: await summarize(index.document.manifests, imageOf),
+    };
   }
-  const bytes = await content.read(record.manifest, maxManifestBytes);
-  const descriptor = {
-    mediaType: parseStoredManifest(bytes).mediaType,
-    digest: record.manifest,
-    size: bytes.length,
-  };
-  return {
-    Descriptor: descriptor,
-    Manifests: [await summaryOf(parts, users, { descriptor, image: record })],
-  };
+  const here = new Map(images.list().map((each) => [each.manifest, each]));
+  for (const { digest } of images.namesOf(id)) {
+    const pulled = digest === undefined ? undefined : await readIndex(content, digest);
+    if (pulled === undefined) continue;
+    const { descriptor, manifests } = pulled;
+    return {
+      Descriptor: descriptor,
+      Manifests: await summarize(manifests, (manifest) => here.get(manifest)),
+    };
+  }
+  const bytes = await content.read(image.manifest, maxManifestBytes);
+  const { mediaType } = parseStoredManifest(bytes);
+  const descriptor = { mediaType, digest: image.manifest, size: bytes.length };
+  return { Descriptor: descriptor, Manifests: await summarize([descriptor], () => image) };
 }
 
 async function summaryOf(
@@ -57,22 +64,16 @@ async function summaryOf(
   users: ImageUsers,
   { descriptor, image }: { descriptor: Descriptor; image: ImageRecord | undefined },
 ): Promise<ImageManifest> {
-  const { mediaType, digest, size, annotations, platform } = descriptor;
-  const stored = image === undefined ? 0 : await contentSize(content, image.manifest);
+  const { digest, platform } = descriptor;
+  const subject = attestedBy(descriptor);
+  const isHere = image !== undefined || (subject !== undefined && (await content.has(digest)));
+  const stored = isHere ? await contentSize(content, digest, { isAttestation: subject !== undefined }) : 0;
   const unpacked = image?.size ?? 0;
-  const subject =
-    annotations?.[referenceType] === 'attestation-manifest' ? annotations[referenceDigest] : undefined;
   const shown = image === undefined ? platform : platformOf(image.config);
   const summary = {
     ID: digest,
-    Descriptor: {
-      mediaType,
-      digest,
-      size,
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(platform === undefined ? {} : { platform: wirePlatform(platform) }),
-    },
-    Available: image !== undefined,
+    Descriptor: wireDescriptor(descriptor),
+    Available: isHere,
     Size: { Content: stored, Total: stored + unpacked },
   };
   if (subject !== undefined) return { ...summary, Kind: 'attestation', AttestationData: { For: subject } };
@@ -86,13 +87,27 @@ async function summaryOf(
   return { ...summary, Kind: 'image', ImageData: data };
 }
 
-/** Bytes of the blobs that are here: manifest, configuration and layers. */
-async function contentSize(content: ContentStore, manifest: Digest): Promise<number> {
+/** Bytes of the blobs that are here: manifest, configuration, and layers or statements. */
+async function contentSize(
+  content: ContentStore,
+  manifest: Digest,
+  { isAttestation }: { isAttestation: boolean },
+): Promise<number> {
   const bytes = await content.read(manifest, maxManifestBytes);
-  const { config, layers } = parseStoredManifest(bytes);
   let sum = bytes.length;
-  for (const { digest, size } of [config, ...layers]) if (await content.has(digest)) sum += size;
+  for (const { digest, size } of isAttestation ? attestationBlobs(bytes) : imageBlobs(bytes))
+    if (await content.has(digest)) sum += size;
   return sum;
+}
+
+function imageBlobs(bytes: Buffer): readonly Descriptor[] {
+  const { config, layers } = parseStoredManifest(bytes);
+  return [config, ...layers];
+}
+
+function attestationBlobs(bytes: Buffer): readonly Descriptor[] {
+  const { config, statements } = attestationParts(bytes);
+  return [config, ...statements];
 }
 
 /** The index of this digest, if it is here and is one. */
@@ -104,9 +119,8 @@ async function readIndex(
   const bytes = await content.read(digest, maxManifestBytes);
   const document = parseJson(bytes, { what: 'index', maxBytes: maxManifestBytes });
   if (!document.has('manifests')) return undefined;
-  const mediaType = document.get('mediaType').optional((field) => field.string()) ?? mediaTypes.index;
-  if (kindOf(mediaType) !== 'index') return undefined;
-  const index = parseManifest(bytes, mediaType);
-  if (index.kind !== 'index') return undefined;
-  return { descriptor: { mediaType, digest, size: bytes.length }, manifests: index.manifests };
+  const stated = document.get('mediaType').optional((field) => field.string()) ?? mediaTypes.index;
+  if (kindOf(stated) !== 'index') return undefined;
+  const { mediaType, manifests } = parseStoredIndex(bytes);
+  return { descriptor: { mediaType, digest, size: bytes.length }, manifests };
 }

@@ -1,9 +1,10 @@
 import { isKind } from '#/base/errors.ts';
 import { canonicalString } from '#/oci/reference.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { ImageParts, NamedImage } from '#/storage/images/record.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { ImageDeleteItem, ImagesPruneResponse } from '#/wire/images.ts';
 import { booleanFilter, checkFilterNames, prunesLabels, untilFilter } from '../filters.ts';
+import { partsOf } from './find.ts';
 import { createdAt } from './list.ts';
 
 /** Removes one image without force, but with its parents. */
@@ -26,17 +27,18 @@ export async function pruneImages(
     for (const layer of chainId === undefined ? [] : parts.layers.chain(chainId))
       sizes.set(layer.chainId, layer.size);
   }
-  const isCandidate = (record: ImageRecord): boolean => {
-    const created = createdAt(record);
+  const isCandidate = (named: NamedImage): boolean => {
+    const { id, image } = named;
+    const created = createdAt(image);
     if (until !== undefined && (created === undefined || created > until)) return false;
-    const names = parts.images.namesOf(record.id);
+    const names = parts.images.namesOf(id);
     if (danglingOnly && names.some(({ digest }) => digest === undefined)) return false;
-    const isParent = parts.images.children(record.id).length > 0;
+    const isParent = partsOf(parts.images, named).some((part) => parts.images.children(part.id).length > 0);
     if (isParent && (danglingOnly || names.length === 0)) return false;
-    return prunesLabels(filters, record.config.config?.Labels);
+    return prunesLabels(filters, image.config.config?.Labels);
   };
   const deleted: ImageDeleteItem[] = [];
-  for (const { id } of parts.images.list().filter(isCandidate)) {
+  for (const { id } of parts.images.all().filter(isCandidate)) {
     if (signal.aborted) break;
     const names = parts.images.namesOf(id).map(canonicalString);
     for (const text of names.length > 0 ? names : [id]) deleted.push(...(await removeIfUnused(remove, text)));

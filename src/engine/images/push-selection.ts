@@ -1,13 +1,13 @@
 import { invalid, notFound } from '#/base/errors.ts';
 import { canonicalName, familiarName, familiarString, type Reference } from '#/oci/reference.ts';
-import type { ImageRecord } from '#/storage/images/record.ts';
+import type { NamedImage } from '#/storage/images/record.ts';
 import type { ImageStore } from '#/storage/images.ts';
 
 /** One tag to push. */
 export interface PushItem {
   readonly name: Reference;
   readonly tag: string;
-  readonly image: ImageRecord;
+  readonly image: NamedImage;
 }
 
 /**
@@ -17,7 +17,7 @@ export interface PushItem {
 export function tagsToPush(images: ImageStore, reference: Reference): PushItem[] {
   if (reference.digest !== undefined) throw invalid('cannot push a digest reference');
   const repository = canonicalName(reference);
-  const items = images.list().flatMap((image) =>
+  const items = images.all().flatMap((image) =>
     images
       .namesOf(image.id)
       .filter((name) => canonicalName(name) === repository)

@@ -1,4 +1,4 @@
-import { conflict } from '#/base/errors.ts';
+import { conflict, invalid, notFound } from '#/base/errors.ts';
 import { shortId } from '#/base/ids.ts';
 import type { Digest } from '#/oci/digest.ts';
 import type { Platform } from '#/oci/platform.ts';
@@ -9,23 +9,23 @@ import {
   type Reference,
   withDefaultTag,
 } from '#/oci/reference.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
+import type { ImageParts, ImageRecord, IndexRecord, NamedImage } from '#/storage/images/record.ts';
 import type { ImageDeleteItem } from '#/wire/images.ts';
-import { findFor } from './inspect.ts';
-import type { ImageUsers } from './users.ts';
+import { findFor, lacksPlatform } from './find.ts';
+import type { ImageUser, ImageUsers } from './users.ts';
 
 /** How to remove; Docker's parameters of the same names, `prune` being the opposite of `noprune`. */
 export interface ImageRemoveOptions {
   readonly force: boolean;
   /** Also parents that nobody needs any more. */
   readonly prune: boolean;
-  /** Only if the image is for this one. */
-  readonly platform?: Platform | undefined;
+  /** Of an index, only the images for these; an image only if it is for this one. Empty: without regard to it. */
+  readonly platforms?: readonly Platform[];
 }
 
 /** Told of each step right after it is done. */
 export interface RemovalEvents {
-  untagged(image: ImageRecord): void;
+  untagged(id: Digest): void;
   deleted(id: Digest): void;
 }
 
@@ -41,7 +41,7 @@ interface Obstacle {
 /**
  * Removes by Docker's rules. A name is taken away, and with the last one the image goes; an identifier takes all names
  * of one repository away. Containers, children and further names stand in the way: `conflict` tells which of them, and
- * whether force would help.
+ * whether force would help. With an index go its images that nothing else names.
  */
 export class ImageRemoval {
   readonly #parts: ImageParts;
@@ -56,39 +56,79 @@ export class ImageRemoval {
   }
 
   /** Removes what `text` names, and returns what was done. One removal object serves once. */
-  async remove(text: string, { force, prune, platform }: ImageRemoveOptions): Promise<ImageDeleteItem[]> {
+  async remove(
+    text: string,
+    { force, prune, platforms = [] }: ImageRemoveOptions,
+  ): Promise<ImageDeleteItem[]> {
     const { images } = this.#parts;
-    const image = findFor(this.#parts, text, platform);
-    const byName = !image.id.startsWith(text) && !image.id.slice('sha256:'.length).startsWith(text);
-    const single = isSingleRepository(images.namesOf(image.id));
+    const { index } = images.find(text);
+    if (index !== undefined && platforms.length > 0) {
+      await this.#removeParts(index, { text, platforms, force });
+      return this.#items;
+    }
+    if (platforms.length > 1) throw invalid('multiple platforms are not supported');
+    const named = findFor(images, text, platforms[0]);
+    const byName = !named.id.startsWith(text) && !named.id.slice('sha256:'.length).startsWith(text);
+    const single = isSingleRepository(images.namesOf(named.id));
     if (byName) {
-      const user = this.#users.containersUsing(image.id)[0];
+      const user = this.#usersOf(named)[0];
       if (!force && single && user !== undefined) {
         throw conflict(
-          `conflict: unable to remove repository reference "${text}" (must force) - container ${shortId(user.id)} is using its referenced image ${shortId(image.id)}`,
+          `conflict: unable to remove repository reference "${text}" (must force) - container ${shortId(user.id)} is using its referenced image ${shortId(named.id)}`,
         );
       }
-      this.#removeName(image, parseReference(text));
-      if (images.namesOf(image.id).length > 0) return this.#items;
+      this.#removeName(named.id, parseReference(text));
+      if (images.namesOf(named.id).length > 0) return this.#items;
     } else if (single) {
-      const obstacle = this.#obstacle(image, { force, names: false });
-      if (obstacle !== undefined) throw refusal(image, obstacle);
-      for (const reference of images.namesOf(image.id)) this.#untag(image, reference);
+      const obstacle = this.#obstacle(named, { force, names: false });
+      if (obstacle !== undefined) throw refusal(named.id, obstacle);
+      for (const reference of images.namesOf(named.id)) this.#untag(named.id, reference);
     }
-    await this.#delete(image, { force, prune, quiet: byName });
+    await this.#delete(named, { force, prune, quiet: byName });
     return this.#items;
   }
 
+  /** Takes images for some platforms out of an index, and removes them. With the last one goes the index. */
+  async #removeParts(
+    index: IndexRecord,
+    { text, platforms, force }: { text: string; platforms: readonly Platform[]; force: boolean },
+  ): Promise<void> {
+    const { images } = this.#parts;
+    if (!force) {
+      throw invalid(
+        'Content will be removed from all images referencing this variant. Use --force to force delete.',
+      );
+    }
+    const wanted = new Map<Digest, ImageRecord>();
+    for (const platform of platforms) {
+      const image = images.within(index, platform);
+      if (image === undefined) throw notFound(lacksPlatform(text, platform));
+      wanted.set(image.id, image);
+    }
+    for (const image of wanted.values()) {
+      const obstacle = this.#obstacle({ id: image.id, image, index: undefined }, { force, names: false });
+      if (obstacle !== undefined) throw refusal(image.id, obstacle);
+    }
+    const names = images.namesOf(index.id);
+    for (const image of wanted.values()) await this.#deleteImage(image);
+    if (images.named(index.id) !== undefined) return;
+    for (const reference of names) {
+      this.#items.push({ Untagged: familiarString(reference) });
+      this.#events.untagged(index.id);
+    }
+    this.#deleted(index.id);
+  }
+
   /** Takes a name away, and when it was the last tag of its repository, that repository's digests. */
-  #removeName(image: ImageRecord, reference: Reference): void {
+  #removeName(id: Digest, reference: Reference): void {
     const { images } = this.#parts;
     const removed = withDefaultTag(
       reference.digest === undefined ? reference : { ...reference, tag: undefined },
     );
-    this.#untag(image, removed);
+    this.#untag(id, removed);
     if (removed.digest !== undefined) return;
     const repository = canonicalName(removed);
-    const rest = images.namesOf(image.id).filter((name) => canonicalName(name) === repository);
+    const rest = images.namesOf(id).filter((name) => canonicalName(name) === repository);
     if (rest.some(({ digest }) => digest === undefined)) return;
     // Docker tells of them in its answer, but not in its events.
     for (const digested of rest) this.#takeName(digested);
@@ -96,28 +136,45 @@ export class ImageRemoval {
 
   /** Deletes the image and then, step by step, parents without a name or a user. */
   async #delete(
-    image: ImageRecord,
-    { force, prune, quiet }: ImageRemoveOptions & { quiet: boolean },
+    named: NamedImage,
+    { force, prune, quiet }: { force: boolean; prune: boolean; quiet: boolean },
   ): Promise<void> {
     const { images } = this.#parts;
-    const obstacle = this.#obstacle(image, { force, names: true });
+    const { id, index } = named;
+    const obstacle = this.#obstacle(named, { force, names: true });
     if (obstacle !== undefined) {
-      const isDangling = images.namesOf(image.id).length === 0 && images.children(image.id).length === 0;
-      if (quiet && (!isDangling || obstacle.used)) return;
-      throw refusal(image, obstacle);
+      if (quiet && (!this.#isDangling(named) || obstacle.used)) return;
+      throw refusal(id, obstacle);
     }
-    const { id, parent: parentId } = image;
-    for (const reference of images.namesOf(id)) this.#untag(image, reference);
-    const layers = await images.delete(id);
-    this.#events.deleted(id);
-    this.#items.push({ Deleted: id }, ...layers.map((layer) => ({ Deleted: layer })));
-    const parent = prune && parentId !== undefined ? images.get(parentId) : undefined;
-    if (parent !== undefined) await this.#delete(parent, { force: false, prune: true, quiet: true });
+    for (const reference of images.namesOf(id)) this.#untag(id, reference);
+    const going = this.#goingWith(named);
+    if (index !== undefined) {
+      await images.deleteIndex(id);
+      this.#deleted(id);
+    }
+    for (const image of going) await this.#deleteImage(image);
+    for (const { parent: parentId } of prune ? going : []) {
+      const parent = parentId === undefined ? undefined : images.named(parentId);
+      if (parent !== undefined) await this.#delete(parent, { force: false, prune: true, quiet: true });
+    }
   }
 
-  #untag(image: ImageRecord, reference: Reference): void {
+  async #deleteImage({ id }: ImageRecord): Promise<void> {
+    const { images } = this.#parts;
+    for (const reference of images.namesOf(id)) this.#untag(id, reference);
+    const layers = await images.delete(id);
+    this.#deleted(id);
+    this.#items.push(...layers.map((layer) => ({ Deleted: layer })));
+  }
+
+  #deleted(id: Digest): void {
+    this.#events.deleted(id);
+    this.#items.push({ Deleted: id });
+  }
+
+  #untag(id: Digest, reference: Reference): void {
     this.#takeName(reference);
-    this.#events.untagged(image);
+    this.#events.untagged(id);
   }
 
   #takeName(reference: Reference): void {
@@ -125,20 +182,50 @@ export class ImageRemoval {
     this.#items.push({ Untagged: familiarString(reference) });
   }
 
-  #obstacle(image: ImageRecord, { force, names }: { force: boolean; names: boolean }): Obstacle | undefined {
+  /** What goes: an image, or of an index those that neither have names nor belong to another one. */
+  #goingWith({ image, index }: NamedImage): readonly ImageRecord[] {
     const { images } = this.#parts;
-    if (images.children(image.id).length > 0) {
+    if (index === undefined) return [image];
+    return images
+      .imagesOf(index)
+      .filter(({ id }) => images.namesOf(id).length === 0 && images.indexesOf(id).length === 1);
+  }
+
+  #usersOf(named: NamedImage): ImageUser[] {
+    return this.#goingWith(named).flatMap(({ id }) => this.#users.containersUsing(id));
+  }
+
+  #hasChildren(named: NamedImage): boolean {
+    return this.#goingWith(named).some(({ id }) => this.#parts.images.children(id).length > 0);
+  }
+
+  #isDangling(named: NamedImage): boolean {
+    const { images } = this.#parts;
+    if (images.namesOf(named.id).length > 0 || this.#hasChildren(named)) return false;
+    return named.index !== undefined || images.indexesOf(named.id).length === 0;
+  }
+
+  #obstacle(named: NamedImage, { force, names }: { force: boolean; names: boolean }): Obstacle | undefined {
+    const { images } = this.#parts;
+    const { id, index } = named;
+    if (this.#hasChildren(named)) {
       return { hard: true, used: false, reason: 'image has dependent child images' };
     }
-    const containers = this.#users.containersUsing(image.id);
+    const containers = this.#usersOf(named);
     const running = containers.find((container) => container.running);
     if (running !== undefined) {
       const reason = `image is being used by running container ${shortId(running.id)}`;
       return { hard: true, used: true, reason };
     }
     if (force) return undefined;
-    if (names && images.namesOf(image.id).length > 0) {
+    if (names && images.namesOf(id).length > 0) {
       return { hard: false, used: false, reason: 'image is referenced in multiple repositories' };
+    }
+    const whole = index === undefined ? images.indexesOf(id)[0] : undefined;
+    if (whole !== undefined) {
+      const [name] = images.namesOf(whole.id);
+      const shown = name === undefined ? shortId(whole.id) : familiarString(name);
+      return { hard: false, used: false, reason: `image is one of the platforms of ${shown}` };
     }
     const stopped = containers[0];
     if (stopped === undefined) return undefined;
@@ -147,9 +234,9 @@ export class ImageRemoval {
   }
 }
 
-function refusal(image: ImageRecord, { hard, reason }: Obstacle): Error {
+function refusal(id: Digest, { hard, reason }: Obstacle): Error {
   const remedy = hard ? '(cannot be forced)' : '(must be forced)';
-  return conflict(`conflict: unable to delete ${shortId(image.id)} ${remedy} - ${reason}`);
+  return conflict(`conflict: unable to delete ${shortId(id)} ${remedy} - ${reason}`);
 }
 
 /** At most one tag, and digests only of the same repository: then the identifier means the name, too. */

@@ -2,7 +2,7 @@ import { invalid, notFound } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { parseDockerArchive } from '#/oci/docker-archive.ts';
-import { type ImageConfig, maxConfigBytes, parseImageConfig } from '#/oci/image-config.ts';
+import { type ImageConfig, maxConfigBytes, parseImageConfig, platformOf } from '#/oci/image-config.ts';
 import { parseJson } from '#/oci/json.ts';
 import { encodeManifest, kindOf, type Manifest, maxManifestBytes, parseManifest } from '#/oci/manifest.ts';
 import { layerMediaType, mediaTypes } from '#/oci/media-types.ts';
@@ -199,10 +199,6 @@ function readConfig(bytes: Buffer, layers: number): ImageConfig {
   }
   if (config.os !== '' && config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
   return config;
-}
-
-function platformOf({ os, architecture, variant, osVersion }: ImageConfig): Platform {
-  return { os: os === '' ? 'linux' : os, architecture, variant, osVersion };
 }
 
 /** How the blob of a layer is compressed. */

@@ -1,5 +1,6 @@
 import type { Digest } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
+import type { Index } from '#/oci/manifest.ts';
 import type { Reference } from '#/oci/reference.ts';
 import type { ChainId } from '../chain-id.ts';
 import type { ContentStore } from '../content/content-store.ts';
@@ -36,15 +37,43 @@ export interface NewImage extends Omit<ImageRecord, 'config'> {
   readonly names: readonly Reference[];
 }
 
-/** A name that was given, and the other image that had it until then. */
+/** One image for several platforms, or with statements about it: a document that lists manifests. Values are replaced, never changed in place. */
+export interface IndexRecord {
+  /** Digest of the document. */
+  readonly id: Digest;
+  readonly bytes: Buffer;
+  readonly document: Index;
+  /** The images that are here by the digests of their manifests, in the order of the document; at least one. */
+  readonly images: ReadonlyMap<Digest, Digest>;
+  /** As of an image. */
+  readonly tagged: string | undefined;
+}
+
+/** An index to be added: its images are there or are added with it, its blobs are stored and held. */
+export interface NewIndex extends Omit<IndexRecord, 'document'> {
+  /** The manifests of its images, and everything of its other manifests that is here. */
+  readonly blobs: readonly Digest[];
+  /** What it is to be called, complete. */
+  readonly names: readonly Reference[];
+}
+
+/** What a name or identifier stands for: an image, or an index. */
+export interface NamedImage {
+  /** What the whole is known by: of the index, if there is one. */
+  readonly id: Digest;
+  /** Of an index, the image for this machine; if there is none, the first. */
+  readonly image: ImageRecord;
+  readonly index: IndexRecord | undefined;
+}
+
+/** A name that was given, and the other image or index that had it until then. */
 interface GivenName {
   readonly reference: Reference;
   readonly previous: Digest | undefined;
 }
 
-/** An image that was added, or was there already. */
-export interface AddedImage {
-  readonly image: ImageRecord;
+/** An image or index that was added, or was there already. */
+export interface AddedImage extends NamedImage {
   readonly names: readonly GivenName[];
 }
 

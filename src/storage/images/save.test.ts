@@ -42,7 +42,7 @@ test('saveImages: what is loaded elsewhere is the same, name by name and byte by
   const archive = await save(here, 'a:1', 'b:1', 'me/a:1');
   await loadImages(there, streamOf(archive));
   assert.deepEqual(there.images.find('a:1').id, here.images.find('a:1').id);
-  assert.deepEqual(there.images.find('b:1').manifest, here.images.find('b:1').manifest);
+  assert.deepEqual(there.images.find('b:1').image.manifest, here.images.find('b:1').image.manifest);
   assert.deepEqual(await save(there, 'a:1', 'b:1', 'me/a:1'), archive);
 });
 

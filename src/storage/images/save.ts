@@ -35,7 +35,7 @@ export function selectImages(images: ImageStore, texts: readonly string[]): Save
     if (tags.length > 0) continue;
     const image = findOrRefuse(images, text, meaning);
     const isName = typeof meaning !== 'string' && meaning.digest === undefined;
-    select(image.id, isName && images.byName(meaning)?.id === image.id ? meaning : undefined);
+    select(image.id, isName && images.byName(meaning)?.image.id === image.id ? meaning : undefined);
   }
   return [...selected].map(([id, names]) => ({
     image: images.get(id) as ImageRecord,
@@ -174,7 +174,7 @@ function tagsOf(images: ImageStore, repository: Reference): { id: Digest; refere
 /** Docker's words: here it does not add `latest` to a name, and does not repeat one with a tag or digest. */
 function findOrRefuse(images: ImageStore, text: string, meaning: Reference | string): ImageRecord {
   try {
-    return images.find(text);
+    return images.find(text).image;
   } catch (error) {
     if (!isKind(error, 'notFound')) throw error;
     const isComplete =
