@@ -52,6 +52,8 @@ type NetworksBackend = Pick<NetworkOperations, keyof NetworkOperations>;
 
 /** `engine.system`. */
 interface SystemBackend {
+  /** The builder that clients are to take of themselves: 2 is BuildKit. */
+  readonly builderVersion: '1' | '2';
   info(): Promise<SystemInfo>;
   version(): Promise<SystemVersion>;
   diskUsage(kinds: ReadonlySet<DiskUsageKind>): Promise<DiskUsageView>;

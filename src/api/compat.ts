@@ -2,7 +2,7 @@ import { invalid } from '#/base/errors.ts';
 import type { HostConfig } from '#/wire/containers.ts';
 import type { Mount } from '#/wire/mounts.ts';
 import { compareVersions } from '#/wire/version.ts';
-import type { CreateBody } from './decode/containers.ts';
+import type { CreateBody, UpdateBody } from './decode/containers.ts';
 
 /**
  * What a create request meant in the API version that the client speaks: fields that did not exist yet are taken out,
@@ -29,6 +29,12 @@ export function createAsOf(version: string, body: CreateBody): CreateBody {
   }
   if (host.PidsLimit !== null && host.PidsLimit <= 0) host = { ...host, PidsLimit: null };
   return { config, hostConfig: host, networking };
+}
+
+/** As `createAsOf`, for an update. */
+export function updateAsOf(version: string, body: UpdateBody): UpdateBody {
+  if (compareVersions(version, '1.40') >= 0) return body;
+  return { ...body, resources: { ...body.resources, PidsLimit: null } };
 }
 
 function mountAsOf(before: (version: string) => boolean, mount: Mount): Mount {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { invalid, tooLarge } from '#/base/errors.ts';
 import type { Call } from './call.ts';
 import { DecodeError, type Decoder } from './decode/json.ts';
+import { jsonStreamProblem } from './decode/json-syntax.ts';
 import type { Query } from './query.ts';
 
 /** The longest JSON body that is read. Bytes. */
@@ -79,19 +80,17 @@ function parse(body: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(syntaxMessage(error instanceof Error ? error.message : '', text), error);
+    throw invalid(syntaxMessage(text), error);
   }
 }
 
-/** V8's complaint in the words that Docker's clients know, where there are such. */
-function syntaxMessage(complaint: string, text: string): string {
-  if (complaint.startsWith('Unexpected non-whitespace character after JSON'))
-    return 'unexpected content after JSON';
+/** What is wrong with a body, in the words that Docker's clients know. */
+function syntaxMessage(text: string): string {
   if (text.trim() === '') return 'invalid JSON: got EOF while reading request body';
-  if (/Unexpected end of JSON input|Unterminated string/.test(complaint))
-    return 'invalid JSON: unexpected EOF';
-  const at = /at position \d+/.exec(complaint)?.[0];
-  return `invalid JSON: invalid character${at === undefined ? '' : ` ${at}`}`;
+  const problem = jsonStreamProblem(text) ?? 'it cannot be read';
+  return problem.endsWith('after top-level value')
+    ? 'unexpected content after JSON'
+    : `invalid JSON: ${problem}`;
 }
 
 /** The size of a terminal from the parameters `h` and `w`. Throws `invalid`. */
@@ -102,8 +101,8 @@ export function terminalSize(query: Query): { height: number; width: number } {
 function dimension(query: Query, name: string, what: string): number {
   const text = query.text(name);
   const quoted = JSON.stringify(text);
-  if (!/^\d+$/.test(text)) throw invalid(`invalid resize ${what} ${quoted}: invalid syntax`);
+  if (!/^[-+]?\d+$/.test(text)) throw invalid(`invalid resize ${what} ${quoted}: invalid syntax`);
   const value = Number(text);
-  if (value > 0xffff) throw invalid(`invalid resize ${what} ${quoted}: value out of range`);
+  if (value < 0 || value > 0xffff) throw invalid(`invalid resize ${what} ${quoted}: value out of range`);
   return value;
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { conflict, notModified } from '#/base/errors.ts';
 import { readUntil, serve } from '#tests/api-client.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
+import type { Backend } from './backend.ts';
 import type { Handler, Route } from './call.ts';
 import { createBody } from './decode/containers.ts';
 import { readJson } from './input.ts';
@@ -95,7 +96,12 @@ test('readJson: bodies that Docker refuses', async () => {
     ['{"Image":"x"}x', type, 400, 'unexpected content after JSON'],
     ['{"Image":', type, 400, 'invalid JSON: unexpected EOF'],
     ['{"Image":"', type, 400, 'invalid JSON: unexpected EOF'],
-    ['{Image:1}', type, 400, 'invalid JSON: invalid character at position 1'],
+    [
+      '{Image:1}',
+      type,
+      400,
+      "invalid JSON: invalid character 'I' looking for beginning of object key string",
+    ],
     [
       '{"Image":1}',
       type,
@@ -239,4 +245,20 @@ test('ApiServer.door: with names, refuses browsers and foreign hosts', async () 
   }
   assert.equal(await status({ Host: 'evil.example' }), 403);
   assert.equal(await status({ Host: 'localhost', Origin: 'http://localhost' }), 403);
+});
+
+test('GET /info, /_ping: what older versions of the API have, and the builder that the daemon names', async () => {
+  const info = (): Promise<unknown> =>
+    Promise.resolve({ RuncCommit: { ID: '1' }, InitCommit: { ID: '' }, ContainerdCommit: { ID: '' } });
+  await using server = await serve(
+    systemRoutes,
+    fakeBackend({ system: { info: info as Backend['system']['info'], builderVersion: '1' } }),
+  );
+  const infoOf = async (version: string): Promise<Record<string, unknown>> =>
+    JSON.parse((await server.ask('GET', `/${version}/info`)).body) as Record<string, unknown>;
+  const [oldest, older, newest] = [await infoOf('v1.48'), await infoOf('v1.49'), await infoOf('v1.51')];
+  assert.deepEqual(oldest['RuncCommit'], { ID: '1', Expected: '1' });
+  assert.deepEqual([older['RuncCommit'], older['BridgeNfIptables']], [{ ID: '1' }, false]);
+  assert.ok(!('BridgeNfIp6tables' in newest));
+  assert.equal((await server.ask('HEAD', '/_ping')).headers['builder-version'], '1');
 });

@@ -85,7 +85,7 @@ export const builderOptions: { readonly [F in keyof BuilderConfig]: Option<Build
     key: 'features',
     kind: features,
     default: {},
-    help: 'Features of dockerd; only "buildkit" is known, and always there',
+    help: 'Features of dockerd; only "buildkit" is known: whether clients are told to use it by themselves',
   },
 };
 

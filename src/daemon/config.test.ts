@@ -32,7 +32,11 @@ test('loadConfig: defaults, the file and the flags become one frozen value', () 
 test('loadConfig: every mistake is one line that names the key', () => {
   const wrong: [string, string[], RegExp][] = [
     ['{"nope":1,"foo":2}', [], /the following directives don't match any configuration option: nope, foo$/],
-    ['{"userland-proxy":true}', [], /the following directives are not supported by Skiff: userland-proxy$/],
+    [
+      '{"userland-proxy":true,"ip6tables":false}',
+      [],
+      /the following directives are not supported by Skiff: userland-proxy$/,
+    ],
     ['{"debug":"x"}', [], /the value of "debug" must be a bool$/],
     ['{"labels":"a=b"}', [], /the value of "labels" must be a list of strings$/],
     ['{"labels":["a"]}', [], /"labels": bad attribute format: a/],

@@ -6,7 +6,7 @@ import type { CommandLine } from './flags.ts';
 import { parseHost } from './hosts.ts';
 import { keyOf, type Option } from './option.ts';
 import { type Config, options } from './options.ts';
-import { unsupportedKeys } from './unsupported.ts';
+import { isFulfilled, unsupportedKeys } from './unsupported.ts';
 import { jsonComplaint } from './values.ts';
 
 /** Where daemon.json is unless the command line says otherwise. */
@@ -78,7 +78,8 @@ function flattened(entries: readonly [string, unknown][]): [string, unknown][] {
   return flat;
 }
 
-function fromJson(entries: readonly [string, unknown][]): Partial<Config> {
+function fromJson(all: readonly [string, unknown][]): Partial<Config> {
+  const entries = all.filter(([key, value]) => !isFulfilled(key, value));
   const byKey = new Map(fields.map(([field, option]) => [keyOf(option), { field, option }]));
   const unsupported = entries.map(([key]) => key).filter((key) => unsupportedKeys.has(key));
   if (unsupported.length > 0) {

@@ -142,7 +142,12 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
 
   const store = new ContainerStore(db);
   const closing = new AbortController();
-  const containerDirs = new ContainerDirs({ data: dirs.containers, run: dirs.runs, exits: dirs.exits });
+  const containerDirs = new ContainerDirs({
+    dataRoot: config.dataRoot,
+    data: dirs.containers,
+    run: dirs.runs,
+    exits: dirs.exits,
+  });
   const dns = { servers: config.dns, search: config.dnsSearch, options: config.dnsOpts };
   const files = new NetworkFiles({ dirOf: (id) => containerDirs.dataOf(id), dns });
   const connections = new ContainerNetworking({ networks, store, events, files });
@@ -245,6 +250,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       buildkit: openBuildKit({ id: facts.id, builder, builds, networks, trees: buildFiles.contexts, log }),
       builds,
       system: {
+        builderVersion: config.features['buildkit'] === false ? '1' : '2',
         info: () => system.info(),
         version: () => system.version(),
         diskUsage: (kinds) => diskUsage({ images, layers, archives, containers, volumes }, kinds),

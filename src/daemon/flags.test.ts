@@ -52,7 +52,8 @@ test('parseFlags: letters behind one dash, and what to do instead of running', (
 test('parseFlags: mistakes are named in one line', () => {
   const wrong: [string[], string][] = [
     [['--bogus'], 'unknown flag: --bogus; see skiffd --help'],
-    [['--userland-proxy', 'x'], 'the flag --userland-proxy of dockerd is not supported by Skiff'],
+    [['--bridge', 'x'], 'the flag --bridge of dockerd is not supported by Skiff'],
+    [['--userland-proxy'], 'invalid argument "true" for --userland-proxy: not supported by Skiff'],
     [['extra'], 'unexpected argument "extra"'],
     [['--'], 'unexpected argument "--"'],
     [['--bip'], 'flag needs an argument: --bip'],

@@ -1,7 +1,8 @@
 import { invalid, messageOf } from '#/base/errors.ts';
 import type { Option } from './option.ts';
 import { type Config, options } from './options.ts';
-import { unsupportedKeys } from './unsupported.ts';
+import { fulfillableFlags, isFulfilled, unsupportedKeys } from './unsupported.ts';
+import { toggle } from './values.ts';
 
 /** What the command line says. */
 export interface CommandLine {
@@ -52,6 +53,14 @@ export function parseFlags(argv: readonly string[]): CommandLine {
     };
     if (option.flag !== undefined) flags.set(`--${option.flag}`, flag);
     if (option.short !== undefined) flags.set(`-${option.short}`, flag);
+  }
+  for (const name of fulfillableFlags) {
+    flags.set(`--${name}`, {
+      isToggle: true,
+      take: (text) => {
+        if (!isFulfilled(name, toggle.fromFlag(text, undefined))) throw new Error('not supported by Skiff');
+      },
+    });
   }
   const rest = [...argv];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) takeWord(word, rest, flags);

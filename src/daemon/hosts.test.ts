@@ -9,6 +9,7 @@ test('parseHost: the three protocols', () => {
   assert.deepEqual(parseHost('tcp://box'), { kind: 'tcp', address: 'box', port: 0 });
   assert.deepEqual(parseHost('tcp://:99'), { kind: 'tcp', address: '127.0.0.1', port: 99 });
   assert.deepEqual(parseHost('fd://'), { kind: 'fd', name: '' });
+  assert.deepEqual(parseHost('0.0.0.0:99'), { kind: 'tcp', address: '0.0.0.0', port: 99 });
 });
 
 test('parseHost: refuses everything else', () => {

@@ -10,11 +10,14 @@ export type Host =
   /** Sockets from systemd: all, or the one with this name or number. */
   | { readonly kind: 'fd'; readonly name: string };
 
-/** Reads a `--host`. Throws `invalid`. */
+/** Reads a `--host`; without a protocol it is an address of TCP. Throws `invalid`. */
 export function parseHost(text: string): Host {
   const match = /^([a-z]+):\/\/(.*)$/.exec(text.trim());
-  if (match === null)
-    throw invalid(`invalid bind address (${text}): it has no protocol; write unix://, tcp:// or fd://`);
+  if (match === null) {
+    if (!/^\s*[^\s/]/.test(text))
+      throw invalid(`invalid bind address (${text}): write unix://PATH, tcp://HOST:PORT or fd://`);
+    return tcpHost(text, text.trim());
+  }
   const [, protocol = '', rest = ''] = match;
   switch (protocol) {
     case 'unix':

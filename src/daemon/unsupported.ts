@@ -30,3 +30,21 @@ export const unsupportedKeys: ReadonlySet<string> = new Set([
   'userland-proxy-path',
   'userns-remap',
 ]);
+
+/** Those of them that only say that something is not to be: that is so, and many files say it. */
+const fulfilledWhenFalse: ReadonlySet<string> = new Set([
+  'experimental',
+  'ip6tables',
+  'ipv6',
+  'raw-logs',
+  'selinux-enabled',
+  'userland-proxy',
+]);
+
+/** Whether Skiff does what a key of dockerd's asks for, although it is none of its own. */
+export function isFulfilled(key: string, value: unknown): boolean {
+  return value === false && fulfilledWhenFalse.has(key);
+}
+
+/** Names of dockerd's flags that may be given if they are false. */
+export const fulfillableFlags: readonly string[] = [...fulfilledWhenFalse];

@@ -116,3 +116,41 @@ test('exec: ends with its container, and with its daemon when it writes', async 
     await containers.remove(other);
   });
 });
+
+test('exec: the start says whether output is framed, the create whether there is a terminal; a dead container is no place to resize', async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.loadBusybox();
+  const containers = new TestContainers(daemon);
+  const id = await containers.run();
+  const create = async (): Promise<string> => {
+    const request = {
+      Cmd: ['sh', '-c', 'sleep 0.3; stty size'],
+      AttachStdout: true,
+      Tty: true,
+      ConsoleSize: [57, 123],
+    };
+    return ((await containers.post(`${id}/exec`, 201, request)) as { Id: string }).Id;
+  };
+  const start = async (Tty: boolean): Promise<Buffer> =>
+    (await daemon.ask('POST', `/exec/${await create()}/start`, { Tty })).body;
+  assert.equal((await start(true)).toString(), '57 123\r\n');
+  const framed = await start(false);
+  assert.deepEqual([framed[0], framed.readUInt32BE(4)], [1, framed.length - 8]);
+  assert.equal(framed.subarray(8).toString(), '57 123\r\n');
+
+  const exec = await create();
+  for (const [query, problem] of [
+    ['h=-1&w=1', /invalid resize height "-1": value out of range/],
+    ['h=1&w=-1', /invalid resize width "-1": value out of range/],
+    ['h=x&w=1', /invalid resize height "x": invalid syntax/],
+  ] as const) {
+    const { status, body } = await daemon.ask('POST', `/exec/${exec}/resize?${query}`);
+    assert.equal(status, 400);
+    assert.match(JSON.parse(body.toString()).message, problem);
+  }
+  await containers.post(`${id}/kill`, 204);
+  await containers.post(`${id}/wait`, 200);
+  const { status, body } = await daemon.ask('POST', `/exec/${exec}/resize?h=1&w=1`);
+  assert.equal(status, 409);
+  assert.match(body.toString(), /is not running/);
+});

@@ -170,6 +170,38 @@ test('limits: a change while the container runs is in force at once', async () =
   await containers.remove(id);
 });
 
+test('limits: those of processes and CPU time can go while the container runs', async () => {
+  const id = await containers.run({ host: { PidsLimit: 50, CpuQuota: 20_000, CpuPeriod: 100_000 } });
+  // Older versions of the API have no limit of processes to change.
+  await daemon.ask('POST', `/v1.39/containers/${id}/update`, { PidsLimit: 0 });
+  assert.equal(groupFile(id, ['pids', ['pids.max', '50'], ['pids.max', '50']])[0], '50');
+  await containers.post(`${id}/update`, 200, { PidsLimit: -1, CpuQuota: -1 });
+  const changed: readonly Expected[] = [
+    ['pids', ['pids.max', 'max'], ['pids.max', 'max']],
+    ['cpu', ['cpu.cfs_quota_us', '-1'], ['cpu.max', 'max 100000']],
+  ];
+  for (const file of changed) {
+    const [found, wanted] = groupFile(id, file);
+    assert.equal(found, wanted, file[0]);
+  }
+  await containers.remove(id);
+});
+
+test('limits: writable control groups are asked for by a security option', async () => {
+  const cmd = 'cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir mine';
+  for (const [option, code] of [
+    ['writable-cgroups', 0],
+    ['writable-cgroups=true', 0],
+    ['writable-cgroups=false', 1],
+  ] as const) {
+    const { exitCode, output } = await containers.runToEnd({ cmd, host: { SecurityOpt: [option] } });
+    assert.equal(exitCode, code, `${option}: ${output}`);
+  }
+  await containers.tryCreate({ host: { SecurityOpt: ['writable-cgroups=1'] } }).then((answer) => {
+    assert.match(answer.body.toString(), /invalid --security-opt 2: \\"writable-cgroups=1\\"/);
+  });
+});
+
 test('limits: the cgroup parent that is asked for', async () => {
   const parent = `${daemon.cgroupParent}-other`;
   const id = await containers.run({ host: { CgroupParent: parent, PidsLimit: 33 } });

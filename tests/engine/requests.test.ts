@@ -124,3 +124,24 @@ test('requests: the socket of the API and the state of the daemon are not in a c
   });
   assert.match(own, /open\n$/);
 });
+
+test('requests: a quiet load answers when all is loaded, to clients that hang up at once, too', async () => {
+  const { body: archive } = await daemon.ask('GET', '/images/get?names=busybox:latest');
+  await daemon.ask('DELETE', '/images/busybox:latest?force=1');
+  const headers = { 'Content-Type': 'application/x-tar' };
+  await new Promise<void>((resolve, reject) => {
+    const options = {
+      socketPath: daemon.socket,
+      method: 'POST',
+      path: '/images/load?quiet=1',
+      headers,
+      agent: false,
+    };
+    const call = request(options, (response) => {
+      response.destroy();
+      resolve();
+    });
+    call.on('error', reject).end(archive);
+  });
+  assert.equal((await daemon.ask('GET', '/images/busybox:latest/json')).status, 200);
+});

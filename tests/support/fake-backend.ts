@@ -4,8 +4,9 @@ type Parts = { readonly [K in keyof Backend]?: Partial<Backend[K]> };
 
 /** An engine that only has the given methods; calling any other one fails the request with a 500. */
 export function fakeBackend(parts: Parts): Backend {
+  const system = { builderVersion: '2', ...parts.system };
   const service = (name: keyof Backend): unknown =>
-    new Proxy(parts[name] ?? {}, {
+    new Proxy((name === 'system' ? system : parts[name]) ?? {}, {
       get: (target, method) =>
         Reflect.get(target, method) ??
         (() => {

@@ -99,8 +99,14 @@ export const createBody: Decoder<CreateBody> = (value, path) => {
   return { config: containerConfig(value, path), ...rest };
 };
 
-/** Body of `POST /containers/{id}/update`. */
-export const updateBody: Decoder<{ resources: Resources; restartPolicy: RestartPolicy }> = (value, path) => ({
+/** What `POST /containers/{id}/update` changes. */
+export interface UpdateBody {
+  readonly resources: Resources;
+  readonly restartPolicy: RestartPolicy;
+}
+
+/** Its body. */
+export const updateBody: Decoder<UpdateBody> = (value, path) => ({
   resources: resources(value, path),
   restartPolicy: struct<{ RestartPolicy: RestartPolicy }>('container.UpdateConfig', {
     RestartPolicy: restartPolicy,

@@ -41,7 +41,7 @@ function decode(text: string): PlatformBody {
     return platformBody(value, typeof value === 'object' && !Array.isArray(value) ? 'Platform' : '');
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof DecodeError)) throw error;
-    const problem = error instanceof SyntaxError ? jsonSyntaxProblem(text, error) : messageOf(error);
+    const problem = (error instanceof SyntaxError ? jsonSyntaxProblem(text) : undefined) ?? messageOf(error);
     throw invalid(`failed to parse platform: ${problem}`, error);
   }
 }

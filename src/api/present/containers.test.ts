@@ -79,7 +79,7 @@ test('presentInspect: sizes only if they were asked for', () => {
 test('presentSummary: command, time, and no size where there is none', () => {
   const { Command, Created, Ports, Names, Status, ...rest } = presentSummary(
     { ...stopped, size: { own: 0, withImage: 5 } },
-    0,
+    { now: 0, version: '1.51' },
   );
   assert.deepEqual(
     [Command, Created, Ports, Names, Status],
@@ -96,7 +96,10 @@ test('presentSummary: ports by number, with those that are only exposed', () => 
     '53/udp': [],
   };
   assert.deepEqual(
-    presentSummary(view({ kind: 'running', ...run }, ports), Date.parse(created) + 5000).Ports,
+    presentSummary(view({ kind: 'running', ...run }, ports), {
+      now: Date.parse(created) + 5000,
+      version: '1.51',
+    }).Ports,
     [
       { PrivatePort: 53, Type: 'udp' },
       { IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },

@@ -2,6 +2,7 @@ import type { ContainerView } from '#/engine/containers/view.ts';
 import type { ContainerInspect, ContainerSummary, NetworkSettings, Port } from '#/wire/container-inspect.ts';
 import type { PortMap } from '#/wire/containers.ts';
 import type { EndpointSettings } from '#/wire/networks.ts';
+import { compareVersions } from '#/wire/version.ts';
 import { presentState, statusOf, statusText } from './status.ts';
 
 /** `GET /containers/{id}/json`. */
@@ -36,11 +37,15 @@ export function presentInspect(view: ContainerView): ContainerInspect {
   };
 }
 
-/** One line of `GET /containers/json`. `now` is milliseconds since 1970. */
-export function presentSummary(view: ContainerView, now: number): ContainerSummary {
+/** One line of `GET /containers/json` of that API `version`. `now` is milliseconds since 1970. */
+export function presentSummary(
+  view: ContainerView,
+  { now, version }: { now: number; version: string },
+): ContainerSummary {
   const { record, size } = view;
   const { spec } = record;
   const { NetworkMode, Annotations } = spec.hostConfig;
+  const annotated = Annotations !== undefined && compareVersions(version, '1.46') >= 0;
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -55,7 +60,7 @@ export function presentSummary(view: ContainerView, now: number): ContainerSumma
     Labels: spec.config.Labels ?? {},
     State: statusOf(record.state),
     Status: statusText(record.state, view.health, now),
-    HostConfig: { NetworkMode, ...(Annotations === undefined ? {} : { Annotations }) },
+    HostConfig: { NetworkMode, ...(annotated ? { Annotations } : {}) },
     NetworkSettings: { Networks: view.networks },
     Mounts: spec.mounts,
   };

@@ -7,7 +7,7 @@ import type {
 } from '#/wire/containers.ts';
 import { compareVersions } from '#/wire/version.ts';
 import type { Call, Route } from '../call.ts';
-import { createAsOf } from '../compat.ts';
+import { createAsOf, updateAsOf } from '../compat.ts';
 import { createBody, updateBody } from '../decode/containers.ts';
 import { readJson } from '../input.ts';
 import { presentInspect, presentSummary } from '../present/containers.ts';
@@ -17,7 +17,7 @@ import { empty, json } from '../respond.ts';
 const emptyBodyLength = 7;
 
 async function listContainers(call: Call): Promise<void> {
-  const { query, engine } = call;
+  const { query, engine, version } = call;
   const views = await engine.containers.list({
     all: query.bool('all'),
     limit: query.int('limit') ?? 0,
@@ -27,7 +27,7 @@ async function listContainers(call: Call): Promise<void> {
   const now = Date.now();
   json(
     call,
-    views.map((view) => presentSummary(view, now)),
+    views.map((view) => presentSummary(view, { now, version })),
   );
 }
 
@@ -98,7 +98,7 @@ async function renameContainer(call: Call): Promise<void> {
 }
 
 async function updateContainer(call: Call): Promise<void> {
-  const changes = await readJson(call, updateBody);
+  const changes = updateAsOf(call.version, await readJson(call, updateBody));
   const warnings = await call.engine.containers.update(call.id, changes);
   json(call, {
     Warnings: warnings.length === 0 ? null : warnings,

@@ -43,7 +43,8 @@ async function startExec(call: Call): Promise<void> {
     empty(call, 200);
     return;
   }
-  const { tty } = exec.request;
+  // Whether output comes in frames is what this request says: the terminal is what the exec was made with.
+  const tty = body.Tty;
   const consoleSize = compareVersions(call.version, '1.42') < 0 ? undefined : sizeOf(body.ConsoleSize);
   const connection = hijack(call, tty);
   let session: StdioSession;

@@ -12,20 +12,22 @@ import { beginStream, endAfterUpload } from '../respond.ts';
 const reportInterval = 100;
 
 /**
- * `POST /images/load`. The answer is a stream from the beginning, so failures are told inside of it, with a status of
- * 200, as clients expect.
+ * `POST /images/load`. Failures are told inside of the stream, with a status of 200, as clients expect. Without progress it only
+ * begins when all is loaded: there are clients that hang up as soon as it does.
  */
 export async function loadImages(call: Call): Promise<void> {
   const { engine, query, response, version, signal } = call;
   const platform = compareVersions(version, '1.48') < 0 ? undefined : platformParam(call);
   const quiet = query.bool('quiet', true);
-  beginStream(call, 'application/json');
+  if (!quiet) beginStream(call, 'application/json');
   try {
     const progress = quiet ? {} : { onProgress: reporter((line) => response.write(line)) };
     const loaded = await engine.images.load(uploadOf(call), { platform, signal, ...progress });
+    if (quiet) beginStream(call, 'application/json');
     for (const image of loaded)
       for (const line of linesFor(image)) response.write(encodeProgress({ stream: line }));
   } catch (error) {
+    if (!response.headersSent) beginStream(call, 'application/json');
     const { message, isBug } = failureOf(error);
     if (isBug) call.log.error('loading images failed', { error });
     response.write(encodeProgress({ errorDetail: { message }, error: message }));

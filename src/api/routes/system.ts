@@ -6,6 +6,7 @@ import type { EngineEvent } from '#/engine/events.ts';
 import { encodeEvent } from '#/wire/events.ts';
 import type { DiskUsage } from '#/wire/system.ts';
 import type { Call, Route } from '../call.ts';
+import { infoAsOf } from '../info-compat.ts';
 import { presentCacheRecord } from '../present/build-cache.ts';
 import { presentSummary } from '../present/containers.ts';
 import { eventFilter, presentEvent } from '../present/events.ts';
@@ -21,8 +22,7 @@ const longestDelay = 2 ** 31 - 1;
 async function ping(call: Call): Promise<void> {
   const body = call.request.method === 'HEAD' ? '' : 'OK';
   call.response.writeHead(200, {
-    // The builder that clients take of themselves: BuildKit.
-    'Builder-Version': '2',
+    'Builder-Version': call.engine.system.builderVersion,
     'Cache-Control': 'no-cache, no-store, must-revalidate',
     'Content-Length': body.length,
     'Content-Type': 'text/plain; charset=utf-8',
@@ -37,7 +37,7 @@ async function version(call: Call): Promise<void> {
 }
 
 async function info(call: Call): Promise<void> {
-  json(call, await call.engine.system.info());
+  json(call, infoAsOf(call.version, await call.engine.system.info()));
 }
 
 async function diskUsage(call: Call): Promise<void> {
@@ -51,7 +51,7 @@ async function diskUsage(call: Call): Promise<void> {
   json(call, {
     LayersSize: usage.layersSize,
     Images: usage.images?.map((image) => presentImageUsage(image, call.version)) ?? null,
-    Containers: usage.containers?.map((view) => presentSummary(view, now)) ?? null,
+    Containers: usage.containers?.map((view) => presentSummary(view, { now, version: call.version })) ?? null,
     Volumes: usage.volumes ?? null,
     BuildCache: kinds.has('build-cache') ? (await call.engine.builder.usage()).map(presentCacheRecord) : null,
   } satisfies DiskUsage);

@@ -1,17 +1,17 @@
 import { constants, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { internal, invalid, isSystemError } from '#/base/errors.ts';
+import { invalid, isSystemError } from '#/base/errors.ts';
 import { close, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
 import { mount } from '#/kernel/mount.ts';
 import { dropMountPoint } from '#/kernel/mount-point.ts';
-import { mountOf, propagationOfMount } from '#/kernel/mountinfo.ts';
-import type { MountInput, Propagation } from '#/runtime/spec/input.ts';
+import type { MountInput } from '#/runtime/spec/input.ts';
 import { copyTree } from '#/storage/tree/copy-tree.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
 import type { ContainerRecord } from './model.ts';
 import { clean, type PlannedMount } from './mount-plan.ts';
 import type { ContainerParts } from './parts.ts';
+import { bindPropagation, possiblePropagation } from './propagation.ts';
 import { bindSubpath } from './subpaths.ts';
 
 /** A mount whose source exists now. */
@@ -48,7 +48,12 @@ async function provideMount(
         );
       }
       return {
-        point: { Type: 'bind', Source: planned.source, ...common, Propagation: planned.propagation },
+        point: {
+          Type: 'bind',
+          Source: planned.source,
+          ...common,
+          Propagation: bindPropagation(planned, parts.dirs.dataRoot),
+        },
         fill: false,
       };
     case 'volume': {
@@ -153,7 +158,7 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
         source: bindSource(point, strict),
         target,
         readonly,
-        propagation: point.Propagation as Propagation,
+        propagation: possiblePropagation(point, parts.dirs.dataRoot),
         nonRecursive: requested?.BindOptions?.NonRecursive ?? false,
       });
     }
@@ -161,24 +166,11 @@ export async function bindsOf(parts: ContainerParts, { id, spec }: ContainerReco
   return binds;
 }
 
-function bindSource({ Source: source, Propagation }: MountPoint, strict: boolean): string {
+function bindSource({ Source: source }: MountPoint, strict: boolean): string {
   if (statSync(source, { throwIfNoEntry: false }) === undefined) {
     if (strict)
       throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${source}`);
     mkdirSync(source, { recursive: true });
   }
-  checkPropagation(source, Propagation);
   return source;
-}
-
-/** Mounts travel only where the source's own mount lets them: a bind that promises more is refused, as by Docker. */
-function checkPropagation(source: string, wanted: string): void {
-  const shared = wanted === 'shared' || wanted === 'rshared';
-  if (!shared && wanted !== 'slave' && wanted !== 'rslave') return;
-  const holder = mountOf(source);
-  const has = propagationOfMount(holder);
-  if (has === 'shared' || has === 'slave,shared' || (has === 'slave' && !shared)) return;
-  throw internal(
-    `path ${source} is mounted on ${holder.mountPoint} but it is not a ${shared ? 'shared mount' : 'shared or slave mount'}`,
-  );
 }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, internal, invalid, messageOf, notFound } from '#/base/errors.ts';
+import { conflict, EngineError, internal, invalid, messageOf, notFound } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
 import type { ProcessRef } from '#/runtime/exit-watcher.ts';
 import { StartError } from '#/runtime/failure.ts';
@@ -141,7 +141,9 @@ export class Execs {
   }
 
   async resize(id: string, size: WindowSize): Promise<void> {
-    const { state } = this.#find(id);
+    const { state, containerId } = this.#find(id);
+    const record = this.#parts.store.get(containerId);
+    if (record === undefined || !isAlive(record.state)) throw notRunning(containerId);
     if (state.kind !== 'running') throw internal(`cannot resize exec ${id}: it is not running`);
     await state.terminal?.resize(size);
   }
@@ -205,6 +207,8 @@ export class Execs {
       const started = await (direct?.start(process) ?? monitor.exec({ ...place, folder, process, attach }));
       const terminal = process.terminal ? new MonitorControl(folder) : undefined;
       exec.state = { kind: 'running', pid: started.pid, terminal };
+      // crun gives terminals of execs no size. A process that has ended needs none.
+      if (input.consoleSize !== undefined) await terminal?.resize(input.consoleSize).catch(unlessEnded);
       this.#publish('exec_start', exec);
       this.#follow(exec, { folder, pid: started.pid, exited: started.exited });
       return started.session;
@@ -263,6 +267,10 @@ export class Execs {
     const attributes = { ...attributesOf(record), execID: exec.id, ...more };
     this.#parts.events.publish({ type: 'container', action: text, actor: { id: record.id, attributes } });
   }
+}
+
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof EngineError) || error.kind !== 'conflict') throw error;
 }
 
 /** Whether clients want its streams, and without a terminal: then nobody needs a monitor to hold them. */

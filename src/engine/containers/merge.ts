@@ -1,6 +1,7 @@
 import { invalid } from '#/base/errors.ts';
 import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
 import type { ContainerConfig, HealthConfig } from '#/wire/containers.ts';
+import { clean } from './mount-plan.ts';
 
 /** Completes a create request from the image's config, by Docker's rules: the request wins, lists of names are joined. */
 export function mergeImageConfig(request: ContainerConfig, image: ImageRuntimeConfig): ContainerConfig {
@@ -17,7 +18,7 @@ export function mergeImageConfig(request: ContainerConfig, image: ImageRuntimeCo
     Entrypoint:
       entrypoint === null || entrypoint.length === 0 ? (image.Entrypoint ?? null) : resetIfEmpty(entrypoint),
     Volumes: joinKeys(image.Volumes, request.Volumes),
-    WorkingDir: request.WorkingDir === '' ? (image.WorkingDir ?? '') : request.WorkingDir,
+    WorkingDir: request.WorkingDir === '' ? (image.WorkingDir ?? '') : clean(request.WorkingDir),
     Labels: { ...image.Labels, ...request.Labels },
     ...optional(
       'StopSignal',

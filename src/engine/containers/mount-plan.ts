@@ -13,6 +13,7 @@ export type PlannedMount = {
   | {
       readonly kind: 'bind';
       readonly source: string;
+      /** Empty: the default. */
       readonly propagation: string;
       readonly recursive: boolean;
       /** Make a directory where the source is missing (the `-v` form) or refuse (the `--mount` form). */
@@ -108,7 +109,7 @@ export function parseBind(text: string, volumeDriver: string): PlannedMount {
   }
   const readOnly = words.includes('ro');
   if (kind === 'bind') {
-    const propagation = words.find((word) => propagationModes.has(word)) ?? 'rprivate';
+    const propagation = words.find((word) => propagationModes.has(word)) ?? '';
     return {
       kind,
       source: clean(source),
@@ -174,7 +175,7 @@ function planMount(mount: Mount): PlannedMount {
       readOnly,
       mode: '',
       createSource,
-      propagation: propagation === '' ? 'rprivate' : propagation,
+      propagation,
       recursive: !nonRecursive,
     };
   }

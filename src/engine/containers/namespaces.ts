@@ -42,9 +42,9 @@ function namespaceOf(
 ): NamespaceInput {
   if (mode === 'host') return 'host';
   if (!mode.startsWith('container:')) return 'new';
-  const { record, init } = runningPeer(parts, mode);
+  const { record, init } = runningPeer(parts, mode, kind);
   const fd = openNamespace(init, kind);
-  if (fd === undefined) throw notRunningPeer(record);
+  if (fd === undefined) throw notRunningPeer(record, kind);
   stack.defer(() => closeSync(fd));
   // By its number alone another process's namespace could be meant when the runtime gets there.
   return { path: `/proc/${process.pid}/fd/${fd}` };
@@ -65,14 +65,20 @@ function openNamespace({ pid, startTime }: ProcessRef, kind: 'pid' | 'ipc'): num
 }
 
 /** The other container of a `container:NAME` mode; it must run. */
-function runningPeer(parts: ContainerParts, mode: string): { record: ContainerRecord; init: ProcessRef } {
+function runningPeer(
+  parts: ContainerParts,
+  mode: string,
+  kind: 'pid' | 'ipc',
+): { record: ContainerRecord; init: ProcessRef } {
   const record = parts.store.find(mode.slice('container:'.length));
-  if (!isAlive(record.state)) throw notRunningPeer(record);
+  if (!isAlive(record.state)) throw notRunningPeer(record, kind);
   return { record, init: record.state.init };
 }
 
-function notRunningPeer({ id }: ContainerRecord): EngineError {
-  return conflict(`cannot join namespace of a non running container: ${id}`);
+/** Docker's words and statuses, which differ. */
+function notRunningPeer({ id }: ContainerRecord, kind: 'pid' | 'ipc'): EngineError {
+  const message = `failed to join ${kind.toUpperCase()} namespace: container ${id} is not running`;
+  return kind === 'pid' ? internal(message) : conflict(message);
 }
 
 /**
@@ -85,7 +91,7 @@ export function shmOf(parts: ContainerParts, { id, spec }: ContainerRecord): Shm
   if (mode === 'host') return { kind: 'bind', source: '/dev/shm' };
   if (mode === 'shareable') return { kind: 'bind', source: parts.shm.make(id, size) };
   if (!mode.startsWith('container:')) return { kind: 'new', size };
-  const { record } = runningPeer(parts, mode);
+  const { record } = runningPeer(parts, mode, 'ipc');
   const peerMode = record.spec.hostConfig.IpcMode;
   if (peerMode === 'host') return { kind: 'bind', source: '/dev/shm' };
   if (peerMode.startsWith('container:')) return shmOf(parts, record);

@@ -200,7 +200,7 @@ export class ContainerNetworking {
     if (peer.id === record.id) throw conflict('cannot join own network namespace');
     if (!isAlive(peer.state))
       throw conflict(
-        `cannot join network namespace of a non running container: container ${peer.name} is not running`,
+        `cannot join network namespace of a non running container: container ${peer.name} is ${peer.state.kind === 'creating' ? 'created' : peer.state.kind}`,
       );
     const mode = peer.spec.hostConfig.NetworkMode;
     if (mode.startsWith('container:')) return this.#join(record, mode.slice('container:'.length));

@@ -30,8 +30,17 @@ export class ContainerDirs {
   readonly #run: string;
   readonly #exits: string;
 
+  /** Everything that the daemon keeps is below it. */
+  readonly dataRoot: string;
+
   /** `data` survives a reboot, `run` (a tmpfs) does not: what is below it tells of containers that run or were running. */
-  constructor({ data, run, exits }: { data: string; run: string; exits: string }) {
+  constructor({
+    dataRoot,
+    data,
+    run,
+    exits,
+  }: Readonly<Record<'dataRoot' | 'data' | 'run' | 'exits', string>>) {
+    this.dataRoot = dataRoot;
     this.#data = data;
     this.#run = run;
     this.#exits = exits;

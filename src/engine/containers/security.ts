@@ -9,17 +9,28 @@ export interface SecurityOptions {
   readonly seccomp: string;
   /** Asked for by `systempaths=unconfined`: nothing masked or read-only. */
   readonly unconfinedPaths: boolean;
+  /** The container may make control groups below its own; undefined: only if it is privileged. */
+  readonly writableCgroups: boolean | undefined;
 }
 
 /**
  * Reads `SecurityOpt` entries: `no-new-privileges[=bool]`, `seccomp=unconfined|builtin|{profile}`, `apparmor=…` and
- * `label=…` (accepted where they ask for nothing: Skiff uses neither), `systempaths=unconfined`. Older clients separate by `:`.
+ * `label=…` (accepted where they ask for nothing: Skiff uses neither), `systempaths=unconfined`, `writable-cgroups[=true|false]`. Older clients separate by `:`.
  */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
-  let result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default', unconfinedPaths: false };
+  let result: SecurityOptions = {
+    noNewPrivileges: false,
+    seccomp: 'default',
+    unconfinedPaths: false,
+    writableCgroups: undefined,
+  };
   for (const option of options) {
     if (option === 'no-new-privileges') {
       result = { ...result, noNewPrivileges: true };
+      continue;
+    }
+    if (option === 'writable-cgroups') {
+      result = { ...result, writableCgroups: true };
       continue;
     }
     if (option === 'disable') continue;
@@ -27,6 +38,8 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     if (match === null) throw internal(`invalid --security-opt 1: "${option}"`);
     const [, key = '', value = ''] = match;
     if (key === 'no-new-privileges') result = { ...result, noNewPrivileges: parseBool(option, value) };
+    else if (key === 'writable-cgroups' && (value === 'true' || value === 'false'))
+      result = { ...result, writableCgroups: value === 'true' };
     else if (key === 'seccomp') result = { ...result, seccomp: value };
     else if (key === 'systempaths' && value === 'unconfined') result = { ...result, unconfinedPaths: true };
     else if (key === 'apparmor' || key === 'label') refuseLabels(key, value);

@@ -50,6 +50,7 @@ export function specInput(record: ContainerRecord, prepared: Prepared): SpecInpu
     mounts: [...prepared.binds, ...tmpfsMounts(hostConfig)],
     shm: prepared.shm,
     privileged: hostConfig.Privileged,
+    writableCgroups: security.writableCgroups,
     devices: devices.nodes,
     deviceRules: [...devices.rules, ...(hostConfig.DeviceCgroupRules ?? []).map(deviceRule)],
     resources: resourcesInput(hostConfig),

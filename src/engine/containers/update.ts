@@ -1,9 +1,10 @@
-import { conflict, invalid } from '#/base/errors.ts';
+import { conflict } from '#/base/errors.ts';
+import { unlimitCpu, unlimitPids } from '#/kernel/cgroup/unlimit.ts';
 import { ociResources } from '#/runtime/spec/resources.ts';
 import type { HostConfig, Resources, RestartPolicy } from '#/wire/containers.ts';
 import { attributesOf } from './attributes.ts';
-import { isAlive } from './model.ts';
-import { type ContainerParts, runtimeOf } from './parts.ts';
+import { type ContainerRecord, isAlive } from './model.ts';
+import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { resourcesInput } from './spec-input.ts';
 import { discardUnsupported, validateUpdate } from './validate.ts';
 
@@ -23,9 +24,6 @@ const changeable = [
   'MemorySwap',
 ] as const;
 
-/** As many as the kernel can number: runtimes have no way to say that a limit is to go. */
-const noPidsLimit = 4_194_304;
-
 /** Changes limits and restart policy, of a running container at once. Zero values leave things as they are. */
 export async function updateContainer(
   parts: ContainerParts,
@@ -40,7 +38,7 @@ export async function updateContainer(
   }
   const before = record.spec.hostConfig;
   if (before.AutoRemove && !['', 'no'].includes(restartPolicy.Name)) {
-    throw invalid(
+    throw conflict(
       `Cannot update container ${id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
     );
   }
@@ -52,9 +50,7 @@ export async function updateContainer(
   );
   const warnings = [...discarded, ...validateUpdate(hostConfig, parts.requestFacts)];
   if (isAlive(record.state)) {
-    const limits = resourcesInput(hostConfig);
-    const pidsLimit = hostConfig.PidsLimit === 0 ? noPidsLimit : limits.pidsLimit;
-    await runtimeOf(parts, record).oci.update(id, ociResources({ ...limits, pidsLimit }, parts.host));
+    await changeLimits(parts, record, hostConfig);
   }
   const updated = parts.store.update({ ...record, spec: { ...record.spec, hostConfig } });
   parts.events.publish({
@@ -63,6 +59,20 @@ export async function updateContainer(
     actor: { id, attributes: attributesOf(updated) },
   });
   return warnings;
+}
+
+/** Limits of a running container. crun has no way to say that one is to go: the kernel is told. */
+async function changeLimits(
+  parts: ContainerParts,
+  record: ContainerRecord,
+  hostConfig: HostConfig,
+): Promise<void> {
+  const { cpuQuota = 0, ...limits } = resourcesInput(hostConfig);
+  const resources = ociResources({ ...limits, cpuQuota: Math.max(0, cpuQuota) }, parts.host);
+  await runtimeOf(parts, record).oci.update(record.id, resources);
+  const group = cgroupOf(parts, record);
+  if (hostConfig.PidsLimit === 0) unlimitPids(parts.cgroups, group);
+  if (cpuQuota < 0) unlimitCpu(parts.cgroups, group);
 }
 
 /** Docker's refusals of limits that make no sense beside those that the container has already. */

@@ -238,6 +238,8 @@ function checkCpu(host: HostConfig, { cpuCount }: RequestFacts): void {
       `range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
     );
   }
+  if (host.CpuShares < 0)
+    throw invalid(`invalid CPU shares (${host.CpuShares}): value must be a positive integer`);
   if (period !== 0 && (period < 1000 || period > 1_000_000)) {
     throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   }

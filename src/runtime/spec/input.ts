@@ -17,6 +17,8 @@ export interface SpecInput {
   readonly shm: ShmInput;
   /** All capabilities held, all devices, nothing masked or read-only, no system call filter. */
   readonly privileged: boolean;
+  /** /sys/fs/cgroup is writable; undefined: with `privileged` only. */
+  readonly writableCgroups?: boolean | undefined;
   /** Device nodes to make. With `privileged` those of `hostDevices()`. */
   readonly devices: readonly OciDevice[];
   /** What the device cgroup allows besides the default devices; in order. */

@@ -92,7 +92,7 @@ function checkTarget(rootfs: string, target: string): string {
   return checkMountTarget(resolveInRootfs(rootfs, path));
 }
 
-function defaultMounts({ privileged, shm }: SpecInput): OciMount[] {
+function defaultMounts({ privileged, writableCgroups = privileged, shm }: SpecInput): OciMount[] {
   const access = privileged ? 'rw' : 'ro';
   const safe = ['nosuid', 'noexec', 'nodev'];
   const mounts: OciMount[] = [
@@ -114,7 +114,7 @@ function defaultMounts({ privileged, shm }: SpecInput): OciMount[] {
       destination: '/sys/fs/cgroup',
       type: 'cgroup',
       source: 'cgroup',
-      options: [...safe, 'relatime', access],
+      options: [...safe, 'relatime', writableCgroups ? 'rw' : 'ro'],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
   ];
