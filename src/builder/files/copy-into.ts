@@ -23,6 +23,8 @@ export interface CopyRequest extends AttributeWish {
   readonly excludes?: readonly string[];
   /** `--parents`: the directories of a path are made, too, as far as they come after "/./". */
   readonly parents?: boolean;
+  /** Files of shared sources that the layer has names of already: see `CopyResult`. Copies of them are to be files of their own. */
+  readonly given?: readonly string[];
 }
 
 /** A tree to copy from, which nobody changes meanwhile. */
@@ -37,6 +39,8 @@ export interface CopyResult {
   readonly files: number;
   /** Bytes of file content. */
   readonly bytes: number;
+  /** With those of the request: files of shared sources that names in the target are. */
+  readonly given: readonly string[];
 }
 
 /**
@@ -89,15 +93,18 @@ class Copier implements Disposable {
     using stack = new DisposableStack();
     this.#source = stack.use(new TreeView({ root: request.source.root, lowers: [] }));
     this.#target = new TreeView(request.target);
-    this.#files = new FileCopier(this.#target.top, { rules: this.#rules, isShared: request.source.isShared });
+    const { given = [], source } = request;
+    this.#files = new FileCopier(this.#target.top, { rules: this.#rules, isShared: source.isShared, given });
     stack.move();
   }
 
   get result(): CopyResult {
-    return { files: this.#files.files, bytes: this.#files.bytes };
+    const { files, bytes, given } = this.#files;
+    return { files, bytes, given };
   }
 
   async copy(path: ByteString): Promise<void> {
+    this.#files.nextPath();
     const { path: real, kind } = this.#source.resolve(path);
     const missing = notFound(`${quoted(`/${path.replace(/^\/+/, '')}`)}: not found`);
     if (kind === 'missing') throw missing;
@@ -107,6 +114,9 @@ class Copier implements Disposable {
       const directory = stack.use(this.#source.open(real));
       if (directory === undefined) throw missing;
       into.open();
+      const stat = statIfThere(directory, '.');
+      // The top of a tree has no times of its own.
+      if (real !== '' && stat !== undefined) into.takeTimes(stat);
       await this.#copyContents({ directory, path: '', state: this.#excludes.root }, into);
       return;
     }

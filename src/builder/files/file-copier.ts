@@ -40,14 +40,33 @@ export class FileCopier {
   readonly #top: Directory;
   readonly #rules: AttributeRules;
   #mayLink: boolean;
-  /** The first names in the target of files with several names. */
+  /** The first names in the target of files with several names, as far as they are below one path of the source. */
   readonly #firsts = new Map<string, ByteString>();
+  /** Files of the source that names in the target are, from paths before this one, and from this one. */
+  readonly #given: Set<string>;
+  readonly #giving = new Set<string>();
 
-  /** `top` is the root of the target. `isShared`: see `CopySource`. */
-  constructor(top: Directory, { rules, isShared }: { rules: AttributeRules; isShared: boolean }) {
+  /** `top` is the root of the target. `isShared`, `given`: see `CopyRequest`. */
+  constructor(
+    top: Directory,
+    options: { readonly rules: AttributeRules; readonly isShared: boolean; readonly given: Iterable<string> },
+  ) {
     this.#top = top;
-    this.#rules = rules;
-    this.#mayLink = isShared;
+    this.#rules = options.rules;
+    this.#mayLink = options.isShared;
+    this.#given = new Set(options.given);
+  }
+
+  /** See `CopyResult`. */
+  get given(): string[] {
+    return [...this.#given.union(this.#giving)];
+  }
+
+  /** What is copied from here on are files of their own, whatever of the source was copied before. */
+  nextPath(): void {
+    for (const file of this.#giving) this.#given.add(file);
+    this.#giving.clear();
+    this.#firsts.clear();
   }
 
   /** Copies one; what is in its place goes first. Throws `invalid` if that is a directory, and system errors. */
@@ -66,9 +85,12 @@ export class FileCopier {
   /** Gives the source a further name, where that makes just what a copy would be. */
   #linkSource(from: SourceFile, to: Spot, remove: () => void): boolean {
     if (!this.#mayLink || !isFile(from.stat) || !this.#rules.keeps(from.stat)) return false;
+    const file = identity(from.stat);
+    if (this.#given.has(file)) return false;
     const source = { dirfd: from.parent.fd, path: rawBytes(from.name) };
     try {
       replacing(() => linkat(source, { dirfd: to.parent.fd, path: rawBytes(to.name) }), remove);
+      this.#giving.add(file);
       return true;
     } catch (error) {
       // The file has as many names as the file system can count.
@@ -85,7 +107,7 @@ export class FileCopier {
     { to, path, remove }: { to: Spot; path: ByteString; remove: () => void },
   ): boolean {
     if (stat.nlink < 2) return false;
-    const key = `${stat.dev.major}:${stat.dev.minor}:${stat.ino}`;
+    const key = identity(stat);
     const first = this.#firsts.get(key);
     if (first === undefined || first === path) {
       this.#firsts.set(key, path);
@@ -159,6 +181,11 @@ function cannotReplace(place: FilePlace): Error {
 
 function pathOf({ directory, name }: FilePlace): ByteString {
   return directory.path === '' ? name : `${directory.path}/${name}`;
+}
+
+/** Names a file, among all there are. */
+function identity({ dev, ino }: FileStat): string {
+  return `${dev.major}:${dev.minor}:${ino}`;
 }
 
 function isFile({ mode }: FileStat): boolean {

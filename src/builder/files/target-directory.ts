@@ -69,6 +69,11 @@ export class TargetDirectory implements Disposable {
     return this.#opened;
   }
 
+  /** It is to have the times of a directory whose contents it gets, if it is there or being made without a model. */
+  takeTimes(stat: FileStat): void {
+    if (this.#model === undefined) this.#times = stat;
+  }
+
   /** Tells what lower directories have at `name`, other than what is made here. */
   kindBelow(name: ByteString): 'directory' | 'other' | 'missing' {
     if (!this.#namesBelow().has(name)) return 'missing';
@@ -101,7 +106,7 @@ export class TargetDirectory implements Disposable {
     if (model === undefined) {
       if (!isNew) return;
       fchownat(spot.parent.fd, rawBytes(spot.name), this.#rules.owner);
-      this.#times = 'new';
+      this.#times ??= 'new';
     } else if (isNew || model.overwrites) {
       dress(spot, model.from, { attributes: this.#rules.of(model.stat), isLink: false });
       this.#times = model.stat;

@@ -10,7 +10,7 @@ import { resolveUser } from '#/runtime/user.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { removeTree } from '#/storage/tree/remove-tree.ts';
-import type { CopyRequest } from '../../files/copy-into.ts';
+import type { CopyRequest, CopyResult } from '../../files/copy-into.ts';
 import type { FileThreads } from '../../files/file-threads.ts';
 import { makeDirectories } from '../../files/make-directories.ts';
 import { matchPaths } from '../../files/match-paths.ts';
@@ -113,10 +113,11 @@ export class FileOps {
     const owner = node.chown === undefined ? undefined : await this.#owner(place, node.chown, job.parent);
     const { excludes, parents } = node;
     const common = { owner, excludes, parents, time: timeOf(epoch) };
+    let given: readonly string[] = [];
     for (const source of job.sources) {
       for (const part of await this.#parts(place, source, { node, signal })) {
         if (part.kind === 'unpack') await this.#unpack(place, part.archive, { job, owner, signal });
-        else await this.#copyPart(job, part, { ...common, signal });
+        else ({ given } = await this.#copyPart(job, part, { ...common, given, signal }));
       }
     }
   }
@@ -151,13 +152,13 @@ export class FileOps {
     {
       signal,
       ...options
-    }: Pick<CopyRequest, 'owner' | 'excludes' | 'parents' | 'time'> & { signal: AbortSignal },
-  ): Promise<void> {
+    }: Pick<CopyRequest, 'owner' | 'excludes' | 'parents' | 'time' | 'given'> & { signal: AbortSignal },
+  ): Promise<CopyResult> {
     const { root, lowers } = this.#steps.snapshots.layerTarget(snapshot);
     const target = { root, lowers };
     const destination = byteString(node.destination);
     const request = { ...options, source, paths, target, destination, mode: node.chmod ?? mode };
-    await this.#threads.run('copy', request, { signal });
+    return await this.#threads.run('copy', request, { signal });
   }
 
   /** Unpacks into the snapshot as its processes would see it: links of the image count. */
