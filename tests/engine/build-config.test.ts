@@ -35,6 +35,24 @@ test('build: ONBUILD is kept, but history does not tell of it', async () => {
   assert.deepEqual(history, ['LABEL b=c']);
 });
 
+test('build: WORKDIR makes directories for the user', async () => {
+  const { log } = await box.build(
+    [
+      'FROM busybox',
+      'USER alice:wheel',
+      'WORKDIR /a/b',
+      'USER 7',
+      'WORKDIR /c',
+      'USER unknown',
+      'WORKDIR /d',
+      'USER 0',
+      'WORKDIR /e',
+      'RUN stat -c %n:%u:%g /a /a/b /c /d /e',
+    ].join('\n'),
+  );
+  assert.equal(log, '/a:1000:10\n/a/b:1000:10\n/c:7:7\n/d:0:0\n/e:0:0\n');
+});
+
 test('build: the target is the last stage if none is named', async () => {
   const dockerfile = [
     'FROM scratch AS one',

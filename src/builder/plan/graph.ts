@@ -102,6 +102,8 @@ export type CopyInput =
 export interface DirectoryNode extends StepBase {
   readonly kind: 'directory';
   readonly path: string;
+  /** What USER has said: the owner of what is made, if the files below have this user. */
+  readonly user: string;
 }
 
 /** The nodes that a node waits for. */

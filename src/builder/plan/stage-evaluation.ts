@@ -123,7 +123,8 @@ export class StageEvaluation {
       this.#note(instruction.text, undefined);
       return applyConfig(state, expanded);
     }
-    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'directory', path };
+    const user = state.config.User ?? '';
+    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'directory', path, user };
     this.#note(instruction.text, node);
     const config = { ...state.config, WorkingDir: path };
     return withHistory({ ...state, config, tree: node }, `WORKDIR ${path}`, { layer: node });

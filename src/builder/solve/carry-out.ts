@@ -63,7 +63,7 @@ async function change(parts: SolveParts, step: ReadyStep, control: FlightControl
       return parts.files.copy({ snapshot, parent, node, sources, epoch }, { signal });
     }
     case 'directory':
-      return parts.files.makeDirectory({ snapshot, path: node.path, epoch });
+      return parts.files.makeDirectory({ snapshot, parent, node, epoch });
     default:
       return node satisfies never;
   }

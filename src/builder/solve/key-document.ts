@@ -130,6 +130,6 @@ async function sourceDocument(source: CopyInput, node: CopyNode, scope: KeyScope
   }
 }
 
-function directoryDocument({ path }: DirectoryNode): KeyDocument {
-  return { path };
+function directoryDocument({ path, user }: DirectoryNode): KeyDocument {
+  return { path, ...(user === '' ? {} : { user }) };
 }

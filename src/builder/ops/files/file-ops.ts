@@ -1,7 +1,7 @@
 import { chmodSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { byteString } from '#/base/byte-string.ts';
-import { invalid } from '#/base/errors.ts';
+import { invalid, isKind } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
 import type { Owner } from '#/kernel/at.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
@@ -16,7 +16,7 @@ import { makeDirectories } from '../../files/make-directories.ts';
 import { matchPaths } from '../../files/match-paths.ts';
 import type { DigestRequest, TreeDigests } from '../../files/tree-digests.ts';
 import { type ArchivePlace, isArchive } from '../../files/unpack-into.ts';
-import type { CopyInput, CopyNode } from '../../plan/graph.ts';
+import type { CopyInput, CopyNode, DirectoryNode } from '../../plan/graph.ts';
 import { openPlace, placeTree, type StepPlace } from '../run/bind-place.ts';
 import type { SourceTree } from '../run/definition.ts';
 import type { StepParts } from '../step-parts.ts';
@@ -53,6 +53,11 @@ export interface CopyJob {
   readonly sources: readonly ReadySource[];
   /** Seconds since 1970. */
   readonly epoch: number | undefined;
+}
+
+/** A directory to make. */
+export interface DirectoryJob extends Pick<CopyJob, 'snapshot' | 'parent' | 'epoch'> {
+  readonly node: DirectoryNode;
 }
 
 /** Something to copy, perhaps with other permissions than the instruction says; or an archive to unpack. */
@@ -122,18 +127,17 @@ export class FileOps {
     }
   }
 
-  /** Makes a directory, if it is missing, with those above it. */
-  makeDirectory({
-    snapshot,
-    path,
-    epoch,
-  }: {
-    snapshot: string;
-    path: string;
-    epoch: number | undefined;
-  }): void {
+  /** Makes a directory, if it is missing, with those above it. A user that is not there yet does not own it. */
+  async makeDirectory({ snapshot, parent, node, epoch }: DirectoryJob): Promise<void> {
+    await using place = openPlace(this.#steps);
+    let owner: Owner | undefined;
+    try {
+      if (node.user !== '') owner = await this.#owner(place, node.user, parent);
+    } catch (error) {
+      if (!isKind(error, 'invalid')) throw error;
+    }
     const { root, lowers } = this.#steps.snapshots.layerTarget(snapshot);
-    makeDirectories({ target: { root, lowers }, path: byteString(path), time: timeOf(epoch) });
+    makeDirectories({ target: { root, lowers }, path: byteString(node.path), owner, time: timeOf(epoch) });
   }
 
   async #digestIn(
