@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
+import { fileHeader } from '#/tar/tar-entry.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { DockerCli } from '#tests/docker-cli.ts';
 import { tarOf } from '#tests/images.ts';
@@ -183,6 +184,16 @@ async function built(archive: Buffer, options: Docker.ImageBuildOptions): Promis
     );
   });
 }
+
+test('dockerode: the files of the context belong to root, whoever has them', async () => {
+  const own = (path: string): { path: string; uid: number; gid: number } => ({ path, uid: 1000, gid: 1000 });
+  const archive = await tarOf({ Dockerfile: 'FROM busybox\nCOPY d /d\nRUN stat -c %n:%u:%g /d /d/f\n' }, [
+    { ...fileHeader('d', 0), ...own('d'), kind: 'directory', mode: 0o755, body: [] },
+    { ...fileHeader('d/f', 0), ...own('d/f'), body: [] },
+  ]);
+  const said = await built(archive, {});
+  assert.match(said.map(({ stream = '' }) => stream).join(''), /\n\/d:0:0\n\/d\/f:0:0\n/);
+});
 
 test('dockerode: buildImage with arguments, labels and a target; a failure is told in the stream', async () => {
   const archive = await tarOf({

@@ -38,7 +38,9 @@ export async function classicContext(
     return { context, dockerfile: { kind: 'file', context, path }, ...nothing };
   }
   await using stack = new AsyncDisposableStack();
-  const context = stack.use(await builds.archives.receive(uploadOf(call), { name: 'context', signal }));
+  // Whoever the files belong to where they come from is nobody in the image.
+  const wish = { name: 'context', owner: { uid: 0, gid: 0 }, signal };
+  const context = stack.use(await builds.archives.receive(uploadOf(call), wish));
   const bytes = readDockerfile(context, path);
   await removeIgnored(context, path);
   const owned = stack.move();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { file, link, tarOf } from '#/tar/tar-samples.ts';
+import { directory, file, link, tarOf } from '#/tar/tar-samples.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { type ArchiveContext, ArchiveContexts } from './archive-contexts.ts';
 
@@ -48,6 +48,33 @@ test('ArchiveContexts.receive: no bytes are an empty context, no archive is refu
     message: 'gone',
   });
   assert.equal(readdirSync(dir.join('contexts')).length, 2);
+});
+
+test('ArchiveContexts.receive: whose the files are is up to who receives them', async () => {
+  using dir = scratchDir();
+  const contexts = await ArchiveContexts.open({ root: dir.join('contexts') });
+  const archive = await tarOf(
+    directory('d', { uid: 1000, gid: 100 }),
+    file('d/f', '', { uid: 1000, gid: 100 }),
+  );
+  const owners = async (context: ArchiveContext): Promise<number[][]> => {
+    await using tree = await context.open();
+    return ['d', 'd/f'].map((path) => {
+      const { uid, gid } = statSync(join(tree.root, path));
+      return [uid, gid];
+    });
+  };
+  await using kept = await receive(contexts, archive);
+  assert.deepEqual(await owners(kept), [
+    [1000, 100],
+    [1000, 100],
+  ]);
+  const owner = { uid: 0, gid: 0 };
+  await using changed = await contexts.receive(chunks(archive), { name: 'context', owner, signal });
+  assert.deepEqual(await owners(changed), [
+    [0, 0],
+    [0, 0],
+  ]);
 });
 
 test('ArchiveContexts.open: what a daemon that died has left is removed', async () => {

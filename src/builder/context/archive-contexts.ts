@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, isSystemError, tooLarge } from '#/base/errors.ts';
-import { openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
+import { type Owner, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
 import { decompress } from '#/storage/archive/compression.ts';
 import { extractTar } from '#/storage/archive/extract.ts';
 import { undoForeign } from '#/storage/archive/foreign-compression.ts';
@@ -39,11 +39,11 @@ export class ArchiveContexts {
 
   /**
    * Unpacks an archive, compressed with gzip, bzip2, xz, zstd or not at all, as it comes; no bytes at all are an empty
-   * context. Throws `invalid` for what is no archive.
+   * context. With `owner` everything belongs to that one, whatever the archive says. Throws `invalid` for what is no archive.
    */
   async receive(
     bytes: AsyncIterable<Uint8Array>,
-    { name, signal }: { name: string; signal: AbortSignal },
+    { name, owner, signal }: { name: string; owner?: Owner; signal: AbortSignal },
   ): Promise<ArchiveContext> {
     await using stack = new AsyncDisposableStack();
     const folder = randomUUID();
@@ -54,7 +54,14 @@ export class ArchiveContexts {
     });
     await mkdir(root, { mode: 0o755 });
     const plain = await decompress(await undoForeign(bytes));
-    await extractTar(plain.bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
+    await extractTar(plain.bytes, {
+      root,
+      whiteouts: 'none',
+      makesLinkTargets: true,
+      limits: { maxEntries },
+      owner,
+      signal,
+    });
     return new ArchiveContext(root, { name, owned: stack.move() });
   }
 }

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { type ByteString, quoted, textOf } from '#/base/byte-string.ts';
 import { internal, invalid, isSystemError, notFound } from '#/base/errors.ts';
 import { IgnoreRules, type IgnoreState } from '#/dockerfile/ignore.ts';
@@ -106,7 +107,7 @@ class Copier implements Disposable {
   async copy(path: ByteString): Promise<void> {
     this.#files.nextPath();
     const { path: real, kind } = this.#source.resolve(path);
-    const missing = notFound(`${quoted(`/${path.replace(/^\/+/, '')}`)}: not found`);
+    const missing = notFound(`${quoted(posix.resolve('/', path))}: not found`);
     if (kind === 'missing') throw missing;
     using stack = new DisposableStack();
     if (kind === 'directory') {

@@ -60,6 +60,7 @@ test('unpackInto: unpacks through the links of the image, never out of it, with 
   symlinkSync('/usr', join(root, 'up'));
   writeFileSync(join(root, 'usr/lib/old'), 'old');
   const archive = await tarOf(
+    directory('./', { mode: 0o700, uid: 4 }),
     directory('lib', { mode: 0o755 }),
     file('lib/new', 'new', { uid: 5, gid: 6, mode: 0o4750 }),
     file('lib/old', 'changed'),
@@ -69,7 +70,8 @@ test('unpackInto: unpacks through the links of the image, never out of it, with 
   );
   writeFileSync(scratch.join('x.tar.xz'), through('xz', archive));
   const place = { root: scratch.path, path: 'x.tar.xz' };
-  assert.equal((await threads.run('unpack', { archive: place, root, destination: '/' })).entries, 6);
+  assert.equal((await threads.run('unpack', { archive: place, root, destination: '/' })).entries, 7);
+  assert.deepEqual([statSync(root).mode & 0o777, statSync(root).uid], [0o755, 0]);
   assert.ok(!lstatSync(join(root, 'usr/lib')).isSymbolicLink());
   // The archive has a directory of that name: it takes the place of the link, as in Docker.
   assert.deepEqual(readFileSync(join(root, 'lib/new'), 'utf8'), 'new');

@@ -68,6 +68,8 @@ export async function unpackInto(
     const options = {
       root: join(root, Buffer.from(path, 'latin1').toString()),
       whiteouts: 'none' as const,
+      makesLinkTargets: true,
+      keepsRoot: true,
       owner,
     };
     const { entries, bytes } = await extractTar(plainBytes(file), { ...options, ...(signal && { signal }) });

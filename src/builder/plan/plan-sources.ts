@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { digestOf } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import { formatPlatform, type Platform } from '#/oci/platform.ts';
@@ -148,8 +149,9 @@ class ContextPlan {
   }
 
   take(path: string): void {
-    const inside = path.replace(/^(\.?\/+)+/, '').replace(/\/+$/, '');
-    if (inside === '' || inside === '.') this.#all = true;
+    // No path leads out.
+    const inside = posix.resolve('/', path).slice(1);
+    if (inside === '') this.#all = true;
     else this.#paths.add(inside);
   }
 }

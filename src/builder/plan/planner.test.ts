@@ -215,7 +215,7 @@ test('planBuild: COPY knows its sources, and contexts send no more than is neede
   const made = await plan([
     'FROM base AS s',
     'FROM base',
-    'COPY a b/* ./d/',
+    'COPY a b/* ../../../c ./d/',
     'COPY --from=s --link /x /y',
     'COPY --from=img:1 / /z',
   ]);
@@ -223,7 +223,7 @@ test('planBuild: COPY knows its sources, and contexts send no more than is neede
   const [source] = first.sources;
   assert.equal(first.destination, '/d/');
   assert.ok(source?.kind === 'files' && source.from !== 'scratch' && source.from.kind === 'context');
-  assert.deepEqual(source.from.wish(), { excludes: [], followPaths: ['a', 'b/*'] });
+  assert.deepEqual(source.from.wish(), { excludes: [], followPaths: ['a', 'b/*', 'c'] });
   const froms = [second, third].map(
     ({ sources: [from] }) => from?.kind === 'files' && from.from !== 'scratch' && from.from.kind,
   );

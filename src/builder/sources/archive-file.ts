@@ -14,7 +14,8 @@ export async function unpackArchive(
   { root, signal }: { root: string; signal: AbortSignal },
 ): Promise<void> {
   const { bytes } = await decompress(await undoForeign(createReadStream(path)));
-  await extractTar(bytes, { root, whiteouts: 'none', limits: { maxEntries }, signal });
+  const how = { root, whiteouts: 'none', makesLinkTargets: true, limits: { maxEntries } } as const;
+  await extractTar(bytes, { ...how, signal });
 }
 
 /** Tells whether a file is an archive, or compressed, which may be one: by its first bytes, as BuildKit decides. */

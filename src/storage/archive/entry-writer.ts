@@ -21,7 +21,7 @@ import { dressFile } from '../tree/dress-file.ts';
 import { removeTreeSync } from '../tree/remove-tree.ts';
 import { isDirectory } from '../tree/walk-tree.ts';
 import type { ExtractOptions } from './extract.ts';
-import { ExtractRoot, joined, parseInnerPath } from './extract-root.ts';
+import { ExtractRoot, joined, type OnImplied, parseInnerPath } from './extract-root.ts';
 import { impliedRoot } from './implied-directories.ts';
 import { LowerLayers } from './lower-layers.ts';
 import { DeletingWhiteouts, overlayWhiteouts, type WhiteoutPolicy } from './whiteout-policy.ts';
@@ -41,6 +41,7 @@ export class EntryWriter implements Disposable {
   readonly #root: ExtractRoot;
   readonly #whiteouts: WhiteoutPolicy | undefined;
   readonly #maxBytes: number;
+  readonly #keepsRoot: boolean;
   readonly #owner: Owner | undefined;
   /** Times of directories, set last: what is put into a directory changes them. */
   readonly #directoryTimes = new Map<ByteString, bigint>();
@@ -52,11 +53,14 @@ export class EntryWriter implements Disposable {
     const { lowers = [] } = options;
     this.#lowers = new LowerLayers(lowers === 'later' ? [] : lowers);
     this.#implied = lowers === 'later' ? new Set([impliedRoot]) : undefined;
-    this.#root = new ExtractRoot(options.root, (parent, inner) => {
+    const onImplied: OnImplied = (parent, inner) => {
       if (this.#implied === undefined) this.#lowers.dressDirectory(parent, inner);
       else this.#implied.add(joined(inner));
       this.#whiteouts?.made({ parent, name: inner.name });
-    });
+    };
+    const { makesLinkTargets = false, keepsRoot = false } = options;
+    this.#root = new ExtractRoot(options.root, { onImplied, makesLinkTargets });
+    this.#keepsRoot = keepsRoot;
     this.#owner = options.owner;
     this.#maxBytes = options.limits?.maxBytes ?? Number.POSITIVE_INFINITY;
     if (options.whiteouts === 'overlay') this.#whiteouts = overlayWhiteouts;
@@ -81,6 +85,7 @@ export class EntryWriter implements Disposable {
     if (inner.name === '') {
       if (entry.kind !== 'directory')
         throw invalid(`Cannot unpack ${quoted(entry.path)}: it is not a directory`);
+      if (this.#keepsRoot) return;
       this.#dress({ parent: this.#root.top, name: '.' }, entry);
       this.#directoryTimes.set('', entry.mtime);
       this.#implied?.delete(impliedRoot);

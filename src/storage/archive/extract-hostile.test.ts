@@ -42,9 +42,9 @@ function trap(): ScratchDir & { readonly root: string; check(): void } {
 async function unpack(
   root: string,
   entries: readonly TarInput[],
-  whiteouts: ExtractOptions['whiteouts'],
+  how: Pick<ExtractOptions, 'whiteouts' | 'makesLinkTargets'>,
 ): Promise<void> {
-  await extractTar(pieces(await tarOf(...entries)), { root, whiteouts });
+  await extractTar(pieces(await tarOf(...entries)), { root, ...how });
 }
 
 /** Archives that want to get out, and whether they are refused (else what they bring lands inside). */
@@ -158,7 +158,7 @@ for (const [title, refused, entries] of attacks) {
   for (const whiteouts of ['none', 'overlay', 'apply'] as const) {
     test(`extractTar: stays inside (${whiteouts}): ${title}`, async () => {
       using place = trap();
-      const attempt = unpack(place.root, entries(place.join('outside')), whiteouts);
+      const attempt = unpack(place.root, entries(place.join('outside')), { whiteouts });
       if (refused) await assert.rejects(attempt, { name: 'EngineError', kind: 'invalid' });
       else await attempt;
       place.check();
@@ -183,7 +183,7 @@ for (const [title, entries] of whiteoutAttacks) {
       using place = trap();
       symlinkSync(place.join('outside'), `${place.root}/old-link`);
       try {
-        await unpack(place.root, entries(place.join('outside')), whiteouts);
+        await unpack(place.root, entries(place.join('outside')), { whiteouts });
       } catch (error) {
         assert.ok(error instanceof EngineError && error.kind === 'invalid', String(error));
       }
@@ -274,16 +274,19 @@ test('extractTar: any mix of names and links stays inside', async () => {
     fc.tuple(name, target).map(([path, to]) => link('hardlink', path, to)),
     name.map((path): TarInput => ({ ...fileHeader(path, 0), kind: 'fifo' })),
   );
-  const whiteouts = fc.constantFrom('none', 'overlay', 'apply');
+  const how = fc.record({
+    whiteouts: fc.constantFrom('none', 'overlay', 'apply'),
+    makesLinkTargets: fc.boolean(),
+  });
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(entry, { maxLength: 4 }), { maxLength: 6 }),
-      whiteouts,
-      async (archives, how) => {
+      how,
+      async (archives, options) => {
         using place = trap();
         for (const entries of archives) {
           try {
-            await unpack(place.root, entries, how);
+            await unpack(place.root, entries, options);
           } catch (error) {
             assert.ok(error instanceof EngineError && error.kind === 'invalid', String(error));
           }

@@ -1,11 +1,14 @@
 import { constants } from 'node:fs';
+import { posix } from 'node:path';
 import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
 import { invalid, isSystemError } from '#/base/errors.ts';
-import { mkdirat, O_PATH, openat2, RESOLVE_IN_ROOT } from '#/kernel/at.ts';
+import { mkdirat, O_PATH, openat2, RESOLVE_IN_ROOT, readlinkat } from '#/kernel/at.ts';
 import { Directory } from '../tree/directory.ts';
 
 /** How many directories are kept open: archives go through trees depth first. */
 const cacheSize = 32;
+/** Links on the way to one place; the kernel's own limit. */
+const maxLinks = 40;
 
 /** A path inside a root: the directory, and the last component in it. Both are empty for the root itself. */
 export interface InnerPath {
@@ -13,10 +16,14 @@ export interface InnerPath {
   readonly name: ByteString;
 }
 
-/** Takes a path of an archive apart. ".." is refused: no archive of files needs it. */
+/** Takes a path of an archive apart. Throws `invalid` if ".." in it leads out. */
 export function parseInnerPath(path: ByteString): InnerPath {
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw invalid(`Cannot unpack ${quoted(path)}: ".." in the name`);
+  const parts: ByteString[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..' && parts.pop() === undefined)
+      throw invalid(`Cannot unpack ${quoted(path)}: ".." in the name leads out`);
+    if (part !== '' && part !== '.' && part !== '..') parts.push(part);
+  }
   const name = parts.pop() ?? '';
   return { parent: parts.join('/'), name };
 }
@@ -38,11 +45,14 @@ export class ExtractRoot implements Disposable {
   readonly #root: Directory;
   readonly #byPath = new Map<ByteString, Directory>();
   readonly #onImplied: OnImplied;
+  readonly #makesLinkTargets: boolean;
   readonly #open: Directory[] = [];
 
-  constructor(root: string, onImplied: OnImplied) {
+  /** `makesLinkTargets`: see `ExtractOptions`. */
+  constructor(root: string, options: { readonly onImplied: OnImplied; readonly makesLinkTargets: boolean }) {
     this.#root = Directory.open(root);
-    this.#onImplied = onImplied;
+    this.#onImplied = options.onImplied;
+    this.#makesLinkTargets = options.makesLinkTargets;
   }
 
   get top(): Directory {
@@ -60,19 +70,26 @@ export class ExtractRoot implements Disposable {
 
   /** Opens a directory, making it and those above it where they are missing. */
   making(path: ByteString): Directory {
+    return this.#making(path, 0);
+  }
+
+  #making(path: ByteString, links: number): Directory {
     try {
       return this.existing(path);
     } catch (error) {
       if (!isSystemError(error, 'ENOENT')) throw error;
     }
     const inner = parseInnerPath(path);
-    const parent = this.making(inner.parent);
+    const parent = this.#making(inner.parent, links);
     try {
       mkdirat(parent.fd, rawBytes(inner.name), 0o755);
     } catch (error) {
+      if (!isSystemError(error, 'EEXIST')) throw error;
       // The name is taken, though it leads nowhere.
-      if (isSystemError(error, 'EEXIST')) throw invalid(`${quoted(path)} is a link to nowhere`, error);
-      throw error;
+      if (!this.#makesLinkTargets || links >= maxLinks)
+        throw invalid(`${quoted(path)} is a link to nowhere`, error);
+      const target = readlinkat(parent.fd, rawBytes(inner.name)).toString('latin1');
+      return this.#making(pointed(target, inner.parent), links + 1);
     }
     this.#onImplied(parent, inner);
     return this.#keep(path, parent.child(inner.name));
@@ -103,4 +120,9 @@ export class ExtractRoot implements Disposable {
     this.#closeAll();
     this.#root[Symbol.dispose]();
   }
+}
+
+/** Where a link in a directory leads, in a root that has nothing above it. */
+function pointed(target: ByteString, directory: ByteString): ByteString {
+  return posix.resolve('/', directory, target).slice(1);
 }

@@ -4,6 +4,7 @@ import {
   createReadStream,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   statSync,
@@ -159,6 +160,43 @@ test('extractTar: what is in the directory already may be replaced, but links ou
   await unpack(scratch.join('root'), [directory('in'), file('abs', 'file')]);
   assert.deepEqual(treeOf(scratch.join('root')), { abs: 'file', in: 'directory' });
   assert.deepEqual(treeOf(scratch.join('outside')), { file: 'safe' });
+});
+
+test('extractTar: where links lead to nothing, directories are made inside of the root, if that is asked for', async () => {
+  using scratch = scratchDir();
+  mkdirSync(scratch.join('root'));
+  const entries = [
+    link('symlink', 'up', '../../outside/x'),
+    link('symlink', 'abs', scratch.join('outside')),
+    link('symlink', 'lib', 'usr/lib'),
+    link('symlink', 'chain', 'lib/more'),
+    link('symlink', 'round', 'again'),
+    link('symlink', 'again', 'round'),
+    ...['up/f', 'abs/f', 'lib/f', 'chain/f'].map((path) => file(path, 'x')),
+  ];
+  await unpack(scratch.join('root'), entries, { makesLinkTargets: true });
+  const tree = treeOf(scratch.join('root'));
+  for (const path of ['outside/x/f', `${scratch.join('outside').slice(1)}/f`, 'usr/lib/f', 'usr/lib/more/f'])
+    assert.equal(tree[path], 'x', path);
+  await assert.rejects(unpack(scratch.join('root'), [file('round/f', 'x')], { makesLinkTargets: true }), {
+    kind: 'invalid',
+  });
+  assert.deepEqual(readdirSync(scratch.path), ['root']);
+});
+
+test('extractTar: ".." in a name is taken as long as it stays inside', async () => {
+  using scratch = scratchDir();
+  await unpack(scratch.path, [file('a/../x', '1'), file('a/b/../../c/y', '2')]);
+  assert.deepEqual(treeOf(scratch.path), { c: 'directory', 'c/y': '2', x: '1' });
+});
+
+test('extractTar: the root gets the attributes that the archive has for it, unless it is to keep its own', async () => {
+  using scratch = scratchDir();
+  const mode = (): number => statSync(scratch.path).mode & 0o777;
+  await unpack(scratch.path, [directory('./', { mode: 0o711 })]);
+  assert.equal(mode(), 0o711);
+  await unpack(scratch.path, [directory('./', { mode: 0o700, uid: 5 })], { keepsRoot: true });
+  assert.deepEqual([mode(), statSync(scratch.path).uid], [0o711, 0]);
 });
 
 test('extractTar: an aborted signal ends it with its reason', async () => {

@@ -20,6 +20,10 @@ export interface ExtractOptions {
   readonly limits?: ExtractLimits;
   /** Of all that the archive has, whatever it says. */
   readonly owner?: Owner | undefined;
+  /** Directories are made where links in their places lead to nothing, inside of the root. Otherwise such archives are refused. */
+  readonly makesLinkTargets?: boolean;
+  /** `root` itself keeps its owner, permissions and times, whatever the archive says of it. */
+  readonly keepsRoot?: boolean;
   readonly signal?: AbortSignal;
 }
 
