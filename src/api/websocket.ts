@@ -34,7 +34,10 @@ export function acceptWebSocket(call: Call, key: string): Duplex {
   connection.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
   );
-  return new WebSocketStream(connection);
+  const stream = new WebSocketStream(connection);
+  // A client that breaks the connection or the protocol hangs up like any other: `close` follows and aborts the call.
+  stream.on('error', () => stream.destroy());
+  return stream;
 }
 
 /** Bytes to and from a WebSocket client. */

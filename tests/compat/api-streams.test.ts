@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FrameDecoder } from '#/wire/frames.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { TestContainers, valueOf } from '#tests/test-containers.ts';
@@ -141,6 +142,38 @@ test('attach/ws: both ways through a WebSocket', async () => {
   client.socket.write(Buffer.concat([Buffer.from([0x82, 0x80 | data.length]), mask, data]));
   await until(() => client.body.includes('got abc\n'), { what: 'the answer of the program' });
   client.socket.destroy();
+  await containers.remove(id);
+});
+
+test('attach: clients that break the connection harm nobody, in either way of attaching', async () => {
+  const id = await containers.run({
+    cmd: 'yes | head -c 200000000; sleep 1000',
+    config: { OpenStdin: true },
+  });
+  const websocket = {
+    method: 'GET',
+    headers:
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n',
+  };
+  const breaks: ((socket: Socket) => void)[] = [
+    (socket) => socket.destroy(),
+    (socket) => socket.end(Buffer.from([0xff, 0xff, 0xff, 0xff])),
+    (socket) => socket.end(),
+  ];
+  for (const path of ['attach/ws', 'attach']) {
+    for (const hangUp of breaks) {
+      for (let delay = 0; delay < 4; delay += 1) {
+        const options = path === 'attach' ? { headers: upgrade } : websocket;
+        const query = '?stream=1&stdin=1&stdout=1&stderr=1';
+        const client = await Hijacked.open(`/containers/${id}/${path}${query}`, options);
+        client.socket.on('error', () => {});
+        await sleep(delay * 5);
+        hangUp(client.socket);
+        client.socket.destroy();
+      }
+    }
+  }
+  assert.equal((await daemon.ask('GET', '/_ping')).status, 200);
   await containers.remove(id);
 });
 
