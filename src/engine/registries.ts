@@ -3,6 +3,7 @@ import type { Credentials } from '#/distribution/credentials.ts';
 import { pullFailure } from '#/distribution/failures.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
 import type { Repository } from '#/distribution/repository.ts';
+import type { Digest } from '#/oci/digest.ts';
 import { platformOf } from '#/oci/image-config.ts';
 import { type Platform, platformRank } from '#/oci/platform.ts';
 import {
@@ -16,14 +17,15 @@ import {
 } from '#/oci/reference.ts';
 import type { OnProgress } from '#/registry/client/progress.ts';
 import { type PulledImage, type PullParts, pullImage } from '#/registry/client/pull.ts';
-import { type PushParts, pushImage } from '#/registry/client/push.ts';
-import type { ImageRecord } from '#/storage/images/record.ts';
+import { type ImagePush, type PushParts, pushImage, pushIndex } from '#/registry/client/push.ts';
+import type { ImageRecord, NamedImage } from '#/storage/images/record.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type { AuthResponse, DistributionInspect, SearchResult } from '#/wire/registry.ts';
 import type { Events } from './events.ts';
+import { indexDescriptor, partDescriptor } from './images/descriptors.ts';
 import { inspectRemote } from './images/distribution.ts';
 import { findFor, platformMismatch } from './images/find.ts';
-import { tagsToPush } from './images/push-selection.ts';
+import { contentToPush, tagsToPush } from './images/push-selection.ts';
 import { registryFailure } from './images/registry-errors.ts';
 import { searchFailure, searchFilter, searchLimit, splitTerm, wantsAutomated } from './images/search.ts';
 
@@ -125,12 +127,34 @@ export class Registries {
     onProgress({ kind: 'note', status: `The push refers to repository [${canonicalName(reference)}]` });
     const tags = tagsToPush(images, reference);
     const repository = this.#repository(reference, options, 'pull,push');
-    for (const { name, tag, image } of tags) {
-      const request = { repository, name, tag, image: image.image, onProgress, signal };
-      const digest = await explained(pushImage(this.#parts, request), registryFailure);
-      if (images.named(image.id) !== undefined) images.name(image.id, { ...name, tag: undefined, digest });
+    for (const { name, tag, named } of tags) {
+      const target = { repository, name, tag, onProgress, signal };
+      const digest = await explained(this.#pushOne(target, named, platform), registryFailure);
+      if (digest !== undefined && images.named(named.id) !== undefined)
+        images.name(named.id, { ...name, tag: undefined, digest });
     }
     this.#publish('push', reference);
+  }
+
+  /** Returns the digest by which the registry knows what the name stands for; undefined if only an image of an index was pushed. */
+  async #pushOne(
+    target: Omit<ImagePush, 'image' | 'manifest'>,
+    named: NamedImage,
+    platform: Platform | undefined,
+  ): Promise<Digest | undefined> {
+    const content = contentToPush(this.#parts.images, named, platform);
+    if (content.kind === 'index') return pushIndex(this.#parts, { ...target, index: content.index });
+    const { image, manifest, insteadOf } = content;
+    if (insteadOf !== undefined) {
+      const value = {
+        manifestPushedInsteadOfIndex: true,
+        originalIndex: indexDescriptor(insteadOf),
+        selectedManifest: partDescriptor(insteadOf, image),
+      };
+      target.onProgress({ kind: 'result', value });
+    }
+    const digest = await pushImage(this.#parts, { ...target, image, manifest });
+    return named.index === undefined ? digest : undefined;
   }
 
   async #pullOne(

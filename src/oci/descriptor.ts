@@ -36,7 +36,7 @@ export function readDigest(field: Field): Digest {
 }
 
 /** Annotations from an untrusted document; they never control what the engine does. */
-function readAnnotations(field: Field): Record<string, string> {
+export function readAnnotations(field: Field): Record<string, string> {
   return field.record(maxAnnotations, (member) => member.string());
 }
 

@@ -1,5 +1,5 @@
 import { invalid } from '#/base/errors.ts';
-import { type Descriptor, readDescriptor } from './descriptor.ts';
+import { type Descriptor, readAnnotations, readDescriptor } from './descriptor.ts';
 import { type Field, parseJson } from './json.ts';
 import { layerCompression, mediaTypes } from './media-types.ts';
 
@@ -9,6 +9,7 @@ export interface Manifest {
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Several manifests, most often of one image for several platforms (image-spec, image-index.md). */
@@ -71,7 +72,11 @@ export function kindOf(mediaType: string): 'manifest' | 'index' | undefined {
 }
 
 /** The bytes of a manifest for an image that came without one; the same image gives the same bytes. */
-export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
+export function encodeManifest(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  annotations?: Manifest['annotations'],
+): Buffer {
   const plain = ({ mediaType, digest, size }: Descriptor): object => ({ mediaType, digest, size });
   return Buffer.from(
     JSON.stringify({
@@ -79,6 +84,7 @@ export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]
       mediaType: mediaTypes.manifest,
       config: plain(config),
       layers: layers.map(plain),
+      annotations,
     }),
   );
 }
@@ -104,7 +110,8 @@ function readManifest(document: Field, mediaType: string): Manifest {
       throw invalid(`manifest.layers[${index}]: layers of type "${layer.mediaType}" are not supported`);
     }
   }
-  return { kind: 'manifest', mediaType, config, layers };
+  const annotations = document.get('annotations').optional(readAnnotations);
+  return { kind: 'manifest', mediaType, config, layers, ...(annotations && { annotations }) };
 }
 
 /** A layer that its registry holds. Those that only have an address elsewhere are not fetched, whatever that is. */

@@ -102,6 +102,11 @@ export class ImageStore {
     return [...images.values()].flatMap((id) => this.#images.get(id) ?? []);
   }
 
+  /** The blobs that an index keeps: manifests, and what attestations consist of. */
+  blobsOf({ id }: IndexRecord): Digest[] {
+    return this.#indexes.blobs(id);
+  }
+
   /** All images, also those that are only known as parts of an index, in no order. */
   list(): ImageRecord[] {
     return this.#images.list();

@@ -5,10 +5,10 @@ import { BlobSources } from '#/registry/client/blob-sources.ts';
 import { Downloads } from '#/registry/client/downloads.ts';
 import type { TransferProgress } from '#/registry/client/progress.ts';
 import { type PulledImage, type PullParts, pullImage } from '#/registry/client/pull.ts';
-import { type PushParts, pushImage } from '#/registry/client/push.ts';
+import { type ImagePush, type PushParts, pushImage, pushIndex } from '#/registry/client/push.ts';
 import { Slots } from '#/registry/client/slots.ts';
 import { KeptBlobs } from '#/storage/content/kept-blobs.ts';
-import type { ImageParts } from '#/storage/images/record.ts';
+import type { ImageParts, IndexRecord } from '#/storage/images/record.ts';
 import type { ImageScratch } from './images.ts';
 
 /** What a test may say about a pull. */
@@ -63,16 +63,28 @@ export class Transfers {
     onProgress: (progress: TransferProgress) => void = () => {},
   ): Promise<string> {
     const image = this.parts.images.get(id);
+    if (image === undefined) throw new Error(`cannot push ${id} as ${name}`);
+    const { manifest } = image;
+    return pushImage(this.parts, { ...this.#target(name, onProgress), image, manifest });
+  }
+
+  /** Pushes an index under a name with a tag. */
+  pushIndex(
+    index: IndexRecord,
+    name: string,
+    onProgress: (progress: TransferProgress) => void = () => {},
+  ): Promise<string> {
+    return pushIndex(this.parts, { ...this.#target(name, onProgress), index });
+  }
+
+  #target(
+    name: string,
+    onProgress: (progress: TransferProgress) => void,
+  ): Omit<ImagePush, 'image' | 'manifest'> {
     const reference = parseReference(name);
-    if (image === undefined || reference.tag === undefined) throw new Error(`cannot push ${id} as ${name}`);
-    return pushImage(this.parts, {
-      repository: this.repository(name),
-      name: reference,
-      tag: reference.tag,
-      image,
-      onProgress,
-      signal: new AbortController().signal,
-    });
+    const { tag = 'latest' } = reference;
+    const { signal } = new AbortController();
+    return { repository: this.repository(name), name: reference, tag, onProgress, signal };
   }
 
   repository(name: string): Repository {

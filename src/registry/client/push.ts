@@ -1,13 +1,15 @@
-import type { PushBlobOptions, Repository } from '#/distribution/repository.ts';
+import { notFound } from '#/base/errors.ts';
+import { attestedBy } from '#/oci/attestation.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
-import type { Digest } from '#/oci/digest.ts';
-import { encodeManifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
-import { layerCompression } from '#/oci/media-types.ts';
-import type { Hold } from '#/storage/holds.ts';
-import type { ImageParts, ImageRecord } from '#/storage/images/record.ts';
-import type { Layer as StoredLayer } from '#/storage/layers.ts';
-import type { BlobSources, RepositoryName } from './blob-sources.ts';
-import { type OnProgress, shortDigest } from './progress.ts';
+import { type Digest, digestOf } from '#/oci/digest.ts';
+import { encodeManifest, kindOf, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
+import { formatPlatform } from '#/oci/platform.ts';
+import { moveIndex } from '#/storage/images/moved-index.ts';
+import type { ImageParts, ImageRecord, IndexRecord } from '#/storage/images/record.ts';
+import type { BlobSources } from './blob-sources.ts';
+import { shortDigest } from './progress.ts';
+import { BlobPush, type BlobsRequest } from './push-blobs.ts';
+import { PushHolds } from './push-holds.ts';
 import type { Slots } from './slots.ts';
 
 /** What pushes work with. */
@@ -18,168 +20,135 @@ export interface PushParts extends ImageParts {
 }
 
 /** One push of one tag. */
-export interface PushRequest {
-  readonly repository: Repository;
-  readonly name: RepositoryName;
+interface PushTarget extends Omit<BlobsRequest, 'image'> {
   readonly tag: string;
+}
+
+/** An image to push. */
+export interface ImagePush extends PushTarget {
   readonly image: ImageRecord;
-  readonly onProgress: OnProgress;
-  readonly signal: AbortSignal;
+  /** The manifest that it is to have at the registry: its own, or the one by which an index lists it. */
+  readonly manifest: Digest;
 }
 
-/** A layer to push. Docker names them by their uncompressed content here. */
-interface Layer {
-  readonly id: string;
-  /** As what it is pushed; it may have to be packed for that. */
-  readonly descriptor: Promise<Descriptor>;
+/** An index to push. */
+export interface IndexPush extends PushTarget {
+  readonly index: IndexRecord;
 }
 
-/** What a push takes, to be let go after it. */
-interface Held {
-  readonly hold: Hold<Digest>;
-  readonly used: Set<Digest>;
-  readonly made: Digest[];
+/** A manifest or index as it is to be at the registry. */
+interface PushedDocument {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly bytes: Buffer;
 }
 
 /**
  * Pushes an image: the blobs that the registry lacks, several at once, then the manifest as it is stored, so that its
  * digest stays what it was. Returns that digest. The image is held; it may be removed meanwhile.
  */
-export async function pushImage(parts: PushParts, request: PushRequest): Promise<Digest> {
-  const { content, layers: store, images, archives } = parts;
-  const { image, tag, repository, onProgress, signal } = request;
-  // The holds are let go first, then goes what was packed for this push only, or of an image that was removed meanwhile.
-  await using stack = new AsyncDisposableStack();
-  const used = new Set<Digest>([image.manifest]);
-  const made: Digest[] = [];
-  stack.defer(async () => {
-    if (image.chainId !== undefined) await store.release(image.chainId);
-    for (const digest of [...used, ...made]) await images.dropBlob(digest);
-    // What was packed can be what the image came with.
-    if (made.length > 0) await archives.compact(image.chainId);
-  });
-  const hold = stack.use(content.hold());
-  hold.add(image.manifest);
-  if (image.chainId !== undefined) stack.use(store.hold()).add(image.chainId);
+export async function pushImage(parts: PushParts, request: ImagePush): Promise<Digest> {
+  await using holds = new PushHolds(parts);
+  return putTop(request, await pushContent(parts, request, holds));
+}
+
+/**
+ * Pushes an index: its images and its attestations, as far as they are here, then the index, so that its tag never leads to what is
+ * not complete. Throws `notFound` for manifests that are neither here nor at the registry.
+ */
+export async function pushIndex(parts: PushParts, request: IndexPush): Promise<Digest> {
+  const { index, repository, signal } = request;
+  const { content, images } = parts;
+  await using holds = new PushHolds(parts);
+  for (const blob of images.blobsOf(index)) holds.use(blob);
+  for (const image of images.imagesOf(index)) holdImage(holds, image);
+  await refuseMissing(parts, request);
+  const moves = new Map<Digest, { digest: Digest; size: number }>();
+  for (const [manifest, id] of index.images) {
+    const image = images.get(id);
+    if (image === undefined) throw notFound(`No such image: ${id}`);
+    const pushed = await pushContent(parts, { ...request, image, manifest }, holds);
+    await repository.putManifest(pushed.digest, pushed, { signal });
+    if (pushed.digest !== manifest) moves.set(manifest, { digest: pushed.digest, size: pushed.bytes.length });
+  }
+  const { digest, bytes, attestations } = await moveIndex(content, index, moves);
+  for (const attestation of attestations) {
+    for (const { descriptor, open } of attestation.blobs) {
+      await repository.pushBlob(descriptor, (start) => from(open(), start), { signal });
+    }
+    await repository.putManifest(attestation.digest, attestation, { signal });
+  }
+  return putTop(request, { mediaType: index.document.mediaType, digest, bytes });
+}
+
+/** Brings to the registry what the manifest of an image refers to. Returns the manifest, which is not there yet. */
+async function pushContent(
+  parts: PushParts,
+  request: BlobsRequest & Pick<ImagePush, 'manifest'>,
+  holds: PushHolds,
+): Promise<PushedDocument> {
+  const { image, manifest, onProgress } = request;
+  holds.use(manifest);
+  holdImage(holds, image);
   for (const diffId of image.config.diffIds.toReversed()) {
     onProgress({ kind: 'stage', id: shortDigest(diffId), status: 'Preparing' });
   }
-  const stored = await content.read(image.manifest, maxManifestBytes);
-  const { config, layers, mediaType } = parseStoredManifest(stored);
-  for (const { digest } of [config, ...layers]) {
-    hold.add(digest);
-    used.add(digest);
+  const stored = await parts.content.read(manifest, maxManifestBytes);
+  const { config, layers, mediaType, annotations } = parseStoredManifest(stored);
+  for (const { digest } of [config, ...layers]) holds.use(digest);
+  const pushed = await new BlobPush(parts, request, holds).all(layers, config);
+  if (pushed.every(({ digest }, at) => digest === layers[at]?.digest)) {
+    return { mediaType, digest: manifest, bytes: stored };
   }
-  const push = new BlobPush(parts, request, { hold, used, made });
-  const descriptors = await push.all(layers, config);
-  const isStored = descriptors.every(({ digest }, index) => digest === layers[index]?.digest);
-  const bytes = isStored ? stored : encodeManifest(config, descriptors);
-  const type = isStored ? mediaType : parseStoredManifest(bytes).mediaType;
-  const digest = await repository.putManifest(tag, { mediaType: type, bytes }, { signal });
-  onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${bytes.length}` });
-  onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: bytes.length } });
+  const bytes = encodeManifest(config, pushed, annotations);
+  return { mediaType: parseStoredManifest(bytes).mediaType, digest: digestOf(bytes), bytes };
+}
+
+function holdImage(holds: PushHolds, { id, manifest, chainId }: ImageRecord): void {
+  holds.use(id);
+  holds.use(manifest);
+  holds.useChain(chainId);
+}
+
+async function putTop(
+  { repository, tag, onProgress, signal }: PushTarget,
+  top: PushedDocument,
+): Promise<Digest> {
+  const digest = await repository.putManifest(tag, top, { signal });
+  const { length } = top.bytes;
+  onProgress({ kind: 'note', status: `${tag}: digest: ${digest} size: ${length}` });
+  onProgress({ kind: 'result', value: { Tag: tag, Digest: digest, Size: length } });
   return digest;
 }
 
-/** The blobs of one push. */
-class BlobPush {
-  readonly #parts: PushParts;
-  readonly #request: PushRequest;
-  readonly #held: Held;
-  readonly #chain: readonly StoredLayer[];
-
-  constructor(parts: PushParts, request: PushRequest, held: Held) {
-    this.#parts = parts;
-    this.#request = request;
-    this.#held = held;
-    const { chainId } = request.image;
-    this.#chain = chainId === undefined ? [] : parts.layers.chain(chainId);
-  }
-
-  /**
-   * All of them, each once and as soon as it can be; the first failure ends the others. Returns as what the layers were pushed. Nothing
-   * is left at work after that.
-   */
-  async all(layers: readonly Descriptor[], config: Descriptor): Promise<Descriptor[]> {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#request.signal, stop.signal]);
-    const { diffIds } = this.#request.image.config;
-    const ready = new Map<Digest, Layer>();
-    for (const [index, own] of layers.entries()) {
-      if (ready.has(own.digest)) continue;
-      const id = shortDigest(diffIds[index] ?? own.digest);
-      ready.set(own.digest, { id, descriptor: this.#packed(own, { layer: this.#chain[index], signal }) });
-    }
-    const tasks: Promise<unknown>[] = [...ready.values()]
-      .toReversed()
-      .map((layer) => this.#layer(layer, signal));
-    tasks.push(this.#upload(config, { signal }));
-    try {
-      await Promise.all(tasks);
-    } catch (error) {
-      stop.abort(error);
-      await Promise.allSettled(tasks);
-      throw error;
-    }
-    return Promise.all(layers.map(async (own) => (await ready.get(own.digest)?.descriptor) ?? own));
-  }
-
-  /**
-   * What to push of a layer: a blob in the content store or at the registry. A layer that is not kept as a blob, or came from an
-   * archive without being packed, is packed now, unless the registry has it. What came from a registry is pushed as it came.
-   */
-  async #packed(
-    own: Descriptor,
-    { layer, signal }: { layer: StoredLayer | undefined; signal: AbortSignal },
-  ): Promise<Descriptor> {
-    const { content, archives, sources } = this.#parts;
-    const { hold, made } = this.#held;
-    const isAtRegistry = async ({ digest }: Descriptor): Promise<boolean> =>
-      (await this.#request.repository.hasBlob(digest, { signal })) !== undefined;
-    const isFit = layerCompression(own.mediaType) !== 'none' || sources.isKnown(own.digest);
-    if (layer === undefined || (isFit && (await content.has(own.digest)))) return own;
-    if (await isAtRegistry(own)) return own;
-    const before = archives.packedAs(layer);
-    if (before !== undefined && (await isAtRegistry(before))) return before;
-    signal.throwIfAborted();
-    const fresh = await archives.pack(layer, { hold, signal });
-    made.push(fresh.digest);
-    return fresh;
-  }
-
-  async #layer({ descriptor: packing, id }: Layer, signal: AbortSignal): Promise<void> {
-    const { onProgress, name } = this.#request;
-    const { sources, uploads } = this.#parts;
-    const stage = (status: string): void => onProgress({ kind: 'stage', id, status });
-    const descriptor = await packing;
-    const { digest, size: total } = descriptor;
-    using _slot = await uploads.acquire({ signal, onWait: () => stage('Waiting') });
-    const mountFrom = sources.others(digest, name);
-    let mounted = '';
-    const how = await this.#upload(descriptor, {
-      signal,
-      mountFrom,
-      onMounted: (path) => {
-        mounted = path;
-      },
-      onProgress: (current) => onProgress({ kind: 'bytes', id, status: 'Pushing', current, total }),
-    });
-    if (how === 'uploaded') {
-      // Whoever was asked did not have it, after all.
-      for (const path of mountFrom) sources.forget(digest, { domain: name.domain, path });
-    }
-    stage({ exists: 'Layer already exists', mounted: `Mounted from ${mounted}`, uploaded: 'Pushed' }[how]);
-  }
-
-  async #upload(
-    descriptor: Descriptor,
-    options: PushBlobOptions,
-  ): Promise<'exists' | 'mounted' | 'uploaded'> {
-    const { content, sources } = this.#parts;
-    const { repository, name } = this.#request;
+/** What an index lists must be here, or at the registry already. */
+async function refuseMissing(
+  { content }: PushParts,
+  { index, repository, signal }: IndexPush,
+): Promise<void> {
+  for (const descriptor of index.document.manifests) {
     const { digest } = descriptor;
-    const how = await repository.pushBlob(descriptor, (start) => content.open(digest, { start }), options);
-    sources.note(digest, name);
-    return how;
+    if (index.images.has(digest)) continue;
+    if (attestedBy(descriptor) !== undefined && (await content.has(digest))) continue;
+    if ((await repository.head(digest, { signal })) !== undefined) continue;
+    throw notFound(
+      `cannot push ${index.id}: it lists ${shown(descriptor)}, which is neither here nor at the registry; say with a platform which of its images to push`,
+    );
+  }
+}
+
+function shown({ digest, mediaType, platform }: Descriptor): string {
+  const kind = kindOf(mediaType) === 'manifest' ? 'the manifest' : mediaType;
+  return `${kind} ${digest}${platform === undefined ? '' : ` for ${formatPlatform(platform)}`}`;
+}
+
+async function* from(
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  start: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let skip = start;
+  for await (const chunk of bytes) {
+    if (skip < chunk.length) yield chunk.subarray(skip);
+    skip = Math.max(0, skip - chunk.length);
   }
 }

@@ -56,6 +56,11 @@ export class IndexTable {
     return this.list().filter(({ images }) => [...images.values()].includes(image));
   }
 
+  /** The blobs that only it needs. */
+  blobs(id: Digest): Digest[] {
+    return this.#blobs.all(id).map(({ digest }) => parseDigest(String(digest)));
+  }
+
   /** Writes the rows of an index, or what is new of one that is there. Throws `invalid` for what is not an index. */
   write({ id, bytes, images, blobs }: NewIndex): void {
     const { manifests } = parseStoredIndex(bytes);
@@ -86,7 +91,7 @@ export class IndexTable {
 
   /** Removes the rows of an index, which has no names any more; returns the blobs that it needed. */
   erase(id: Digest): Digest[] {
-    const blobs = this.#blobs.all(id).map(({ digest }) => parseDigest(String(digest)));
+    const blobs = this.blobs(id);
     this.#delete.run(id);
     return blobs;
   }
