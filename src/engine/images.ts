@@ -1,4 +1,4 @@
-import { internal, invalid, isKind } from '#/base/errors.ts';
+import { internal, invalid, isKind, notFound } from '#/base/errors.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { platformOf } from '#/oci/image-config.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
@@ -6,7 +6,8 @@ import { familiarString, parseReference, type Reference, withDefaultTag, withTag
 import { importImage } from '#/storage/images/import.ts';
 import { type LayerProgress, loadImages } from '#/storage/images/load.ts';
 import type { AddedImage, ImageParts } from '#/storage/images/record.ts';
-import { saveImages, selectImages } from '#/storage/images/save.ts';
+import { type SaveItem, saveImages } from '#/storage/images/save.ts';
+import { selectImages } from '#/storage/images/save-selection.ts';
 import type { Filters } from '#/wire/filters.ts';
 import type {
   ImageDeleteItem,
@@ -17,7 +18,7 @@ import type {
 } from '#/wire/images.ts';
 import type { Events } from './events.ts';
 import { applyChanges } from './images/changes.ts';
-import { findFor, partsOf } from './images/find.ts';
+import { findFor, lacksPlatform, partsOf } from './images/find.ts';
 import { historyOf, inspectImage } from './images/inspect.ts';
 import { type ImageListOptions, listImages } from './images/list.ts';
 import { type ImageManifests, manifestsOf } from './images/manifests.ts';
@@ -133,7 +134,8 @@ export class Images {
   /** Loads the images of an archive, all or none. */
   async load(source: AsyncIterable<Uint8Array>, request: LoadRequest): Promise<LoadedImage[]> {
     const loaded = await loadImages(this.#parts, source, request);
-    for (const { image } of loaded) await this.#parts.archives.compact(image.chainId);
+    for (const { chainId } of loaded.flatMap((named) => partsOf(this.#parts.images, named)))
+      await this.#parts.archives.compact(chainId);
     for (const id of new Set(loaded.map(({ id }) => id))) this.#publish('load', id);
     return loaded.map(({ id, names }) => ({
       id,
@@ -146,13 +148,8 @@ export class Images {
    * refused before the first bytes come.
    */
   save(texts: readonly string[], platform?: Platform): AsyncGenerator<Uint8Array, void, undefined> {
-    const items = selectImages(this.#parts.images, texts);
-    for (const { image } of items) {
-      if (platform !== undefined && platformRank(platform, platformOf(image.config)) === 0) {
-        throw internal(`no suitable export target found for platform ${formatPlatform(platform)}`);
-      }
-    }
-    for (const { image } of items) this.#publish('save', image.id);
+    const items = selectImages(this.#parts.images, texts).map((item) => this.#itemFor(item, platform));
+    for (const { named, part } of items) this.#publish('save', part?.id ?? named.id);
     return saveImages(this.#parts, items, { lent: true });
   }
 
@@ -174,6 +171,21 @@ export class Images {
   /** Tells of an image that a build has made. */
   built({ id, names }: AddedImage): void {
     for (const { reference } of names) this.#publish('tag', id, familiarString(reference));
+  }
+
+  /** Of an index, only the image for the platform. */
+  #itemFor(item: SaveItem, platform: Platform | undefined): SaveItem {
+    if (platform === undefined) return item;
+    const { id, image, index } = item.named;
+    if (index !== undefined) {
+      const part = this.#parts.images.within(index, platform);
+      if (part !== undefined) return { ...item, part };
+      const [name] = item.names;
+      const text = name === undefined ? id : familiarString(name);
+      throw notFound(`no suitable export target found: ${lacksPlatform(text, platform)}`);
+    }
+    if (platformRank(platform, platformOf(image.config)) > 0) return item;
+    throw internal(`no suitable export target found for platform ${formatPlatform(platform)}`);
   }
 
   /** Docker calls the image by its id in all events but `tag`; its labels come along while it exists. */

@@ -14,7 +14,8 @@ import { configOf, dockerArchive, type ImageScratch, openImages, streamOf, tarOf
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { loadImages } from './images/load.ts';
 import type { ImageRecord } from './images/record.ts';
-import { saveImages, selectImages } from './images/save.ts';
+import { saveImages } from './images/save.ts';
+import { selectImages } from './images/save-selection.ts';
 import type { Layer } from './layers.ts';
 import { openStorage, type TestStorage } from './layers-storage.ts';
 import type { DriverName } from './snapshots/snapshotter.ts';

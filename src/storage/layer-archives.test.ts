@@ -7,7 +7,8 @@ import { digestOf } from '#/oci/digest.ts';
 import { configOf, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
 import { loadImages } from './images/load.ts';
 import type { ImageRecord } from './images/record.ts';
-import { saveImages, selectImages } from './images/save.ts';
+import { saveImages } from './images/save.ts';
+import { selectImages } from './images/save-selection.ts';
 
 /** Loads an image of two layers, one of them compressed, and compacts it as the store's policy says. */
 async function load(s: ImageScratch): Promise<{ image: ImageRecord; layers: Buffer[] }> {

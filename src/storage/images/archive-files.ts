@@ -88,15 +88,24 @@ export class ArchiveFiles {
     return file;
   }
 
-  /** The blob of this digest, if it is one of the archive's own; throws `invalid`. */
+  /** The blob of this digest, which must be one of the archive's own; throws `invalid`. */
   blob(digest: Digest): BlobInfo {
-    return this.get(`blobs/${digest.replace(':', '/')}`);
+    return this.get(pathOf(digest));
+  }
+
+  /** The blob of this digest, if it is one of the archive's own. */
+  findBlob(digest: Digest): BlobInfo | undefined {
+    return this.find(pathOf(digest));
   }
 
   /** The content of a small file. */
   read({ digest }: BlobInfo, maxBytes: number): Promise<Buffer> {
     return this.#content.read(digest, maxBytes);
   }
+}
+
+function pathOf(digest: Digest): string {
+  return `blobs/${digest.replace(':', '/')}`;
 }
 
 /** The digest that a file of an OCI image layout must have because of its name. */

@@ -2,34 +2,37 @@ import { invalid, notFound } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { parseDockerArchive } from '#/oci/docker-archive.ts';
-import { type ImageConfig, maxConfigBytes, parseImageConfig, platformOf } from '#/oci/image-config.ts';
+import { maxConfigBytes, platformOf } from '#/oci/image-config.ts';
 import { parseJson } from '#/oci/json.ts';
 import { encodeManifest, kindOf, type Manifest, maxManifestBytes, parseManifest } from '#/oci/manifest.ts';
 import { layerMediaType, mediaTypes } from '#/oci/media-types.ts';
 import { formatPlatform, hostPlatform, type Platform, platformRank } from '#/oci/platform.ts';
-import { parseReference, type Reference } from '#/oci/reference.ts';
+import { canonicalString, parseReference, type Reference } from '#/oci/reference.ts';
 import type { Compression } from '#/tar/compression-kind.ts';
 import { sniffCompression } from '../archive/compression.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import type { ArchiveFiles } from './archive-files.ts';
+import {
+  type ArchivedImage,
+  type ArchivedIndex,
+  archivedIndex,
+  imageOf,
+  readConfig,
+  sized,
+} from './archive-index.ts';
 
-/** An image that an archive has, checked but not unpacked. */
-export interface ArchivedImage {
-  readonly id: Digest;
-  readonly config: ImageConfig;
-  readonly configBytes: Buffer;
-  readonly manifest: Buffer;
-  /** Lowest first, as many as the configuration has diff ids. */
-  readonly layers: readonly Descriptor[];
-  readonly names: readonly Reference[];
-  readonly parent: Digest | undefined;
+/** What an archive has, in its order. */
+interface ArchivedContent {
+  /** Those that stand for themselves. */
+  readonly images: readonly ArchivedImage[];
+  readonly indexes: readonly ArchivedIndex[];
 }
 
 /** Where the images of an archive are looked for. */
 export interface ArchiveSource {
   readonly files: ArchiveFiles;
   readonly content: ContentStore;
-  /** Only images for this platform, of several the one for it. */
+  /** Only images for this platform, of several the one for it. Undefined: whatever there is. */
   readonly platform: Platform | undefined;
 }
 
@@ -38,24 +41,60 @@ const maxIndexDepth = 3;
 const maxSmallFile = 16 * 1024 * 1024;
 
 /**
- * The images of an archive, in its order. `manifest.json` decides if there is one, as it does for Docker; otherwise the
- * archive must be an OCI image layout.
+ * The images and indexes of an archive. `manifest.json` decides if there is one, as it does for Docker; otherwise the
+ * archive must be an OCI image layout. Indexes, of which `manifest.json` knows nothing, are found in `index.json` in any case.
  */
-export async function archivedImages(source: ArchiveSource): Promise<ArchivedImage[]> {
-  const list = source.files.find('manifest.json');
-  if (list !== undefined) return dockerImages(source, await source.files.read(list, maxSmallFile));
-  const index = source.files.find('index.json');
-  if (index === undefined || source.files.find('oci-layout') === undefined) {
+export async function archivedImages(source: ArchiveSource): Promise<ArchivedContent> {
+  const { files, platform } = source;
+  const list = files.find('manifest.json');
+  const index = files.find('index.json');
+  const isLayout = index !== undefined && files.find('oci-layout') !== undefined;
+  if (list === undefined && !isLayout) {
     throw invalid(
       'Cannot read image archive: it has neither manifest.json (docker save) nor oci-layout and index.json (OCI image layout)',
     );
   }
-  return layoutImages(source, await source.files.read(index, maxManifestBytes));
+  const tops = index === undefined ? [] : readLayoutIndex(await files.read(index, maxManifestBytes));
+  if (list === undefined && platform !== undefined)
+    return { images: await layoutImages(source, tops), indexes: [] };
+  const indexes = await wholeIndexes(files, tops);
+  const isWhole = ({ digest }: Descriptor): boolean => indexes.some(({ id }) => id === digest);
+  if (list === undefined) {
+    const others = tops.filter((top) => !isWhole(top));
+    return { images: await layoutImages(source, others), indexes };
+  }
+  const docker = await dockerImages(source, await files.read(list, maxSmallFile), tops);
+  const images = docker.filter((image) => !indexes.some((one) => speaksFor(one, image)));
+  if (platform === undefined) return { images, indexes };
+  return { images: [...images, ...(await layoutImages(source, tops.filter(isWhole)))], indexes: [] };
 }
 
-async function dockerImages(source: ArchiveSource, list: Buffer): Promise<ArchivedImage[]> {
+/** The indexes that are kept as such, each once with all its names. */
+async function wholeIndexes(files: ArchiveFiles, tops: readonly Descriptor[]): Promise<ArchivedIndex[]> {
+  const found = new Map<Digest, ArchivedIndex>();
+  for (const top of tops) {
+    const known = found.get(top.digest);
+    const index = known ?? (await archivedIndex(files, top));
+    if (index === undefined) continue;
+    found.set(top.digest, { ...index, names: [...(known?.names ?? []), ...namesIn(top)] });
+  }
+  return [...found.values()];
+}
+
+/** For readers who know `manifest.json` only, an archive has one image of an index there, under the same names. */
+function speaksFor(index: ArchivedIndex, { id, names }: ArchivedImage): boolean {
+  const own = new Set(index.names.map(canonicalString));
+  const isPart = [...index.images.values()].some((image) => image.id === id);
+  return isPart && names.every((name) => own.has(canonicalString(name)));
+}
+
+async function dockerImages(
+  source: ArchiveSource,
+  list: Buffer,
+  tops: readonly Descriptor[],
+): Promise<ArchivedImage[]> {
   const { files, platform } = source;
-  const originals = await originalManifests(source);
+  const originals = await originalManifests(files, tops);
   const images: ArchivedImage[] = [];
   for (const entry of parseDockerArchive(list)) {
     const configFile = files.get(entry.config);
@@ -89,11 +128,12 @@ async function dockerImages(source: ArchiveSource, list: Buffer): Promise<Archiv
 }
 
 /** The manifests beside a `manifest.json`: an image that has one keeps it, and with it the digest that registries know. */
-async function originalManifests({ files }: ArchiveSource): Promise<{ manifest: Manifest; bytes: Buffer }[]> {
-  const index = files.find('index.json');
-  if (index === undefined) return [];
+async function originalManifests(
+  files: ArchiveFiles,
+  tops: readonly Descriptor[],
+): Promise<{ manifest: Manifest; bytes: Buffer }[]> {
   const found: { manifest: Manifest; bytes: Buffer }[] = [];
-  for (const descriptor of readLayoutIndex(await files.read(index, maxManifestBytes))) {
+  for (const descriptor of tops) {
     if (kindOf(descriptor.mediaType) !== 'manifest') continue;
     const bytes = await files.read(sized(files, descriptor), maxManifestBytes);
     const manifest = parseManifest(bytes, descriptor.mediaType);
@@ -110,9 +150,9 @@ function describes(manifest: Manifest, id: Digest, layers: readonly Descriptor[]
   );
 }
 
-async function layoutImages(source: ArchiveSource, index: Buffer): Promise<ArchivedImage[]> {
+async function layoutImages(source: ArchiveSource, tops: readonly Descriptor[]): Promise<ArchivedImage[]> {
   const images: ArchivedImage[] = [];
-  for (const descriptor of readLayoutIndex(index)) {
+  for (const descriptor of tops) {
     // Signatures and other artifacts may stand beside images.
     if (kindOf(descriptor.mediaType) === undefined) continue;
     const found = await layoutImage(source, descriptor, 0);
@@ -149,28 +189,6 @@ async function layoutImage(
   return best === undefined ? undefined : layoutImage(source, best, depth + 1);
 }
 
-async function imageOf(files: ArchiveFiles, document: Manifest, manifest: Buffer): Promise<ArchivedImage> {
-  const configBytes = await files.read(sized(files, document.config), maxConfigBytes);
-  for (const layer of document.layers) sized(files, layer);
-  return {
-    id: document.config.digest,
-    config: readConfig(configBytes, document.layers.length),
-    configBytes,
-    manifest,
-    layers: document.layers,
-    names: [],
-    parent: undefined,
-  };
-}
-
-/** The file that a descriptor means, which must have exactly the size that it says. */
-function sized(files: ArchiveFiles, { digest, size }: Descriptor): { digest: Digest; size: number } {
-  const file = files.blob(digest);
-  if (file.size !== size)
-    throw invalid(`Content ${digest} has ${file.size} bytes, its descriptor says ${size}`);
-  return file;
-}
-
 /** `index.json` has no descriptor that says what it is, so its media type may be absent, but nothing else. */
 function readLayoutIndex(bytes: Buffer): readonly Descriptor[] {
   const document = parseJson(bytes, { what: 'index.json', maxBytes: maxManifestBytes });
@@ -188,17 +206,6 @@ function namesIn({ annotations = {} }: Descriptor): Reference[] {
   if (!text.includes(':')) return [];
   const reference = parseReference(text);
   return reference.tag === undefined ? [] : [{ ...reference, digest: undefined }];
-}
-
-function readConfig(bytes: Buffer, layers: number): ImageConfig {
-  const config = parseImageConfig(bytes);
-  if (config.diffIds.length !== layers) {
-    throw invalid(
-      `invalid manifest, layers length mismatch: expected ${layers}, got ${config.diffIds.length}`,
-    );
-  }
-  if (config.os !== '' && config.os !== 'linux') throw invalid(`cannot load ${config.os} image on linux`);
-  return config;
 }
 
 /** How the blob of a layer is compressed. */

@@ -8,8 +8,9 @@ import type { Layers } from '../layers.ts';
 import type { UnpackAhead } from '../unpack-ahead.ts';
 import type { ChainLayer } from '../unpack-chain.ts';
 import { ArchiveFiles } from './archive-files.ts';
-import { type ArchivedImage, archivedImages } from './archive-images.ts';
-import type { AddedImage, ImageParts, NewImage } from './record.ts';
+import { archivedImages } from './archive-images.ts';
+import type { ArchivedImage, ArchivedIndex } from './archive-index.ts';
+import type { AddedImage, ImageParts, NewImage, NewIndex } from './record.ts';
 
 /** How far a layer is. Bytes of its blob. */
 export interface LayerProgress {
@@ -20,7 +21,7 @@ export interface LayerProgress {
 
 /** What a load may be told. */
 export interface LoadOptions {
-  /** Only images for this platform. Default: all, and of images for several platforms the one for this machine. */
+  /** Only images for this platform, also of those for several. Default: all. */
   readonly platform?: Platform | undefined;
   readonly onProgress?: (progress: LayerProgress) => void;
   /** Ends the load before it has changed anything. */
@@ -28,8 +29,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads all images of an archive that `docker save` or a tool for OCI image layouts wrote, compressed or not. All or
- * nothing: images and names appear in one transaction when every blob, layer and diff id was found right; a failure
+ * Loads all images of an archive that `docker save` or a tool for OCI image layouts wrote, compressed or not; the result has those
+ * that stand for themselves, not those of an index. All or nothing: images and names appear in one transaction when every blob, layer and diff id was found right; a failure
  * leaves nothing behind. Throws `invalid`, `tooLarge`.
  */
 export async function loadImages(
@@ -53,19 +54,33 @@ export async function loadImages(
   stack.use(ahead);
   await files.ingest(source, blobHold);
   const archive = await archivedImages({ files, content, platform: options.platform });
+  const own = archive.images.length;
+  const all = [...archive.images, ...archive.indexes.flatMap((index) => [...index.images.values()])];
   const found: NewImage[] = [];
-  for (const archived of archive) {
+  for (const archived of all) {
     const { digest: manifest } = await content.ingest(Readable.from([archived.manifest]), { hold: blobHold });
     manifests.push(manifest);
     const { chainId, size } = await unpackLayers(layers, archived, { ...options, hold, tops, ahead });
     const { id, configBytes, names } = archived;
     const blobs = [id, manifest, ...archived.layers.map(({ digest }) => digest)];
-    const parent = parentOf(archived, archive, images);
+    const parent = parentOf(archived, all, images);
     found.push({ id, configBytes, manifest, chainId, parent, size, blobs, names, tagged: undefined });
   }
   await content.flush();
   options.signal?.throwIfAborted();
-  return images.add(found);
+  const added = images.add(found, archive.indexes.map(newIndex));
+  return [...added.slice(0, own), ...added.slice(found.length)];
+}
+
+function newIndex({ id, bytes, images, attestations, names }: ArchivedIndex): NewIndex {
+  return {
+    id,
+    bytes,
+    images: new Map([...images].map(([manifest, image]) => [manifest, image.id])),
+    blobs: [...images.keys(), ...attestations],
+    names,
+    tagged: undefined,
+  };
 }
 
 /** What one load has in the works. */

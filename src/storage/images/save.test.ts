@@ -7,7 +7,8 @@ import { readTar } from '#/tar/tar-reader.ts';
 import { configOf, dockerArchive, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
 import { importImage } from './import.ts';
 import { loadImages } from './load.ts';
-import { saveImages, selectImages } from './save.ts';
+import { saveImages } from './save.ts';
+import { selectImages } from './save-selection.ts';
 
 async function save(s: ImageScratch, ...names: string[]): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(saveImages(s, selectImages(s.images, names))));
@@ -76,7 +77,7 @@ test('selectImages: names, repositories, identifiers and prefixes', async () => 
   await twoImages(s);
   const [a, b] = [s.images.find('a:1'), s.images.find('b:1')];
   const select = (...texts: string[]): unknown =>
-    selectImages(s.images, texts).map(({ image, names }) => [image.id, names.map(familiarString)]);
+    selectImages(s.images, texts).map(({ named, names }) => [named.id, names.map(familiarString)]);
   assert.deepEqual(select('a'), [[a.id, ['a:1', 'a:2']]]);
   assert.deepEqual(select('b:1', 'a:2', 'a:2', 'b'), [
     [b.id, ['b:1']],

@@ -1,46 +1,21 @@
-import { isKind, notFound } from '#/base/errors.ts';
+import { notFound } from '#/base/errors.ts';
 import type { Descriptor } from '#/oci/descriptor.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import type { DockerArchiveEntry } from '#/oci/docker-archive.ts';
 import { encodeManifest, type Manifest, maxManifestBytes, parseStoredManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
-import { canonicalName, canonicalString, parseAnyReference, type Reference } from '#/oci/reference.ts';
+import type { Reference } from '#/oci/reference.ts';
 import { type WriteTarOptions, writeTar } from '#/tar/tar-writer.ts';
-import type { ImageStore } from '../images.ts';
 import { type ArchivedBlob, archiveEntries, blobPath } from './archive-layout.ts';
-import type { ImageParts, ImageRecord } from './record.ts';
+import { moveIndex } from './moved-index.ts';
+import type { ImageParts, ImageRecord, NamedImage } from './record.ts';
 
-/** One image to save, with the names that it is to have in the archive. */
+/** One image or index to save, with the names that it is to have in the archive. */
 export interface SaveItem {
-  readonly image: ImageRecord;
+  readonly named: NamedImage;
   readonly names: readonly Reference[];
-}
-
-/**
- * What the names in a request mean: a name with a tag, a repository (all its tags), or an identifier, which brings no
- * name along. An image appears once, where it was named first. Throws `notFound` in the words of Docker.
- */
-export function selectImages(images: ImageStore, texts: readonly string[]): SaveItem[] {
-  const selected = new Map<Digest, Map<string, Reference>>();
-  const select = (id: Digest, reference?: Reference): void => {
-    const names = selected.get(id) ?? new Map<string, Reference>();
-    selected.set(id, names);
-    if (reference?.tag !== undefined) names.set(canonicalString(reference), reference);
-  };
-  for (const text of texts) {
-    const meaning = parseAnyReference(text);
-    const bare = typeof meaning !== 'string' && meaning.tag === undefined && meaning.digest === undefined;
-    const tags = bare ? tagsOf(images, meaning) : [];
-    for (const { id, reference } of tags) select(id, reference);
-    if (tags.length > 0) continue;
-    const image = findOrRefuse(images, text, meaning);
-    const isName = typeof meaning !== 'string' && meaning.digest === undefined;
-    select(image.id, isName && images.byName(meaning)?.image.id === image.id ? meaning : undefined);
-  }
-  return [...selected].map(([id, names]) => ({
-    image: images.get(id) as ImageRecord,
-    names: [...names.values()],
-  }));
+  /** Of an index, this image alone. */
+  readonly part?: ImageRecord;
 }
 
 /**
@@ -55,77 +30,129 @@ export async function* saveImages(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using stack = new AsyncDisposableStack();
   const used = new Set<Digest>();
+  const wanted = items.map((item) => ({ ...item, manifests: manifestsOf(parts, item) }));
+  const images = wanted.flatMap(({ manifests }) => manifests.map(({ image }) => image));
   // The holds are let go first, then goes what only they have kept of images that were removed meanwhile.
-  stack.defer(() => dropUnused(parts, items, used));
+  stack.defer(() => dropUnused(parts, images, used));
   const hold = stack.use(parts.content.hold());
   const chains = stack.use(parts.layers.hold());
   const use = (digest: Digest): void => {
     hold.add(digest);
     used.add(digest);
   };
-  for (const { image } of items) {
-    use(image.manifest);
-    use(image.id);
-    if (image.chainId !== undefined) chains.add(image.chainId);
+  for (const { named, manifests } of wanted) {
+    if (named.index !== undefined) parts.images.blobsOf(named.index).forEach(use);
+    for (const { image, manifest } of manifests) {
+      use(manifest);
+      use(image.id);
+      if (image.chainId !== undefined) chains.add(image.chainId);
+    }
   }
   const described: DescribedItem[] = [];
-  for (const item of items)
-    described.push({ ...item, ...(await portable(parts, item.image, { use, lent })) });
+  for (const { manifests, ...item } of wanted) {
+    const portables: PortableImage[] = [];
+    for (const each of manifests) portables.push(await portable(parts, each, { use, lent }));
+    described.push(await describe(parts, item, portables));
+  }
   yield* writeTar(
     archiveEntries({
       blobs: described.flatMap(({ blobs }) => blobs),
-      tops: described.map(({ names, manifest, manifestDigest, manifestSize }) => ({
-        names,
-        descriptor: { mediaType: manifest.mediaType, digest: manifestDigest, size: manifestSize },
-      })),
-      images: described.map((item) => archiveEntry(item, described)),
+      tops: described,
+      images: described.map(({ names, main }) => archiveEntry(main, names, images)),
     }),
     { lent },
   );
 }
 
+/** An image, and the manifest that stands for it in what is saved. */
+interface ManifestOfImage {
+  readonly image: ImageRecord;
+  readonly manifest: Digest;
+}
+
+function manifestsOf({ images }: ImageParts, { named: { image, index }, part }: SaveItem): ManifestOfImage[] {
+  if (index === undefined) return [{ image, manifest: image.manifest }];
+  return [...index.images].flatMap(([manifest, id]) => {
+    const found = images.get(id);
+    return found === undefined || (part ?? found).id !== id ? [] : [{ image: found, manifest }];
+  });
+}
+
 async function dropUnused(
   { images, layers }: ImageParts,
-  items: readonly SaveItem[],
+  saved: readonly ImageRecord[],
   used: ReadonlySet<Digest>,
 ): Promise<void> {
-  for (const { image } of items) if (image.chainId !== undefined) await layers.release(image.chainId);
+  for (const { chainId } of saved) if (chainId !== undefined) await layers.release(chainId);
   for (const digest of used) await images.dropBlob(digest);
 }
 
 /** What an image is made of, as it goes into an archive. */
-interface PortableImage {
-  readonly manifest: Manifest;
-  readonly manifestDigest: Digest;
-  readonly manifestSize: number;
+interface PortableImage extends ManifestOfImage {
+  readonly document: Manifest;
+  /** Of the manifest as it is in the archive. */
+  readonly descriptor: Descriptor;
   readonly blobs: readonly ArchivedBlob[];
 }
 
-type DescribedItem = SaveItem & PortableImage;
+/** What is saved under some names. */
+interface DescribedItem {
+  readonly names: readonly Reference[];
+  readonly descriptor: Descriptor;
+  readonly blobs: readonly ArchivedBlob[];
+  /** The image that Docker's own index names. */
+  readonly main: PortableImage;
+}
+
+/** An image alone, or the index around images as they go into the archive. */
+async function describe(
+  { content }: ImageParts,
+  { named: { image, index }, names, part }: SaveItem,
+  portables: readonly PortableImage[],
+): Promise<DescribedItem> {
+  const { id } = part ?? image;
+  const main = portables.find((one) => one.image.id === id);
+  if (main === undefined) throw notFound(`No such image: ${id}`);
+  if (index === undefined || part !== undefined)
+    return { names, main, descriptor: main.descriptor, blobs: main.blobs };
+  const moved = portables.filter(({ manifest, descriptor }) => descriptor.digest !== manifest);
+  const moves = new Map(moved.map(({ manifest, descriptor }) => [manifest, descriptor]));
+  const { digest, bytes, attestations } = await moveIndex(content, index, moves);
+  const blobs: ArchivedBlob[] = portables.flatMap((one) => one.blobs);
+  for (const attestation of attestations) {
+    blobs.push(inMemory(attestation));
+    for (const { descriptor, open } of attestation.blobs) blobs.push({ ...descriptor, open });
+  }
+  blobs.push(inMemory({ digest, bytes }));
+  return {
+    names,
+    main,
+    descriptor: { mediaType: index.document.mediaType, digest, size: bytes.length },
+    blobs,
+  };
+}
+
+function inMemory({ digest, bytes }: { digest: Digest; bytes: Buffer }): ArchivedBlob {
+  return { digest, size: bytes.length, open: () => [bytes] };
+}
 
 /** The image as it is stored; where layers are not kept as blobs, with their archives unpacked, and a manifest of those. */
 async function portable(
   { content, layers, archives }: ImageParts,
-  image: ImageRecord,
+  { image, manifest }: ManifestOfImage,
   { use, lent }: { use: (digest: Digest) => void; lent: boolean },
 ): Promise<PortableImage> {
-  const bytes = await content.read(image.manifest, maxManifestBytes);
-  const stored = parseStoredManifest(bytes);
-  for (const { digest } of [stored.config, ...stored.layers]) use(digest);
-  const kept = ({ digest, size }: { digest: Digest; size: number }): ArchivedBlob => {
+  const stored = await content.read(manifest, maxManifestBytes);
+  const document = parseStoredManifest(stored);
+  for (const { digest } of [document.config, ...document.layers]) use(digest);
+  const kept = ({ digest, size }: Descriptor): ArchivedBlob => {
     return { digest, size, open: () => (lent ? content.lend(digest) : content.open(digest)) };
   };
   const chain = image.chainId === undefined ? [] : layers.chain(image.chainId);
-  const present = await Promise.all(stored.layers.map(({ digest }) => content.has(digest)));
-  if (!present.includes(false)) {
-    const whole = { digest: image.manifest, size: bytes.length };
-    const blobs = [whole, stored.config, ...stored.layers].map(kept);
-    return { manifest: stored, manifestDigest: image.manifest, manifestSize: bytes.length, blobs };
-  }
   const made: { descriptor: Descriptor; blob: ArchivedBlob }[] = [];
-  for (const [index, layer] of chain.entries()) {
-    const descriptor = stored.layers[index];
-    if (present[index] === true && descriptor !== undefined) {
+  for (const [index, descriptor] of document.layers.entries()) {
+    const layer = chain[index];
+    if (layer === undefined || (await content.has(descriptor.digest))) {
       made.push({ descriptor, blob: kept(descriptor) });
       continue;
     }
@@ -133,52 +160,34 @@ async function portable(
     const plain = { mediaType: mediaTypes.layer, digest: layer.diffId, size };
     made.push({ descriptor: plain, blob: { digest: layer.diffId, size, open: () => body } });
   }
-  const manifest = encodeManifest(
-    stored.config,
-    made.map(({ descriptor }) => descriptor),
-  );
-  const own = { digest: digestOf(manifest), size: manifest.length, open: () => [manifest] };
+  const inArchive = made.map(({ descriptor }) => descriptor);
+  const isStored = inArchive.every(({ digest }, at) => digest === document.layers[at]?.digest);
+  const bytes = isStored ? stored : encodeManifest(document.config, inArchive, document.annotations);
+  const own = isStored ? manifest : digestOf(bytes);
+  const described = isStored ? document : parseStoredManifest(bytes);
   return {
-    manifest: parseStoredManifest(manifest),
-    manifestDigest: own.digest,
-    manifestSize: own.size,
-    blobs: [own, kept(stored.config), ...made.map(({ blob }) => blob)],
+    image,
+    manifest,
+    document: described,
+    descriptor: { mediaType: described.mediaType, digest: own, size: bytes.length },
+    blobs: [inMemory({ digest: own, bytes }), kept(document.config), ...made.map(({ blob }) => blob)],
   };
 }
 
 function archiveEntry(
-  { image, names, manifest }: DescribedItem,
-  items: readonly SaveItem[],
+  { image, document }: PortableImage,
+  names: readonly Reference[],
+  saved: readonly ImageRecord[],
 ): DockerArchiveEntry {
   const { id, parent, config } = image;
   return {
     config: blobPath(id),
     names,
-    parent: items.some((other) => other.image.id === parent) ? parent : undefined,
-    layers: manifest.layers.map(({ mediaType, size, digest }, i) => ({
+    parent: saved.some((other) => other.id === parent) ? parent : undefined,
+    layers: document.layers.map(({ mediaType, size, digest }, i) => ({
       path: blobPath(digest),
       diffId: config.diffIds[i] as Digest,
       descriptor: { mediaType, size, digest },
     })),
   };
-}
-
-function tagsOf(images: ImageStore, repository: Reference): { id: Digest; reference: Reference }[] {
-  const name = canonicalName(repository);
-  const all = images.list().flatMap(({ id }) => images.namesOf(id).map((reference) => ({ id, reference })));
-  return all
-    .filter(({ reference }) => reference.tag !== undefined && canonicalName(reference) === name)
-    .toSorted((a, b) => ((a.reference.tag ?? '') < (b.reference.tag ?? '') ? -1 : 1));
-}
-
-/** Docker's words: here it does not add `latest` to a name, and does not repeat one with a tag or digest. */
-function findOrRefuse(images: ImageStore, text: string, meaning: Reference | string): ImageRecord {
-  try {
-    return images.find(text).image;
-  } catch (error) {
-    if (!isKind(error, 'notFound')) throw error;
-    const isComplete =
-      typeof meaning !== 'string' && (meaning.tag !== undefined || meaning.digest !== undefined);
-    throw notFound(isComplete ? 'reference does not exist' : `No such image: ${text}`, error);
-  }
 }
