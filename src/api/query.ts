@@ -45,7 +45,7 @@ export class Query {
   /** Nanoseconds since 1970 from `seconds[.fraction]`, undefined if absent, empty or "0" (which means no bound). */
   time(name: string): bigint | undefined {
     const value = this.text(name);
-    if (value === '' || value === '0') return undefined;
+    if (value === '') return undefined;
     const match = /^(-?)(\d{1,12})(?:\.(\d{1,9})\d*)?$/.exec(value);
     if (match === null) {
       const seconds = value.split('.')[0] ?? '';

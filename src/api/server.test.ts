@@ -21,6 +21,7 @@ test('ApiServer: every answer carries the version headers', async () => {
     ['HEAD', '/_ping', 200],
     ['GET', '/v1.30/_ping', 200],
     ['GET', '/nope', 404],
+    ['OPTIONS', '/anything', 200],
   ] as const) {
     const answer = await server.ask(method, path);
     assert.equal(answer.status, status);

@@ -119,6 +119,11 @@ export class ApiServer {
       this.#log.warn('refused a request', { path, reason: refused });
       return fail(response, 403, refused);
     }
+    // Every path can be asked what it offers; there is nothing to say.
+    if (request.method === 'OPTIONS') {
+      response.writeHead(200, { 'Content-Length': 0 }).end();
+      return;
+    }
     const match = this.#router.match(request.method ?? 'GET', path);
     switch (match.kind) {
       case 'notFound':

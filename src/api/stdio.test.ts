@@ -168,7 +168,7 @@ test('attach: wrong detach keys are refused over HTTP in spite of the upgrade', 
   );
   const answer = await readUntil(socket, () => false);
   assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
-  assert.match(answer, /\{"message":"Invalid escape keys \(foo\) provided"\}\n$/);
+  assert.match(answer, /\{"message":"Invalid detach keys \(foo\) provided"\}\n$/);
 });
 
 test('exec start: the body is read before the connection is taken, whole or in pieces', async () => {

@@ -78,6 +78,10 @@ test('docker events: what happens, with filters', () =>
       out: 'v\n',
     },
     {
+      line: 'docker events --since 0 --until $(cat until) --filter container=c1 | wc -l; docker events --since $(cat since) --until $(cat until) --filter container=c1 | wc -l',
+      out: /^(\d+)\n\1\n$/,
+    },
+    {
       line: "docker events --since $(cat since) --until $(cat until) --filter event=rename --format '{{.Actor.Attributes.oldName}} {{.Actor.Attributes.name}}'",
       out: '/c2 c3\n',
     },

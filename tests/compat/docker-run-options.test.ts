@@ -24,6 +24,7 @@ test('docker run: user, groups, folder, entrypoint, environment', () =>
     },
     { line: 'docker run --rm --group-add daemon --group-add 77 busybox id -G', out: '0 1 77\n' },
     { line: 'docker run --rm -w /x/y busybox pwd', out: '/x/y\n' },
+    { line: "docker run --rm -u nobody -e HOME= busybox sh -c 'echo $HOME'", out: '/home\n' },
     { line: 'docker run --rm --entrypoint echo busybox a b', out: 'a b\n' },
     { line: "docker run --rm --entrypoint '' busybox echo a", out: 'a\n' },
     {
@@ -56,6 +57,12 @@ test('docker run: names and name servers', () =>
 
 test('docker run: file systems', () =>
   docker.checkAll([
+    {
+      line: 'docker run --rm --read-only busybox touch /etc/hosts',
+      code: 1,
+      err: 'touch: /etc/hosts: Read-only file system\n',
+    },
+    { line: 'docker run --rm --device /etc busybox true', code: 125, err: '"/etc": not a device node' },
     { line: 'docker run --rm --read-only busybox touch /x', code: 1, err: 'Read-only file system' },
     { line: 'docker run --rm --read-only --tmpfs /t busybox touch /t/x' },
     {

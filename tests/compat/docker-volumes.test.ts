@@ -107,6 +107,25 @@ test('docker run -v, --mount: binds', () =>
       err: 'Read-only file system',
     },
     { line: 'docker run --rm --volumes-from nope busybox true', code: 125, err: 'No such container: nope' },
+    { line: 'docker run --rm --volumes-from nope:bar busybox true', code: 125, err: 'invalid mode: bar' },
+    { line: 'docker run --rm --volumes-from c1:nocopy busybox true', code: 125, err: 'invalid mode: nocopy' },
+    { line: 'docker run --name c2 -v /tmp:/t:ro busybox true' },
+    {
+      line: 'docker run --rm --volumes-from c2:rw busybox touch /t/x',
+      code: 1,
+      err: 'touch: /t/x: Read-only file system\n',
+    },
+    { line: 'docker rm c2' },
+    {
+      line: 'docker run --rm -v some:/a:shared busybox true',
+      code: 125,
+      err: 'invalid mount config for type "volume": field BindOptions must not be specified',
+    },
+    {
+      line: 'docker run --rm -v /tmp:/a:nocopy busybox true',
+      code: 125,
+      err: 'invalid mount config for type "bind": field VolumeOptions must not be specified',
+    },
     { line: 'docker rm c1; docker volume rm v1', out: 'c1\nv1\n' },
   ]));
 

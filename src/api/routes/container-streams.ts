@@ -51,7 +51,8 @@ async function containerLogs(call: Call): Promise<void> {
     stdout,
     stderr,
     since: query.time('since'),
-    until: query.time('until'),
+    // As for Docker, 0 is no bound here.
+    until: query.time('until') || undefined,
     tail: tailOf(query.text('tail')),
     follow: query.bool('follow'),
     timestamps: query.bool('timestamps'),
@@ -107,7 +108,7 @@ function attachOptions({ query, signal }: Call): AttachOptions {
     stdin: query.bool('stdin'),
     stdout: query.bool('stdout'),
     stderr: query.bool('stderr'),
-    detachKeys: parseDetachKeys(query.text('detachKeys')),
+    detachKeys: parseDetachKeys(query.text('detachKeys'), 'detach'),
     signal,
   };
 }

@@ -25,7 +25,7 @@ async function createExec(call: Call): Promise<void> {
     stdin: body.AttachStdin,
     stdout: body.AttachStdout,
     stderr: body.AttachStderr,
-    detachKeys: parseDetachKeys(body.DetachKeys),
+    detachKeys: parseDetachKeys(body.DetachKeys, 'escape'),
     consoleSize: sizeOf(body.ConsoleSize),
   });
   json(call, { Id: id } satisfies ExecCreateResponse, 201);

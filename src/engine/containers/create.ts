@@ -15,7 +15,7 @@ import { ensureUnpacked } from './driver-change.ts';
 import { checkLogConfig } from './log-config.ts';
 import { commandOf, mergeImageConfig } from './merge.ts';
 import type { ContainerRecord, ContainerSpec } from './model.ts';
-import { inheritMounts, type PlannedMount, planMounts } from './mount-plan.ts';
+import { checkInheritance, inheritMounts, type PlannedMount, planMounts } from './mount-plan.ts';
 import { checkName, randomName } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 import { parseSecurityOptions } from './security.ts';
@@ -154,6 +154,7 @@ function inheritedMounts(parts: ContainerParts, host: HostConfig): PlannedMount[
   return (host.VolumesFrom ?? []).flatMap((entry) => {
     const [ref = '', access = ''] = entry.split(':', 2);
     if (ref === '') throw invalid('volumes-from container ID must not be empty');
+    checkInheritance(access);
     try {
       return inheritMounts(parts.store.find(ref).spec.mounts, access);
     } catch (error) {

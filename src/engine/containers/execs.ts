@@ -47,6 +47,8 @@ interface Exec {
   readonly id: string;
   readonly containerId: string;
   readonly request: ExecRequest;
+  /** The first process of the run that it was created for. */
+  readonly init: ProcessRef;
   readonly ended: PromiseWithResolvers<void>;
   state:
     | { readonly kind: 'created' | 'starting' }
@@ -74,7 +76,7 @@ export class Execs {
   /** Notes what is to run. The user is looked up now, so that a wrong one is refused here. */
   async create(ref: string, request: ExecRequest): Promise<string> {
     const record = this.#parts.store.find(ref);
-    processOf(record, ref);
+    const init = processOf(record, ref);
     if (request.command.length === 0) throw invalid('No exec command specified');
     execUser(this.#parts, record, request);
     const waiting = this.#of(record.id).filter(({ state }) => state.kind === 'created');
@@ -87,6 +89,7 @@ export class Execs {
       id: newId(),
       containerId: record.id,
       request,
+      init,
       ended: Promise.withResolvers(),
       state: { kind: 'created' },
     };
@@ -250,7 +253,12 @@ export class Execs {
     const exec =
       this.#execs.get(ref) ??
       (ref.length >= 12 ? [...this.#execs.values()].find(({ id }) => id.startsWith(ref)) : undefined);
-    if (exec === undefined || this.#parts.store.get(exec.containerId) === undefined) {
+    const record = exec === undefined ? undefined : this.#parts.store.get(exec.containerId);
+    if (
+      exec === undefined ||
+      record === undefined ||
+      (exec.state.kind === 'created' && isOver(exec, record))
+    ) {
       throw notFound(`No such exec instance: ${ref}`);
     }
     return exec;
@@ -267,6 +275,11 @@ export class Execs {
     const attributes = { ...attributesOf(record), execID: exec.id, ...more };
     this.#parts.events.publish({ type: 'container', action: text, actor: { id: record.id, attributes } });
   }
+}
+
+/** Whether the run has ended that an exec was created for. */
+function isOver({ init }: Exec, { state }: ContainerRecord): boolean {
+  return !isAlive(state) || state.init.pid !== init.pid || state.init.startTime !== init.startTime;
 }
 
 function unlessEnded(error: unknown): void {

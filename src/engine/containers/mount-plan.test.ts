@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { EngineError } from '#/base/errors.ts';
 import type { ContainerConfig, HostConfig } from '#/wire/containers.ts';
 import type { MountPoint } from '#/wire/mounts.ts';
-import { inheritMounts, parseBind, planMounts } from './mount-plan.ts';
+import { checkInheritance, inheritMounts, parseBind, planMounts } from './mount-plan.ts';
 
 const config = (volumes: ContainerConfig['Volumes'] = null): ContainerConfig =>
   ({ Volumes: volumes }) as ContainerConfig;
@@ -128,7 +128,7 @@ test('planMounts: entries of Mounts are checked as Docker does', () => {
   );
 });
 
-test('inheritMounts: ro makes all read-only, rw lifts it', () => {
+test('inheritMounts: ro makes all read-only, rw does not lift it', () => {
   const point: MountPoint = {
     Type: 'volume',
     Name: 'v',
@@ -145,7 +145,7 @@ test('inheritMounts: ro makes all read-only, rw lifts it', () => {
   );
   assert.deepEqual(
     inheritMounts([point], 'rw').map(({ readOnly }) => readOnly),
-    [false],
+    [true],
   );
-  assert.throws(() => inheritMounts([point], 'zz'), /invalid mode: zz/);
+  for (const wrong of ['zz', 'nocopy']) assert.throws(() => checkInheritance(wrong), /invalid mode: /);
 });

@@ -109,6 +109,8 @@ export function parseBind(text: string, volumeDriver: string): PlannedMount {
   }
   const readOnly = words.includes('ro');
   if (kind === 'bind') {
+    if (words.includes('nocopy'))
+      throw refuse('invalid mount config for type "bind": field VolumeOptions must not be specified');
     const propagation = words.find((word) => propagationModes.has(word)) ?? '';
     return {
       kind,
@@ -121,6 +123,8 @@ export function parseBind(text: string, volumeDriver: string): PlannedMount {
       createSource: true,
     };
   }
+  if (words.some((word) => propagationModes.has(word)))
+    throw refuse('invalid mount config for type "volume": field BindOptions must not be specified');
   return {
     kind,
     name: source,
@@ -202,12 +206,16 @@ function planMount(mount: Mount): PlannedMount {
   };
 }
 
-/** What a container gets from `VolumesFrom`: the mounts of another, perhaps read-only. */
+/** The third part of a `VolumesFrom`. Throws `invalid`. */
+export function checkInheritance(access: string): void {
+  if (!isValidMode(access) || access.split(',').includes('nocopy')) throw invalid(`invalid mode: ${access}`);
+}
+
+/** What a container gets from `VolumesFrom`: the mounts of another, perhaps read-only; what is so there stays so. */
 export function inheritMounts(mounts: readonly MountPoint[], access: string): PlannedMount[] {
-  if (access !== '' && !isValidMode(access)) throw invalid(`invalid mode: ${access}`);
   const words = access.split(',');
   return mounts.flatMap((mount): PlannedMount[] => {
-    const readOnly = words.includes('ro') || (!mount.RW && !words.includes('rw'));
+    const readOnly = words.includes('ro') || !mount.RW;
     const common = { destination: mount.Destination, readOnly, mode: mount.Mode };
     if (mount.Type === 'bind') {
       return [

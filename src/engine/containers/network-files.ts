@@ -101,7 +101,14 @@ export function nameFileMounts(files: NameFiles, { spec }: ContainerRecord): Mou
   ];
   return binds
     .filter(([target]) => !taken.has(target))
-    .map(([target, source]): MountInput => ({ kind: 'bind', source, target, readonly: 'no' }));
+    .map(
+      ([target, source]): MountInput => ({
+        kind: 'bind',
+        source,
+        target,
+        readonly: spec.hostConfig.ReadonlyRootfs ? 'yes' : 'no',
+      }),
+    );
 }
 
 /** With the host's network its own names hold; entries of `--add-host` come behind. */

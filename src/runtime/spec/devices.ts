@@ -41,7 +41,7 @@ export function lookUpDevice({ hostPath, containerPath, access }: DeviceRequest)
     return { nodes: [node], rules: [ruleFor(node, access)] };
   }
   const nodes = nodesBelow(hostPath, containerPath, 0);
-  if (nodes.length === 0) throw noDevice(hostPath, 'no devices found');
+  if (nodes.length === 0) throw noDevice(hostPath, 'not a device node');
   return { nodes, rules: nodes.map((node) => ruleFor(node, access)) };
 }
 

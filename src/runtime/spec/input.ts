@@ -39,7 +39,7 @@ export interface SpecInput {
 /** A process: a container's first, or one of exec. */
 export interface ProcessInput {
   readonly args: readonly string[];
-  /** NAME=value. HOME is added from the user if missing. */
+  /** NAME=value. HOME is the user's if it is missing or empty. */
   readonly env: readonly string[];
   readonly cwd: string;
   readonly terminal: boolean;

@@ -43,7 +43,9 @@ function capabilitySets({ capabilities, user }: ProcessInput): OciProcess['capab
 }
 
 function withHome(env: readonly string[], home: string): readonly string[] {
-  return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
+  const isHome = (entry: string): boolean => entry.startsWith('HOME=');
+  if ((env.findLast(isHome) ?? 'HOME=') !== 'HOME=') return env;
+  return [...env.filter((entry) => !isHome(entry)), `HOME=${home}`];
 }
 
 /** The first group among the others, so that a program cannot get rid of it through setgid files (CVE-2022-36109). */
