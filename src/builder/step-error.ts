@@ -1,4 +1,5 @@
 import { EngineError } from '#/base/errors.ts';
+import { goQuote } from '#/base/go-quote.ts';
 
 /** The process of a RUN instruction has failed. The message is BuildKit's: `process "…" did not complete successfully: exit code: 1`. */
 export class StepError extends EngineError {
@@ -8,7 +9,7 @@ export class StepError extends EngineError {
   readonly command: string;
 
   constructor(command: string, exitCode: number) {
-    super('invalid', `process "${command}" did not complete successfully: exit code: ${exitCode}`);
+    super('invalid', `process ${goQuote(command)} did not complete successfully: exit code: ${exitCode}`);
     this.name = 'StepError';
     this.command = command;
     this.exitCode = exitCode;

@@ -15,7 +15,13 @@ test('parseExpose: ports, ranges, protocols, and what is in front of them', () =
     ':80': ['80/tcp'],
   };
   for (const [word, ports] of Object.entries(cases)) assert.deepEqual(parseExpose([word]), ports, word);
-  assert.deepEqual(parseExpose(['80', '79-81', '80/udp']), ['80/tcp', '79/tcp', '81/tcp', '80/udp']);
+  assert.deepEqual(parseExpose(['80', '79-81', '80/udp']), [
+    '80/tcp',
+    '79/tcp',
+    '80/tcp',
+    '81/tcp',
+    '80/udp',
+  ]);
   assert.deepEqual(
     ['80', ':80', '1:80', '::1:1:80'].map((word) => readExposed(word).hasHostPart),
     [false, false, true, true],

@@ -15,16 +15,16 @@ export interface ExposedPorts {
 /** Ports that one EXPOSE may name: all there are, for three protocols, and some of them again. */
 const maxPorts = 4 * 65_536;
 
-/** The ports that the words of an EXPOSE name, as `port/protocol`, each once: `80`, `80/udp`, `90-92`. Throws `invalid`. */
+/** The ports that the words of an EXPOSE name, as `port/protocol`: `80`, `80/udp`, `90-92`. Throws `invalid`. */
 export function parseExpose(words: readonly string[]): string[] {
   const exposed = words.map(readExposed);
   const count = exposed.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   if (count > maxPorts) throw invalid(`EXPOSE names ${count} ports, more than ${maxPorts}`);
-  const ports = new Set<string>();
+  const ports: string[] = [];
   for (const { first, last, protocol } of exposed) {
-    for (let port = first; port <= last; port += 1) ports.add(`${port}/${protocol.toLowerCase()}`);
+    for (let port = first; port <= last; port += 1) ports.push(`${port}/${protocol.toLowerCase()}`);
   }
-  return [...ports];
+  return ports;
 }
 
 /** Reads one word of EXPOSE. Throws `invalid`. */

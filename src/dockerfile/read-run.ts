@@ -58,6 +58,15 @@ export function runScript({ command, heredocs }: Pick<RunInstruction, 'command' 
   return { kind: 'shell', script: content };
 }
 
+/** How a script that is a here-document begins, for progress: ` (set -e...)`; empty for other commands. */
+export function scriptSummary({ command, heredocs }: Pick<RunInstruction, 'command' | 'heredocs'>): string {
+  const [document] = heredocs;
+  if (document === undefined || command.form === 'exec' || parseHeredocMark(command.line) === undefined)
+    return '';
+  const [first = '', ...more] = heredocText(document).trim().split(/\r?\n/);
+  return ` (${first}${more.length > 0 ? '...' : ''})`;
+}
+
 function network(value: string): string {
   if (!networkName.test(value)) throw invalid(`invalid network mode ${JSON.stringify(value)}`);
   return value;

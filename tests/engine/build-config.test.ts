@@ -53,6 +53,93 @@ test('build: WORKDIR makes directories for the user', async () => {
   assert.equal(log, '/a:1000:10\n/a/b:1000:10\n/c:7:7\n/d:0:0\n/e:0:0\n');
 });
 
+test('build: ports and directories are told as they are written', async () => {
+  const { config, history } = await built(
+    'FROM scratch',
+    'WORKDIR //a/../b/',
+    'WORKDIR ../c/',
+    'EXPOSE 90 80/UDP 90/tcp 8-9',
+    'WORKDIR /d/',
+  );
+  assert.deepEqual(history, [
+    'WORKDIR /d/',
+    'EXPOSE [8/tcp 9/tcp 80/udp 90/tcp 90/tcp]',
+    'WORKDIR /c',
+    'WORKDIR //a/../b/',
+  ]);
+  assert.deepEqual(
+    [config?.WorkingDir, Object.keys(config?.ExposedPorts ?? {})],
+    ['/d/', ['8/tcp', '80/udp', '9/tcp', '90/tcp']],
+  );
+});
+
+test('build: progress tells what an image is, how scripts begin, and what a base image has left to do', async () => {
+  await box.build('FROM busybox\nONBUILD RUN true', { name: 'base' });
+  const names = async (...lines: string[]): Promise<string[]> => [
+    ...(await box.build(lines.join('\n'))).vertices.keys(),
+  ];
+  assert.deepEqual(
+    await names('FROM base AS a', 'RUN <<EOF', 'cd /', 'true', 'EOF', 'RUN <<X', ' true ', 'X'),
+    [
+      '[internal] load .dockerignore',
+      '[internal] load metadata for docker.io/library/base:latest',
+      '[1/3] FROM docker.io/library/base:latest',
+      '[2/4] ONBUILD RUN true',
+      '[3/4] RUN <<EOF (cd /...)',
+      '[4/4] RUN <<X (true)',
+      'exporting to image',
+    ],
+  );
+});
+
+test('build: an image that cannot be had is told where it is named, in the words of BuildKit', async () => {
+  const unknown = `sha256:${'0'.repeat(64)}`;
+  const wrong: readonly (readonly [dockerfile: string, message: string | RegExp, line: number])[] = [
+    [
+      'FROM UP',
+      'failed to parse stage name "UP": invalid reference format: repository name (library/UP) must be lowercase',
+      1,
+    ],
+    [
+      'FROM scratch\nCOPY --from=a:b:c / /',
+      'failed to parse stage name "a:b:c": invalid reference format',
+      2,
+    ],
+    [
+      'FROM --platform=a/b/c/d x',
+      /^failed to parse platform a\/b\/c\/d: .*cannot parse platform specifier/,
+      1,
+    ],
+    [
+      `FROM ${unknown}`,
+      `${unknown}: failed to resolve source metadata for ${unknown}: No such image: ${unknown}`,
+      1,
+    ],
+    [
+      `FROM busybox\nCOPY --from=${unknown} / /`,
+      `${unknown}: failed to resolve source metadata for ${unknown}: No such image: ${unknown}`,
+      2,
+    ],
+    [`FROM busybox\nRUN --mount=from=${unknown},target=/x true`, /failed to resolve source metadata/, 2],
+  ];
+  for (const [dockerfile, message, line] of wrong) {
+    const failed = await box.build(dockerfile).catch((error: unknown) => error);
+    assert.ok(failed instanceof DockerfileError, `${dockerfile}: ${String(failed)}`);
+    assert.match(
+      failed.message,
+      typeof message === 'string' ? new RegExp(`^${RegExp.escape(message)}$`) : message,
+    );
+    assert.equal(failed.range.start.line, line, dockerfile);
+  }
+});
+
+test('build: what a base image has left and cannot be done is told where that image is named', async () => {
+  await box.build('FROM busybox\nONBUILD COPY nothing /', { name: 'demands' });
+  const failed = await box.build('ARG A\n\nFROM demands\n').catch((error: unknown) => error);
+  assert.ok(failed instanceof DockerfileError, String(failed));
+  assert.equal(failed.range.start.line, 3);
+});
+
 test('build: the target is the last stage if none is named', async () => {
   const dockerfile = [
     'FROM scratch AS one',
@@ -61,6 +148,12 @@ test('build: the target is the last stage if none is named', async () => {
     'LABEL it=$TARGETSTAGE',
   ];
   assert.deepEqual((await built(...dockerfile)).config?.Labels, { it: 'two' });
+});
+
+test('build: a target is a name, never a number', async () => {
+  await assert.rejects(box.build('FROM scratch AS one', { target: '0' }), {
+    message: 'target stage "0" could not be found',
+  });
 });
 
 test('build: what cannot be planned is said in the words of BuildKit, with the place and what to do', async () => {

@@ -46,10 +46,12 @@ WORKDIR x
 test('Builder: knows the variables of the base image and the ignore file', async () => {
   box.files({ '.dockerignore': 'secret*\n', 'secret.txt': '' });
   await box.build('FROM busybox\nENV BASE=1\n', { name: 'base' });
-  const { events } = await box.build('FROM base\nLABEL a=$BASE\nCOPY secret* one /\n');
+  const { events } = await box.build(
+    '# check=experimental=CopyIgnoredFile\nFROM base\nLABEL a=$BASE\nCOPY secret* one /\n',
+  );
   assert.deepEqual(
     warnings({ events }).map(({ short }) => short),
-    ['CopyIgnoredFile: Attempting to Copy file "secret*" that is excluded by .dockerignore (line 3)'],
+    ['CopyIgnoredFile: Attempting to Copy file "secret*" that is excluded by .dockerignore (line 4)'],
   );
 });
 

@@ -26,8 +26,8 @@ export function applyConfig(state: StageState, instruction: ConfigInstruction): 
       return next({ Labels: { ...config.Labels, ...labels } }, `LABEL ${pairsText(instruction.pairs)}`);
     }
     case 'expose': {
-      const ports = parseExpose(instruction.ports).toSorted();
-      const set = Object.fromEntries(ports.map((port) => [port, {}]));
+      const ports = parseExpose(instruction.ports);
+      const set = Object.fromEntries(ports.toSorted().map((port) => [port, {}]));
       return next({ ExposedPorts: { ...config.ExposedPorts, ...set } }, `EXPOSE [${ports.join(' ')}]`);
     }
     case 'volume': {
@@ -74,9 +74,9 @@ export function applyConfig(state: StageState, instruction: ConfigInstruction): 
   }
 }
 
-/** The directory of a WORKDIR: relative ones go on from the last. */
+/** The directory of a WORKDIR: relative ones go on from the last; others stay as they are written. */
 export function workingDirectory({ config }: StageState, path: string): string {
-  return posix.resolve('/', config.WorkingDir ?? '/', path);
+  return path.startsWith('/') ? path : posix.resolve('/', config.WorkingDir ?? '/', path);
 }
 
 /** A program with its arguments; a line of text is one for the shell. */

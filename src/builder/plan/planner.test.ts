@@ -158,7 +158,7 @@ test('planBuild: triggers of ONBUILD come before a stage’s own instructions, o
     stepsOf(made).map(({ name }) => name),
     [
       '[a 1/2] FROM docker.io/library/base:latest',
-      '[a 2/3] RUN trigger',
+      '[a 2/3] ONBUILD RUN trigger',
       '[a 3/3] RUN own trigger',
       '[stage-1 1/1] RUN later',
     ],

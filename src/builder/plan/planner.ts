@@ -95,8 +95,7 @@ class Planner {
     const found =
       target === undefined || target === ''
         ? stages.at(-1)
-        : (stages.findLast(({ name }) => name === target.toLowerCase()) ??
-          (/^\d+$/.test(target) ? stages[Number(target)] : undefined));
+        : stages.findLast(({ name }) => name === target.toLowerCase());
     if (found !== undefined) return found;
     const names = stages.flatMap(({ name }) => name ?? []);
     const text = `target stage ${JSON.stringify(target)} could not be found`;

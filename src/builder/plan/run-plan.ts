@@ -53,7 +53,7 @@ export async function planRun(
     run: {
       args,
       env: [...variables].map(([name, value]) => `${name}=${value}`),
-      cwd: config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir,
+      cwd: posix.resolve('/', config.WorkingDir ?? ''),
       user: config.User ?? '',
       network,
       insecure,

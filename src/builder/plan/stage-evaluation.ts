@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { EngineError, invalid } from '#/base/errors.ts';
 import { goQuote } from '#/base/go-quote.ts';
 import { invalidHinted, placed } from '#/dockerfile/errors.ts';
@@ -12,11 +13,13 @@ import type {
   StageInstruction,
 } from '#/dockerfile/instruction.ts';
 import { type Dockerfile, parseInstructions, type Stage } from '#/dockerfile/parse.ts';
+import { scriptSummary } from '#/dockerfile/read-run.ts';
 import { digestOf } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import { formatPlatform, type Platform, parsePlatform } from '#/oci/platform.ts';
 import type { PlannedInstruction } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
+import { WordedError } from '../worded-error.ts';
 import { applyConfig, workingDirectory } from './config-instructions.ts';
 import { planCopy } from './copy-plan.ts';
 import type { PlanNode, StepNode, TreeInput } from './graph.ts';
@@ -48,6 +51,8 @@ export class StageEvaluation {
   /** Steps of this stage so far, FROM among them, and in all. */
   #step = 0;
   #steps = 0;
+  /** The instruction at hand is one that the base image has left. */
+  #isTrigger = false;
 
   constructor(scope: StageScope, stage: Stage, instructions: PlannedInstruction[]) {
     this.#scope = scope;
@@ -64,7 +69,8 @@ export class StageEvaluation {
     let state = await this.#placed(from, () => this.#begin());
     const triggers = state.triggers.flatMap((text) => this.#parseTrigger(text));
     this.#steps += [...triggers, ...instructions].filter(makesStep).length;
-    for (const instruction of [...triggers, ...instructions]) {
+    for (const [index, instruction] of [...triggers, ...instructions].entries()) {
+      this.#isTrigger = index < triggers.length;
       state = await this.#placed(instruction, () => this.#apply(state, instruction));
     }
     return state;
@@ -85,7 +91,7 @@ export class StageEvaluation {
     const asked = from.platform === undefined ? '' : expandWord(from.platform, global, options);
     if (from.platform !== undefined && asked === '')
       throw invalid(`empty platform value from expression ${from.platform}`);
-    const platform = asked === '' ? wanted : parsePlatform(asked);
+    const platform = asked === '' ? wanted : platformNamed(asked);
     if (image === 'scratch') {
       this.#note(from.text, undefined);
       return emptyState(platform);
@@ -102,7 +108,7 @@ export class StageEvaluation {
   async #beginWithImage(image: string, platform: Platform): Promise<StageState> {
     this.#steps = 1 + this.#stage.instructions.filter(makesStep).length;
     const { sources } = this.#scope;
-    const name = this.#vertexName(`FROM ${sources.shownName(image)}`);
+    const name = this.#vertexName(`FROM ${shownImage(sources, image)}`);
     this.#steps = 1;
     const { tree, config } = await sources.base(image, { platform, name });
     this.#scope.findings.images.set(this.#stage.index, config?.config ?? {});
@@ -118,7 +124,8 @@ export class StageEvaluation {
     const { text } = instruction;
     if (expanded.kind === 'run') return this.#applyRun(state, expanded, text);
     if (expanded.kind === 'copy' || expanded.kind === 'add') return this.#applyCopy(state, expanded, text);
-    const path = expanded.kind === 'workdir' ? workingDirectory(state, expanded.value) : '/';
+    const written = expanded.kind === 'workdir' ? workingDirectory(state, expanded.value) : '/';
+    const path = posix.resolve(written);
     if (path === '/') {
       this.#note(instruction.text, undefined);
       return applyConfig(state, expanded);
@@ -126,8 +133,8 @@ export class StageEvaluation {
     const user = state.config.User ?? '';
     const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'directory', path, user };
     this.#note(instruction.text, node);
-    const config = { ...state.config, WorkingDir: path };
-    return withHistory({ ...state, config, tree: node }, `WORKDIR ${path}`, { layer: node });
+    const config = { ...state.config, WorkingDir: written };
+    return withHistory({ ...state, config, tree: node }, `WORKDIR ${written}`, { layer: node });
   }
 
   #applyArg(state: StageState, instruction: ArgInstruction): StageState {
@@ -202,7 +209,7 @@ export class StageEvaluation {
       return (await evaluate(stage)).tree ?? 'scratch';
     }
     if (from === 'scratch') return 'scratch';
-    return sources.image(from, { platform, name: `FROM ${sources.shownName(from)}` });
+    return sources.image(from, { platform, name: `FROM ${shownImage(sources, from)}` });
   }
 
   #stepBase(
@@ -211,7 +218,11 @@ export class StageEvaluation {
   ): Pick<StepNode, 'digest' | 'name' | 'parent' | 'place' | 'range' | 'noCache'> {
     const { dockerfile, request, platform } = this.#scope;
     const shown = expandForDisplay(instruction.text, state.variables, { escape: dockerfile.escape });
-    const name = this.#vertexName(shown.replace(/^\S+/, (word) => word.toUpperCase()));
+    const summary = instruction.kind === 'run' ? scriptSummary(instruction) : '';
+    const prefix = this.#isTrigger ? 'ONBUILD ' : '';
+    const name = this.#vertexName(
+      `${prefix}${shown.replace(/^\S+/, (word) => word.toUpperCase())}${summary}`,
+    );
     const place = `${dockerfile.source.name} ${stageName(this.#stage)} ${this.#step}`;
     const isNoCache = request.noCacheStages.some(
       (wanted) => wanted.toLowerCase() === this.#stage.name || wanted === String(this.#stage.index),
@@ -221,7 +232,7 @@ export class StageEvaluation {
       name,
       parent: state.tree,
       place,
-      range: instruction.range,
+      range: this.#rangeOf(instruction),
       noCache: request.noCache || isNoCache,
     };
   }
@@ -230,8 +241,7 @@ export class StageEvaluation {
   #vertexName(text: string): string {
     const { dockerfile, isMultiPlatform, platform } = this.#scope;
     this.#step += 1;
-    const stage =
-      this.#stage.name ?? (dockerfile.stages.length > 1 ? `stage-${this.#stage.index}` : undefined);
+    const stage = dockerfile.stages.length > 1 ? stageName(this.#stage) : undefined;
     const number = String(this.#step).padStart(String(this.#steps).length);
     const words = [
       ...(isMultiPlatform ? [formatPlatform(platform)] : []),
@@ -250,13 +260,38 @@ export class StageEvaluation {
     return found.filter((instruction): instruction is StageInstruction => instruction.kind !== 'from');
   }
 
-  async #placed<T>({ range }: Instruction, work: () => T | Promise<T>): Promise<T> {
+  async #placed<T>(instruction: Instruction, work: () => T | Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      throw placed(error, { source: this.#scope.dockerfile.source, range });
+      throw placed(error, { source: this.#scope.dockerfile.source, range: this.#rangeOf(instruction) });
     }
+  }
+
+  /** Where it is in the Dockerfile. What comes from the base image is where that is named. */
+  #rangeOf({ range }: Instruction): Instruction['range'] {
+    return this.#isTrigger ? this.#stage.from.range : range;
+  }
+}
+
+/** Throws `invalid` in BuildKit's words. */
+function platformNamed(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw invalid(`failed to parse platform ${text}: ${error.message}`, error);
+  }
+}
+
+/** The name of an image as progress shows it. Throws `WordedError`. */
+function shownImage(sources: PlanSources, name: string): string {
+  try {
+    return sources.shownName(name);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new WordedError(`failed to parse stage name ${goQuote(name)}: ${error.message}`, error);
   }
 }
 

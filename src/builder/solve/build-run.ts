@@ -6,7 +6,6 @@ import type { Digest } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
-import type { ImageRecord } from '#/storage/images/record.ts';
 import { buildKey } from '#/storage/unpack-key.ts';
 import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
 import { type KeyDocument, keyOf } from '../cache/key.ts';
@@ -24,6 +23,8 @@ import {
 } from '../plan/graph.ts';
 import type { ProgressSink, Status } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
+import { WordedError } from '../worded-error.ts';
+import { loadBaseImage } from './base-image.ts';
 import { CachedResults } from './cached-results.ts';
 import { carryOut } from './carry-out.ts';
 import { Explanation } from './explanation.ts';
@@ -142,11 +143,9 @@ export class BuildRun implements AsyncDisposable {
   }
 
   async #image(node: ImageNode): Promise<NodeResult> {
-    const report = VertexReport.of(node, this.#input.progress);
-    const image = await report.during(
-      () => this.#imageOf(node, report),
-      ({ chainId }) => ({ result: chainId }),
-    );
+    const { request, progress } = this.#input;
+    const { images } = this.#parts;
+    const image = await loadBaseImage(node, { images, request, progress, signal: this.#signal });
     const { chainId } = image;
     if (node.layout === undefined)
       this.witness.image(node.reference, { image, platform: node.platform, images: this.#parts.imageStore });
@@ -155,18 +154,6 @@ export class BuildRun implements AsyncDisposable {
       if (this.#parts.layers.usable(chainId) === undefined) await this.#parts.layers.restore(chainId);
     }
     return { kind: 'layer', chainId, config: image.config };
-  }
-
-  async #imageOf(node: ImageNode, report: VertexReport): Promise<ImageRecord> {
-    const { request } = this.#input;
-    const { reference, platform, layout } = node;
-    const control = { signal: this.#signal, progress: (status: Status) => report.status(status) };
-    if (layout === undefined) {
-      const wish = { platform, pull: request.pull, auth: request.registryAuth };
-      return this.#parts.images.resolve(reference, { ...wish, ...control });
-    }
-    await using tree = await layout.open({ excludes: [] }, control);
-    return await this.#parts.images.fromLayout(tree.root, { reference, platform, signal: this.#signal });
   }
 
   async #context(node: ContextNode): Promise<NodeResult> {
@@ -185,7 +172,9 @@ export class BuildRun implements AsyncDisposable {
   async #step(node: StepNode): Promise<NodeResult> {
     const report = VertexReport.of(node, this.#input.progress);
     const inputs = new Map<PlanNode, NodeResult>();
-    await Promise.all(inputsOf(node).map(async (input) => inputs.set(input, await this.result(input))));
+    await Promise.all(
+      inputsOf(node).map(async (input) => inputs.set(input, await this.#inputOf(node, input))),
+    );
     report.start();
     try {
       const { cached, explanation, key, ...result } = await this.#solve(node, { inputs, report });
@@ -198,6 +187,15 @@ export class BuildRun implements AsyncDisposable {
     } catch (error) {
       report.end({ error });
       throw this.#located(node, error);
+    }
+  }
+
+  /** What a step needs. That an image cannot be had is told with the place that names it. */
+  async #inputOf(node: StepNode, input: PlanNode): Promise<NodeResult> {
+    try {
+      return await this.result(input);
+    } catch (error) {
+      throw input.kind === 'image' ? this.#located(node, error) : error;
     }
   }
 
@@ -336,7 +334,7 @@ export class BuildRun implements AsyncDisposable {
   #located(node: StepNode, error: unknown): unknown {
     if (!(error instanceof EngineError) || node.range === undefined) return error;
     const place = { source: this.#input.source, range: node.range };
-    const isMissing = node.kind === 'copy' && error.kind === 'notFound';
+    const isMissing = node.kind === 'copy' && error.kind === 'notFound' && !(error instanceof WordedError);
     return placed(error, isMissing ? { ...place, hint: missingSource } : place);
   }
 }

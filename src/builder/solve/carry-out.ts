@@ -1,4 +1,5 @@
 import { EngineError } from '#/base/errors.ts';
+import { goQuote } from '#/base/go-quote.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { Layer } from '#/storage/layers.ts';
@@ -10,6 +11,7 @@ import { type RunControl, runStep } from '../ops/run/run.ts';
 import type { CopyNode, RunNode, StepNode, TreeInput } from '../plan/graph.ts';
 import type { BuildRequest } from '../request.ts';
 import { StepError } from '../step-error.ts';
+import { WordedError } from '../worded-error.ts';
 import type { FlightControl } from './flights.ts';
 import type { RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput } from './solve-parts.ts';
@@ -91,12 +93,8 @@ async function run(
     );
   } catch (error) {
     if (!(error instanceof EngineError) || error instanceof StepError) throw error;
-    const command = definition.args.join(' ');
-    throw new EngineError(
-      error.kind,
-      `process "${command}" did not complete successfully: ${error.message}`,
-      { cause: error },
-    );
+    const command = goQuote(definition.args.join(' '));
+    throw new WordedError(`process ${command} did not complete successfully: ${error.message}`, error);
   }
 }
 

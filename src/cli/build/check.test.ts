@@ -60,7 +60,9 @@ test('checkDockerfile: each warning with its rule, its place and what to do', ()
 
 test('checkDockerfile: arguments and the ignore file make it see more', () => {
   const ignore = new IgnoreRules(['secret']);
-  assert.match(check('FROM scratch\nCOPY secret /\n', { ignore }).stdout, /WARNING: CopyIgnoredFile - /);
+  const asked = '# check=experimental=CopyIgnoredFile\nFROM scratch\nCOPY secret /\n';
+  assert.match(check(asked, { ignore }).stdout, /WARNING: CopyIgnoredFile - /);
+  assert.doesNotMatch(check('FROM scratch\nCOPY secret /\n', { ignore }).stdout, /CopyIgnoredFile/);
   const text = 'ARG TAG\nFROM busybox:$TAG\n';
   assert.match(check(text).stdout, /WARNING: InvalidDefaultArgInFrom - /);
 });

@@ -103,6 +103,10 @@ const broken: readonly (readonly [text: string, ...expected: string[]])[] = [
     "ExposeInvalidFormat 2 EXPOSE instruction should not define an IP address or host-port mapping, found '127.0.0.1:80:80'",
     "ExposeInvalidFormat 2 EXPOSE instruction should not define an IP address or host-port mapping, found '90:80'",
   ],
+  [
+    'FROM a\nEXPOSE $UNKNOWN 80/TCP\n',
+    "ExposeProtoCasing 2 Defined protocol '80/TCP' in EXPOSE instruction should be lowercase",
+  ],
 ];
 
 test('lint: says in the words of BuildKit what breaks a rule', () => {

@@ -121,7 +121,10 @@ const texts: Readonly<Record<RuleName, readonly [description: string, fix: strin
   ],
 };
 
-const experimental: ReadonlySet<string> = new Set<RuleName>(['InvalidDefinitionDescription']);
+const experimental: ReadonlySet<string> = new Set<RuleName>([
+  'CopyIgnoredFile',
+  'InvalidDefinitionDescription',
+]);
 
 /** Everything that the linter knows to look for. */
 export const lintRules: readonly LintRule[] = (Object.keys(texts) as RuleName[]).map((name) => ({

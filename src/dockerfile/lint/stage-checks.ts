@@ -45,7 +45,9 @@ export class StageChecks {
   check(instruction: StageInstruction): void {
     const { file } = this.#subject;
     const options = { escape: file.escape, onVariable: this.#watch(instruction) };
-    const expanded = expandInstruction(instruction, this.#view.variables, options);
+    // BuildKit does not look at the variables of EXPOSE.
+    const watched = instruction.kind === 'expose' ? { escape: file.escape } : options;
+    const expanded = expandInstruction(instruction, this.#view.variables, watched);
     switch (expanded.kind) {
       case 'run':
         readMounts(expanded, this.#view.variables, options);
