@@ -1,6 +1,6 @@
 import { invalid } from '#/base/errors.ts';
 import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
-import { hostPlatform, type Platform } from '#/oci/platform.ts';
+import { formatPlatform, hostPlatform, type Platform } from '#/oci/platform.ts';
 import { readAttestOptions } from './attest/attest-options.ts';
 import { ResultAttestations } from './attest/attest-result.ts';
 import type { BuildFacts } from './attest/provenance.ts';
@@ -12,6 +12,7 @@ import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
 import { type OutputParts, sendOutput } from './export/outputs.ts';
 import { squash } from './export/squash.ts';
+import type { OutputImage } from './export/transfer.ts';
 import { foreignFrontEnd } from './plan/front-end.ts';
 import { lintBuild, lintConfigOf, type PlanFindings } from './plan/lint-build.ts';
 import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
@@ -39,6 +40,10 @@ export interface BuildResult {
   readonly image: Digest | undefined;
   /** What exporters say, by BuildKit's names: `containerimage.digest`, `containerimage.config.digest`, `image.name`. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** What was made for outputs, by their number in the request; without those that only files came out of. */
+  readonly images: ReadonlyMap<number, OutputImage>;
+  /** What is to be known of how it was made. */
+  readonly facts: BuildFacts;
   /** Names of build arguments that no ARG asks for. */
   readonly unusedArgs: readonly string[];
 }
@@ -100,12 +105,12 @@ export class Builder {
     const isInline = targets.some(({ kind }) => kind === 'inline');
     const images = isInline ? made.map((image) => run.cached.inline(image, layers)) : made;
     signal.throwIfAborted();
-    const metadata = await this.#send(images, {
-      request,
-      progress,
-      signal,
-      facts: run.witness.facts(request, loaded.dockerfile.source),
+    const facts = run.witness.facts(request, {
+      source: loaded.dockerfile.source,
+      results: new Map(plans.map(({ platform, tree }) => [formatPlatform(platform), tree])),
     });
+    const sent = await this.#send(images, { request, progress, signal, facts });
+    const { metadata } = sent;
     const results = run.cached.forExport(images, layers);
     const told = await exchange.export(targets, results, { request, signal, progress });
     for (const [key, value] of told) metadata.set(key, value);
@@ -115,6 +120,8 @@ export class Builder {
     return {
       image: image === undefined ? undefined : parseDigest(image),
       metadata,
+      images: sent.images,
+      facts,
       unusedArgs: plans[0]?.unusedArgs ?? [],
     };
   }
@@ -173,8 +180,9 @@ export class Builder {
   async #send(
     images: readonly PlatformImage[],
     { request, progress, signal, facts }: BuildControl & { request: BuildRequest; facts: BuildFacts },
-  ): Promise<Map<string, string>> {
+  ): Promise<{ metadata: Map<string, string>; images: Map<number, OutputImage> }> {
     const metadata = new Map<string, string>();
+    const sent = new Map<number, OutputImage>();
     const { roots } = this.#outputs;
     const options = readAttestOptions(request.attestations);
     const attestations = new ResultAttestations({ options, facts, roots, signal });
@@ -191,9 +199,10 @@ export class Builder {
           signal,
         }),
       );
-      for (const [key, value] of said) metadata.set(key, value);
+      for (const [key, value] of said.metadata) metadata.set(key, value);
+      if (said.image !== undefined) sent.set(index, said.image);
     }
-    return metadata;
+    return { metadata, images: sent };
   }
 }
 

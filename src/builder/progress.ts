@@ -1,3 +1,4 @@
+import type { SourceText } from '#/dockerfile/source.ts';
 import type { Digest } from '#/oci/digest.ts';
 
 /** What happens in a build, in the order in which it does. */
@@ -77,7 +78,7 @@ export interface WarningEvent {
   readonly short: string;
   readonly detail: readonly string[];
   readonly url: string;
-  readonly file: string;
+  readonly source: SourceText;
   /** First and last line, from 1. */
   readonly lines: readonly [first: number, last: number];
 }

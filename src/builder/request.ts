@@ -35,6 +35,8 @@ export interface BuildRequest {
   readonly cacheTo: readonly CacheLocation[];
   /** Folders of the client for cache of type `local`; undefined: it gives access to none. */
   readonly clientContent?: (location: CacheLocation) => ClientContent | undefined;
+  /** Where the client's files are from, by BuildKit's names: `source`, `revision`, `localdir:context`. */
+  readonly vcs?: ReadonlyMap<string, string>;
   /** By kind (`provenance`, `sbom`), with their options as clients write them (`mode=max`). */
   readonly attestations: ReadonlyMap<string, string>;
   /** Makes one layer of all that the build adds to its base. */

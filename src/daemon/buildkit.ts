@@ -3,15 +3,18 @@ import { BuildKit } from '#/api/buildkit/buildkit.ts';
 import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
 import type { ContextStore } from '#/builder/context/context-store.ts';
+import { BuildHistory } from '#/builder/history/build-history.ts';
 import { formatIpv4 } from '#/network/address.ts';
 import type { Networks } from '#/network/networks.ts';
 import { hostPlatform } from '#/oci/platform.ts';
+import type { Database } from '#/state/db.ts';
 
 /** What BuildKit's API is opened with. */
 interface BuildKitInput {
   /** The daemon's id. */
   readonly id: string;
   readonly builder: BuilderBackend;
+  readonly db: Database;
   readonly builds: Pick<ClientBuilds, 'archives'>;
   readonly networks: Networks;
   readonly trees: ContextStore;
@@ -19,9 +22,10 @@ interface BuildKitInput {
 }
 
 /** BuildKit's API in front of the builder. */
-export function openBuildKit({ id, builder, builds, networks, trees, log }: BuildKitInput): BuildKit {
+export function openBuildKit({ id, builder, db, builds, networks, trees, log }: BuildKitInput): BuildKit {
   return new BuildKit({
     builder,
+    history: new BuildHistory(db),
     worker: {
       id,
       version: skiffVersion,

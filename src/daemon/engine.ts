@@ -247,7 +247,15 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
       networks: new NetworkOperations({ networks, connections, containers: store, locks, events }),
       events,
       builder,
-      buildkit: openBuildKit({ id: facts.id, builder, builds, networks, trees: buildFiles.contexts, log }),
+      buildkit: openBuildKit({
+        id: facts.id,
+        builder,
+        db,
+        builds,
+        networks,
+        trees: buildFiles.contexts,
+        log,
+      }),
       builds,
       system: {
         builderVersion: config.features['buildkit'] === false ? '1' : '2',

@@ -8,6 +8,7 @@ import { migration as deflater } from './migrations/0007-deflater.ts';
 import { migration as buildCache } from './migrations/0008-build-cache.ts';
 import { migration as builtLayers } from './migrations/0009-built-layers.ts';
 import { migration as indexes } from './migrations/0010-indexes.ts';
+import { migration as buildHistory } from './migrations/0011-build-history.ts';
 
 /** One step of the schema's history. A step that has been released is never changed, only followed by another. */
 export interface Migration {
@@ -27,4 +28,5 @@ export const migrations: readonly Migration[] = [
   buildCache,
   builtLayers,
   indexes,
+  buildHistory,
 ];

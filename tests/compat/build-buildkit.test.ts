@@ -29,6 +29,19 @@ describe('docker buildx', { skip: noBuildx }, async () => {
     const metadata = JSON.parse(readFileSync(`${docker.dir}/metadata`, 'utf8'));
     assert.equal(metadata['image.name'], 'docker.io/library/one:1,docker.io/library/two:latest');
     assert.equal(metadata['containerimage.config.digest'], id);
+    assert.equal(metadata['containerimage.digest'], id);
+    const provenance = metadata['buildx.build.provenance'];
+    assert.equal(provenance.buildType, 'https://mobyproject.org/buildkit@v1');
+    assert.deepEqual(provenance.invocation.parameters, {
+      frontend: 'dockerfile.v0',
+      args: { 'build-arg:WORD': 'given', 'label:x': 'y' },
+      secrets: [{ id: 'token', optional: true }],
+      locals: [{ name: 'context' }, { name: 'dockerfile' }],
+    });
+    assert.deepEqual(
+      provenance.materials.map(({ uri }: { uri: string }) => uri),
+      ['pkg:docker/busybox@latest?platform=linux%2Famd64'],
+    );
     await docker.checkAll([
       {
         line: 'docker image inspect two --format "{{.Id}} {{.Config.Labels}}"',
@@ -44,6 +57,49 @@ describe('docker buildx', { skip: noBuildx }, async () => {
     const changed = await docker.run(line);
     assert.doesNotMatch(changed.stderr, /COPY \. \/all\n#\d+ CACHED/);
     assert.equal(await docker.ok('docker run --rm one:1'), 'changed');
+  });
+
+  test('build: what is told of it for programs', async () => {
+    writeFileSync(`${docker.dir}/p/Casing`, 'FROM busybox as One\nCMD true\n');
+    const env = 'BUILDX_METADATA_PROVENANCE=max BUILDX_METADATA_WARNINGS=1';
+    await docker.ok(`${env} docker buildx build -q --metadata-file metadata -f p/Casing p`);
+    const metadata = JSON.parse(readFileSync(`${docker.dir}/metadata`, 'utf8'));
+    const { buildConfig, metadata: about } = metadata['buildx.build.provenance'];
+    assert.equal(
+      buildConfig.llbDefinition[0].op.Op.source.identifier,
+      'docker-image://docker.io/library/busybox:latest',
+    );
+    assert.equal(about.completeness.parameters, true);
+    const [warning] = metadata['buildx.build.warnings'];
+    assert.match(Buffer.from(warning.short, 'base64').toString(), /^StageNameCasing: .* \(line 1\)$/);
+    assert.match(Buffer.from(warning.sourceInfo.data, 'base64').toString(), /^FROM busybox as One/);
+  });
+
+  test('history: what was built, how it went, and what belongs to it', async () => {
+    await docker.ok('docker buildx build -q --metadata-file metadata --build-arg WORD=kept --label a=b p');
+    const metadata = JSON.parse(readFileSync(`${docker.dir}/metadata`, 'utf8'));
+    const ref = metadata['buildx.build.ref'].split('/').at(-1);
+    await docker.check({ line: 'docker buildx build -f p/Failing p', code: 1 });
+    const failed = await docker.ok(
+      `docker buildx history ls --filter status=error --format '{{.Ref}}' | head -n 1 | sed 's,.*/,,'`,
+    );
+    await docker.checkAll([
+      { line: `docker buildx history ls --filter ref=${ref}`, out: new RegExp(`${ref} +p +Completed`) },
+      {
+        line: `docker buildx history inspect ${ref}`,
+        out: /WORD\s+kept[^]*a\s+b[^]*pkg:docker\/busybox@latest[^]*slsa.dev\/provenance\/v0.2/,
+      },
+      { line: `docker buildx history inspect attachment ${ref} --type provenance`, out: /"llbDefinition"/ },
+      { line: `docker buildx history logs ${ref}`, err: /word: kept/ },
+      { line: `docker buildx history inspect ${failed}`, out: /exit code: 9[^]*Logs:[^]*> before\n> lost/ },
+      {
+        line: `docker buildx history export -o b.dockerbuild ${ref} && tar -tzf b.dockerbuild`,
+        out: /index.json/,
+      },
+      { line: `docker buildx history rm ${ref} ${failed}` },
+      { line: `docker buildx history inspect ${ref}`, code: 1, err: /no record found for ref/ },
+      { line: `docker buildx history rm ${ref}`, code: 1, err: /there is no build/ },
+    ]);
   });
 
   test('build: failures show where and what', async () => {

@@ -27,7 +27,7 @@ interface Loose {
   readonly predicate: {
     buildDefinition: {
       externalParameters: { request: { args: object; secrets: object } };
-      internalParameters: { buildConfig: { steps: { op: string }[] } };
+      internalParameters: { buildConfig: { llbDefinition: { op: { Op: { exec: { meta: object } } } }[] } };
       resolvedDependencies: [{ uri: string; digest: { sha256: string } }];
     };
     runDetails: { metadata: { buildkit_hermetic: boolean } };
@@ -147,8 +147,12 @@ test('build outputs: a push has provenance and a bill of materials that tell of 
     headers: { accept: '*/*' },
   });
   assert.equal(`sha256:${digest.sha256}`, top.headers.get('docker-content-digest'));
-  const step = buildDefinition.internalParameters.buildConfig.steps.at(-1);
-  assert.match(step?.op ?? '', /^\[2\/2\] RUN /);
+  const step = buildDefinition.internalParameters.buildConfig.llbDefinition.at(-2);
+  assert.deepEqual(step?.op.Op.exec.meta, {
+    args: ['/bin/sh', '-c', 'echo $V >/v'],
+    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'V=hush'],
+    cwd: '/',
+  });
   assert.equal(provenance.predicate.runDetails.metadata.buildkit_hermetic, true);
   assertNothingLeft();
 });

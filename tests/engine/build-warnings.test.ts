@@ -38,7 +38,7 @@ WORKDIR x
       'Declare the variable with ARG or ENV in this stage before it is used.',
     ],
     url: 'https://docs.docker.com/go/dockerfile/rule/undefined-var/',
-    file: 'Dockerfile',
+    source: { name: 'Dockerfile', lines: dockerfile.split('\n') },
     lines: [4, 4],
   });
 });

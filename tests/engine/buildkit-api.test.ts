@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { fromBinary } from '@bufbuild/protobuf';
 import { methodPath } from '#/api/buildkit/grpc/server.ts';
 import { GrpcError, grpcCodes } from '#/api/buildkit/grpc/status.ts';
 import { BuildHistoryEventType, Control } from '#/api/buildkit/messages/control_pb.ts';
 import { Packet_PacketType as kinds } from '#/api/buildkit/messages/fsutil_pb.ts';
+import { StatusSchema } from '#/api/buildkit/messages/status_pb.ts';
 import { TestBuildKit, type TestSession } from '#tests/buildkit-client.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { leakCheck } from '#tests/leak-check.ts';
@@ -124,6 +126,79 @@ test('Control.Solve: answers when the client has received all that there is to t
   for await (const { logs } of progress) for (const { msg } of logs) bytes += msg.length;
   assert.equal(bytes, 6_000_000);
   assert.match(String(await solved), /exit code: 3/);
+});
+
+test('ListenBuildHistory: a build stays with its log, provenance and error when the daemon starts anew', async () => {
+  const refs: string[] = [];
+  {
+    await using client = await clientOf('FROM busybox\nARG X\nCOPY sub /sub\nRUN echo said; exit ${X:-0}\n');
+    const made = await client.build({ exporters: [{ type: 'moby', attrs: {} }] });
+    await failureOf(client.build({ frontendAttrs: { 'build-arg:X': '3' } }));
+    const known = await client.history({ earlyExit: true });
+    const events = known.slice(-2);
+    for (const { record } of events) refs.push(record?.ref ?? '');
+    const [done, failed] = events.map(({ record }) => record);
+    assert.equal(done?.exporterResponse['containerimage.digest'], made.response['containerimage.digest']);
+    const config = done?.result?.results['0'];
+    assert.equal(config?.digest, made.response['containerimage.digest']);
+    assert.equal(JSON.parse((await client.blob(config?.digest ?? '')).toString()).os, 'linux');
+    const [statement] = done?.result?.attestations ?? [];
+    assert.equal(statement?.annotations['in-toto.io/predicate-type'], 'https://slsa.dev/provenance/v0.2');
+    const provenance = JSON.parse((await client.blob(statement?.digest ?? '')).toString());
+    assert.deepEqual(provenance.invocation.parameters.locals, [{ name: 'context' }, { name: 'dockerfile' }]);
+    assert.equal(provenance.buildConfig.llbDefinition.length, 5);
+    assert.equal(failed?.error?.message.includes('exit code: 3'), true);
+    const { details } = fromBinary(StatusSchema, await client.blob(failed?.externalError?.digest ?? ''));
+    assert.deepEqual(
+      details.map(({ typeUrl }) => typeUrl.split('/').at(-1)),
+      ['errdefs.Source+json', 'gatewayapi.ExitMessage+json', 'errdefs.Vertex+json'],
+    );
+  }
+  await daemon.down();
+  await daemon.up();
+  await using client = await clientOf('FROM scratch\n');
+  const found = await client.history({
+    earlyExit: true,
+    filter: ['status==error', 'status==completed'],
+    limit: 2,
+  });
+  assert.deepEqual(
+    found.map(({ record }) => record?.ref),
+    refs.toReversed(),
+  );
+  for (const ref of refs) {
+    const log = (await client.status(ref)).flatMap(({ logs }) =>
+      logs.map(({ msg }) => String(Buffer.from(msg))),
+    );
+    assert.equal(log.join(''), 'said\n');
+    const { record } = (await client.history({ earlyExit: true, ref }))[0] ?? {};
+    assert.match((await client.blob(record?.trace?.digest ?? '')).toString(), /^{"Name":"build",/);
+    await client.rpc.unary(Control.method.updateBuildHistory, { ref, delete: true }, { signal: never });
+    assert.deepEqual(await client.history({ earlyExit: true, ref }), []);
+    const gone = await failureOf(client.blob(record?.trace?.digest ?? ''));
+    assert.equal(gone.code, grpcCodes.notFound);
+    const again = client.rpc.unary(
+      Control.method.updateBuildHistory,
+      { ref, delete: true },
+      { signal: never },
+    );
+    assert.match((await failureOf(again)).message, /there is no build/);
+  }
+});
+
+test('Content.Read: gives the part that is asked for, and refuses what is not there', async () => {
+  await using client = await clientOf('FROM scratch\nCOPY sub /\n');
+  await client.build({});
+  const { record } = (await client.history({ earlyExit: true })).at(-1) ?? {};
+  const digest = record?.logs?.digest ?? '';
+  const whole = await client.blob(digest);
+  assert.equal(BigInt(whole.length), record?.logs?.size);
+  assert.deepEqual(await client.blob(digest, { offset: 3n, size: 5n }), whole.subarray(3, 8));
+  assert.deepEqual(await client.blob(digest, { offset: BigInt(whole.length) - 2n }), whole.subarray(-2));
+  for (const part of [{ offset: -1n }, { offset: 1n << 40n }, { size: -1n }]) {
+    assert.match((await failureOf(client.blob(digest, part))).message, /there are no/);
+  }
+  assert.match((await failureOf(client.blob('sha256:../../etc/passwd'))).message, /is no digest/);
 });
 
 test('Control.Solve: refuses what is not implemented, and what makes no sense', async () => {

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
 import type { PacketStream } from '#/api/buildkit/filesync/packets.ts';
 import { sendTree } from '#/api/buildkit/filesync/send.ts';
 import { GrpcClient } from '#/api/buildkit/grpc/client.ts';
@@ -14,7 +19,14 @@ import {
   unary,
 } from '#/api/buildkit/grpc/server.ts';
 import { GrpcError, grpcCodes } from '#/api/buildkit/grpc/status.ts';
-import { Control, type SolveRequestSchema, type StatusResponse } from '#/api/buildkit/messages/control_pb.ts';
+import { Content } from '#/api/buildkit/messages/content_pb.ts';
+import {
+  type BuildHistoryEvent,
+  type BuildHistoryRequestSchema,
+  Control,
+  type SolveRequestSchema,
+  type StatusResponse,
+} from '#/api/buildkit/messages/control_pb.ts';
 import { FileSend } from '#/api/buildkit/messages/filesend_pb.ts';
 import { FileSync } from '#/api/buildkit/messages/filesync_pb.ts';
 import type { Packet, PacketSchema } from '#/api/buildkit/messages/fsutil_pb.ts';
@@ -85,6 +97,34 @@ export class TestBuildKit implements AsyncDisposable {
     const { exporterResponse } = await this.rpc.unary(Control.method.solve, request, { signal });
     await following;
     return { response: exporterResponse, progress };
+  }
+
+  /** What the daemon tells of builds in its history, until it ends. */
+  async history(wish: MessageInitShape<typeof BuildHistoryRequestSchema>): Promise<BuildHistoryEvent[]> {
+    return Array.fromAsync(this.#stream(Control.method.listenBuildHistory, wish));
+  }
+
+  /** All that is told of a build. */
+  async status(ref: string): Promise<StatusResponse[]> {
+    return Array.fromAsync(this.#stream(Control.method.status, { ref }));
+  }
+
+  /** Something that belongs to a build in the history, or a part of it. */
+  async blob(digest: string, part: { offset?: bigint; size?: bigint } = {}): Promise<Buffer> {
+    const pieces = await Array.fromAsync(this.#stream(Content.method.read, { digest, ...part }));
+    return Buffer.concat(pieces.map(({ data }) => data));
+  }
+
+  async *#stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+  ): AsyncGenerator<MessageShape<O>> {
+    const { signal } = new AbortController();
+    const { input, output } = method;
+    using stream = this.rpc.stream({ path: methodPath(method), input, output }, { signal });
+    await stream.send(request);
+    stream.end();
+    yield* stream;
   }
 
   /** Breaks the session off, as a client does that is killed. */

@@ -48,7 +48,7 @@ function status({ id, vertex: digest, current, total, started, completed }: Stat
   };
 }
 
-function warning({ vertex: digest, rule, short, detail, url, file, lines }: WarningEvent): VertexWarning {
+function warning({ vertex: digest, rule, short, detail, url, source, lines }: WarningEvent): VertexWarning {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const [first, last] = lines;
   const text = `${rule}: ${short}${first > 0 ? ` (line ${first})` : ''}`;
@@ -58,7 +58,7 @@ function warning({ vertex: digest, rule, short, detail, url, file, lines }: Warn
     short: base64(text),
     detail: detail.map(base64),
     ...(url !== '' && { url }),
-    sourceInfo: { filename: file },
+    sourceInfo: { filename: source.name },
     range: [{ start: { line: first }, end: { line: last } }],
   };
 }

@@ -1,14 +1,16 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '#/base/log.ts';
+import type { BuildHistory } from '#/builder/history/build-history.ts';
 import type { BuilderBackend } from '../backend.ts';
 import { Builds } from './control/builds.ts';
 import { controlHandlers } from './control/control.ts';
 import { gatewayHandlers } from './control/gateway.ts';
-import { History } from './control/history.ts';
 import { type ContextInput, sessionContexts } from './control/session-contexts.ts';
 import { WorkerInfo, type WorkerParts } from './control/workers.ts';
 import type { TreeStore } from './filesync/file-sync.ts';
 import { GrpcServer, type ServerCall } from './grpc/server.ts';
+import { contentHandlers } from './history/content.ts';
+import { History } from './history/history.ts';
 import { type SessionHead, sessionHead, sessionHeaders } from './session/head.ts';
 import { ClientSession } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
@@ -19,6 +21,7 @@ import { Uploads } from './uploads.ts';
 /** What BuildKit's API stands on. */
 export interface BuildKitParts {
   readonly builder: BuilderBackend;
+  readonly history: BuildHistory;
   readonly worker: WorkerParts;
   /** Where trees go that clients send. */
   readonly trees: TreeStore;
@@ -38,10 +41,10 @@ export class BuildKitService {
   readonly builds: Builds;
   readonly #server: GrpcServer;
 
-  constructor({ builder, worker: workerParts, trees, archives, log }: BuildKitParts) {
+  constructor({ builder, history: kept, worker: workerParts, trees, archives, log }: BuildKitParts) {
     const { sessions } = this;
     this.contextsOf = (input, stack) => sessionContexts(input, { builder, trees, sessions, archives, stack });
-    const history = new History();
+    const history = new History({ kept, log });
     const worker = new WorkerInfo(workerParts);
     this.builds = new Builds({ builder, history, contexts: this.contextsOf });
     this.#server = new GrpcServer(
@@ -55,6 +58,7 @@ export class BuildKitService {
           tunnel: (incoming, call) => this.#tunnel(incoming, call),
         }),
         ...gatewayHandlers(this.builds, worker),
+        ...contentHandlers(history),
       ],
       log,
     );

@@ -9,6 +9,7 @@ import type { BuildRequest } from '#/builder/request.ts';
 import { StepError } from '#/builder/step-error.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { serve, type TestServer } from '#tests/api-client.ts';
+import { plainFacts } from '#tests/build-facts.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
 import { tarOf } from '#tests/images.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
@@ -18,7 +19,13 @@ import { buildRoutes } from './build.ts';
 type Build = (request: BuildRequest, control: BuildControl) => Promise<BuildResult>;
 
 const image = digestOf(Buffer.from('image'));
-const result: BuildResult = { image, metadata: new Map(), unusedArgs: ['U', 'A'] };
+const result: BuildResult = {
+  image,
+  metadata: new Map(),
+  images: new Map(),
+  facts: plainFacts,
+  unusedArgs: ['U', 'A'],
+};
 const plain = await tarOf({ Dockerfile: 'FROM x\n', 'sub/a': 'a' });
 
 /** A server whose builder is `build`. */

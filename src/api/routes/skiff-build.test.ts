@@ -10,6 +10,7 @@ import { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
 import type { BuildRequest } from '#/builder/request.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { serve, type TestServer } from '#tests/api-client.ts';
+import { plainFacts } from '#tests/build-facts.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
 import { tarOf } from '#tests/images.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
@@ -26,6 +27,8 @@ const result: BuildResult = {
     ['image.name', 'x'],
     ['containerimage.descriptor', '{"size":1}'],
   ]),
+  images: new Map(),
+  facts: plainFacts,
   unusedArgs: [],
 };
 

@@ -5,6 +5,8 @@ import type { BuildRequest } from '../request.ts';
 export interface ProvenanceOptions {
   /** `min` leaves out what a build was given as arguments, and its steps. */
   readonly mode: 'min' | 'max';
+  /** Of SLSA's form. */
+  readonly version: 'v0.2' | 'v1';
   /** Who builds, as a URL. */
   readonly builderId: string;
   /** The client says that the same build gives the same result. */
@@ -28,19 +30,21 @@ export function readAttestOptions(attestations: BuildRequest['attestations']): A
     if (isTrue(options.get('disabled'), 'disabled')) continue;
     if (kind === 'provenance') provenance = readProvenance(options);
     else if (kind === 'sbom') sbom = readSbom(options);
-    else throw invalid(`unsupported attestation type ${JSON.stringify(kind)}`);
+    else throw invalid(`unknown attestation type ${JSON.stringify(kind)}`);
   }
   return { provenance, sbom };
 }
 
 function readProvenance(options: ReadonlyMap<string, string>): ProvenanceOptions {
   const mode = options.get('mode') ?? 'min';
-  if (mode !== 'min' && mode !== 'max')
-    throw invalid(`invalid mode ${JSON.stringify(mode)} of a provenance attestation`);
+  if (mode !== 'min' && mode !== 'max' && mode !== 'full')
+    throw invalid(`invalid mode ${JSON.stringify(mode)}`);
   const version = options.get('version') ?? 'v1';
-  if (version !== 'v1') throw notImplemented(`provenance attestations of version ${JSON.stringify(version)}`);
+  if (version === '') throw invalid('provenance SLSA version cannot be empty');
+  if (version !== 'v1' && version !== 'v0.2') throw invalid(`invalid provenance SLSA version: ${version}`);
   return {
-    mode,
+    mode: mode === 'min' ? mode : 'max',
+    version,
     builderId: options.get('builder-id') ?? '',
     reproducible: isTrue(options.get('reproducible'), 'reproducible'),
     inlineOnly: isTrue(options.get('inline-only'), 'inline-only'),

@@ -14,7 +14,7 @@ import type { AttestOptions } from './attest-options.ts';
 import { type BuildFacts, provenance } from './provenance.ts';
 import { type Inventory, scanRoot, shownPath } from './sbom/scan.ts';
 import { sbom } from './spdx.ts';
-import { imageSubjects, type Subject } from './statement.ts';
+import { imageSubjects, type Subject, statement } from './statement.ts';
 
 /** What attestations are made of. */
 export interface AttestParts {
@@ -54,7 +54,9 @@ export class ResultAttestations {
         await this.#sbomOf(image, { subjects, name: name === undefined ? 'image' : familiarString(name) }),
       );
     }
-    if (options.provenance !== undefined) found.push(provenance(subjects, facts, options.provenance));
+    if (options.provenance !== undefined) {
+      found.push(statement(subjects, provenance(facts, image.platform, options.provenance)));
+    }
     return found;
   }
 
@@ -71,7 +73,8 @@ export class ResultAttestations {
       files.set('sbom.spdx.json', (await this.#sbomOf(image, { subjects, name: 'files' })).bytes);
     }
     if (wanted.provenance !== undefined) {
-      files.set('provenance.json', provenance(subjects, facts, wanted.provenance).bytes);
+      const predicate = provenance(facts, image.platform, wanted.provenance);
+      files.set('provenance.json', statement(subjects, predicate).bytes);
     }
     return files;
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
 import { parsePlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
+import type { ImageNode } from '../plan/graph.ts';
 import { readAttestOptions } from './attest-options.ts';
 import { type BuildFacts, provenance } from './provenance.ts';
 import { sbom } from './spdx.ts';
@@ -11,15 +12,29 @@ import { imageSubjects } from './statement.ts';
 const platform = parsePlatform('linux/amd64');
 const manifest = digestOf('manifest');
 
+// oxlint-disable-next-line typescript/no-explicit-any -- documents of any form
+type Loose = any;
+
+const base: ImageNode = {
+  kind: 'image',
+  digest: digestOf('base'),
+  name: 'FROM alpine:3.20',
+  reference: 'alpine:3.20',
+  platform,
+};
+
 const facts: BuildFacts = {
   id: 'build1',
   started: new Date('2024-01-02T03:04:05Z'),
   finished: new Date('2024-01-02T03:05:05Z'),
   source: { uri: 'https://h/r.git#main', digest: { sha1: 'a'.repeat(40) } },
   dockerfile: 'Dockerfile',
-  target: 'app',
-  args: new Map([['TOKEN', 'hush']]),
-  labels: new Map([['l', 'v']]),
+  args: new Map([
+    ['build-arg:TOKEN', 'hush'],
+    ['label:l', 'v'],
+    ['target', 'app'],
+  ]),
+  vcs: new Map([['revision', 'abc']]),
   secrets: [{ id: 'npmrc', optional: false }],
   ssh: [],
   locals: [],
@@ -28,40 +43,61 @@ const facts: BuildFacts = {
     { kind: 'git', url: 'https://h/r.git', commit: 'a'.repeat(40) },
     { kind: 'http', url: 'https://h/f', digest: digestOf('f') },
   ],
-  steps: [{ text: 'RUN make', inputs: [0], layer: digestOf('layer') }],
+  results: new Map([['linux/amd64', base]]),
   dockerfileBytes: Buffer.from('FROM alpine\n'),
   hermetic: true,
 };
 
+/** What is said with these options, as a client writes them. */
+function said(text: string): { type: string; members: Loose } {
+  const options = readAttestOptions(new Map([['provenance', text]])).provenance;
+  assert.ok(options !== undefined);
+  const { type, members } = provenance(facts, platform, options);
+  return { type, members: JSON.parse(JSON.stringify(members)) };
+}
+
 test('provenance: says who built what from what, and more only with mode=max', () => {
-  const subjects = imageSubjects([parseReference('me/app:1')], platform, manifest);
-  const make = (text: string): { bytes: Buffer; predicateType: string } => {
-    const options = readAttestOptions(new Map([['provenance', text]])).provenance;
-    assert.ok(options !== undefined);
-    return provenance(subjects, facts, options);
-  };
-  const { bytes, predicateType } = make('mode=min,builder-id=https://b/1,reproducible=true');
-  const document = JSON.parse(bytes.toString());
-  assert.equal(predicateType, 'https://slsa.dev/provenance/v1');
-  assert.deepEqual(document.subject, [
-    { name: 'pkg:docker/me/app@1?platform=linux%2Famd64', digest: { sha256: manifest.slice(7) } },
-  ]);
+  const { type, members } = said('mode=min,builder-id=https://b/1,reproducible=true');
+  assert.equal(type, 'https://slsa.dev/provenance/v1');
+  const { buildDefinition, runDetails } = members;
   assert.deepEqual(
-    document.predicate.buildDefinition.resolvedDependencies.map(({ uri }: { uri: string }) => uri),
+    buildDefinition.resolvedDependencies.map(({ uri }: { uri: string }) => uri),
     ['pkg:docker/alpine@3.20?platform=linux%2Famd64', 'https://h/r.git', 'https://h/f'],
   );
-  assert.equal(document.predicate.buildDefinition.externalParameters.configSource.path, 'Dockerfile');
-  assert.equal(document.predicate.runDetails.builder.id, 'https://b/1');
-  assert.equal(document.predicate.runDetails.metadata.buildkit_reproducible, true);
-  assert.ok(!bytes.includes('hush') && !bytes.includes('npmrc'));
-  const full = JSON.parse(make('mode=max').bytes.toString()).predicate.buildDefinition;
-  assert.deepEqual(full.externalParameters.request.args, {
-    'build-arg:TOKEN': 'hush',
-    'label:l': 'v',
-    target: 'app',
+  assert.deepEqual(buildDefinition.externalParameters, {
+    configSource: { ...facts.source, path: 'Dockerfile' },
+    request: { frontend: 'dockerfile.v0', args: { target: 'app' } },
   });
-  assert.deepEqual(full.externalParameters.request.secrets, [{ id: 'npmrc', optional: false }]);
-  assert.equal(full.internalParameters.buildConfig.steps[0].op, 'RUN make');
+  assert.equal(runDetails.builder.id, 'https://b/1');
+  assert.equal(runDetails.metadata.buildkit_reproducible, true);
+  assert.equal(runDetails.metadata.buildkit_completeness.request, false);
+  assert.doesNotMatch(JSON.stringify(members), /hush|npmrc|RUN make/);
+  const full = said('mode=max').members;
+  const { request } = full.buildDefinition.externalParameters;
+  assert.deepEqual(request.args, { 'build-arg:TOKEN': 'hush', 'label:l': 'v', target: 'app' });
+  assert.deepEqual(request.secrets, [{ id: 'npmrc' }]);
+  const [step] = full.buildDefinition.internalParameters.buildConfig.llbDefinition;
+  assert.deepEqual(step.op.Op.source, { identifier: 'docker-image://docker.io/library/alpine:3.20' });
+  const { vcs, source } = full.runDetails.metadata.buildkit_metadata;
+  assert.deepEqual(vcs, { revision: 'abc' });
+  assert.equal(source.infos[0].data, Buffer.from('FROM alpine\n').toString('base64'));
+});
+
+test('provenance: of version 0.2 is what clients look for in the history', () => {
+  const { type, members } = said('version=v0.2,mode=max,builder-id=https://b/1');
+  assert.equal(type, 'https://slsa.dev/provenance/v0.2');
+  assert.deepEqual(Object.keys(members), [
+    'builder',
+    'buildType',
+    'materials',
+    'invocation',
+    'buildConfig',
+    'metadata',
+  ]);
+  assert.deepEqual(members.invocation.configSource, { ...facts.source, entryPoint: 'Dockerfile' });
+  assert.deepEqual(members.invocation.environment, { platform: 'linux/amd64' });
+  assert.deepEqual(members.metadata.completeness, { parameters: true, environment: true, materials: true });
+  assert.equal(members.metadata['https://mobyproject.org/buildkit@v1#hermetic'], true);
 });
 
 test('sbom: is a document of SPDX 2.3 that is the same each time', () => {
@@ -127,11 +163,12 @@ test('readAttestOptions: takes what clients write and refuses the rest', () => {
   assert.deepEqual(read('provenance', 'disabled=true'), { provenance: undefined, sbom: undefined });
   assert.deepEqual(read('sbom', ''), { provenance: undefined, sbom: { inlineOnly: false } });
   assert.deepEqual(read('provenance', 'mode=max,inline-only=true'), {
-    provenance: { mode: 'max', builderId: '', reproducible: false, inlineOnly: true },
+    provenance: { mode: 'max', version: 'v1', builderId: '', reproducible: false, inlineOnly: true },
     sbom: undefined,
   });
   assert.throws(() => read('provenance', 'mode=middle'), /invalid mode "middle"/);
-  assert.throws(() => read('provenance', 'version=v0.2'), { kind: 'notImplemented' });
+  assert.throws(() => read('provenance', 'version=v3'), /invalid provenance SLSA version: v3/);
+  assert.throws(() => read('provenance', 'version='), /version cannot be empty/);
   assert.throws(() => read('sbom', 'generator=evil/image'), /Skiff scans results itself/);
-  assert.throws(() => read('vex', ''), /unsupported attestation type "vex"/);
+  assert.throws(() => read('vex', ''), /unknown attestation type "vex"/);
 });

@@ -1,24 +1,16 @@
 import type { Digest } from '#/oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '#/oci/platform.ts';
 import type { Reference } from '#/oci/reference.ts';
-import type { Attestation } from '../export/documents.ts';
+import type { PlanNode } from '../plan/graph.ts';
 import type { ProvenanceOptions } from './attest-options.ts';
-import { digestSet, imageUrl, type Subject, statement } from './statement.ts';
+import { buildConfig } from './build-config.ts';
+import { digestSet, imageUrl } from './statement.ts';
 
 /** Something from outside that a build has used. */
 export type Material =
   | { readonly kind: 'image'; readonly name: Reference; readonly platform: Platform; readonly digest: Digest }
   | { readonly kind: 'git'; readonly url: string; readonly commit: string }
   | { readonly kind: 'http'; readonly url: string; readonly digest: Digest };
-
-/** A step of a build. */
-export interface ProvenanceStep {
-  /** The instruction, with what was expanded in it. */
-  readonly text: string;
-  /** Numbers of earlier steps that it builds on. */
-  readonly inputs: readonly number[];
-  readonly layer: Digest | undefined;
-}
 
 /** What is to be known of a build for its provenance. Secrets and ssh agents appear by their names only. */
 export interface BuildFacts {
@@ -30,50 +22,121 @@ export interface BuildFacts {
   readonly source: { readonly uri: string; readonly digest: Readonly<Record<string, string>> } | undefined;
   /** Path of the Dockerfile in its context. */
   readonly dockerfile: string;
-  readonly target: string | undefined;
+  /** What the client asked for, by BuildKit's names: `target`, `build-arg:NAME`, `label:NAME`. */
   readonly args: ReadonlyMap<string, string>;
-  readonly labels: ReadonlyMap<string, string>;
+  /** Where the client's files are from, by BuildKit's names: `source`, `revision`. */
+  readonly vcs: ReadonlyMap<string, string>;
   readonly secrets: readonly { readonly id: string; readonly optional: boolean }[];
   readonly ssh: readonly { readonly id: string; readonly optional: boolean }[];
   /** Contexts that a client has sent: `context`, `dockerfile`. */
   readonly locals: readonly string[];
   readonly materials: readonly Material[];
-  readonly steps: readonly ProvenanceStep[];
+  /** What had to be done for a platform, as `formatPlatform` writes it: the files of the result. */
+  readonly results: ReadonlyMap<string, PlanNode | undefined>;
   /** Content of the Dockerfile. */
   readonly dockerfileBytes: Buffer;
   /** Whether steps could reach a network. */
   readonly hermetic: boolean;
 }
 
-/** SLSA's provenance v1 (slsa.dev/spec/v1.0/provenance) with BuildKit's build type, which tools know how to show. */
-const predicateType = 'https://slsa.dev/provenance/v1';
-const buildType = 'https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md';
+/** What a provenance says, without what it says it about. */
+export interface Predicate {
+  readonly type: string;
+  readonly members: object;
+}
 
-/** Tells how the subjects came to be. With mode `min`, arguments and labels, which may say more than their writer knew, are left out. */
-export function provenance(
-  subjects: readonly Subject[],
-  facts: BuildFacts,
-  options: ProvenanceOptions,
-): Attestation {
+/** The types of SLSA's provenance, and BuildKit's names of how it builds, which tools know how to show. */
+const types = {
+  'v0.2': {
+    predicate: 'https://slsa.dev/provenance/v0.2',
+    build: 'https://mobyproject.org/buildkit@v1',
+  },
+  v1: {
+    predicate: 'https://slsa.dev/provenance/v1',
+    build: 'https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md',
+  },
+} as const;
+
+/**
+ * Tells how the result for a platform came to be (slsa.dev/spec/v1.0/provenance, slsa.dev/spec/v0.2/provenance). With mode
+ * `min`, arguments and labels, which may say more than their writer knew, are left out.
+ */
+export function provenance(facts: BuildFacts, platform: Platform, options: ProvenanceOptions): Predicate {
+  const parts = partsOf(facts, platform, options);
+  const { predicate: type, build: buildType } = types[options.version];
+  const members = options.version === 'v1' ? version1(parts, buildType) : version02(parts, buildType);
+  return { type, members };
+}
+
+/** What both versions say, under names of their own. */
+interface Parts {
+  readonly facts: BuildFacts;
+  readonly options: ProvenanceOptions;
+  readonly parameters: object;
+  readonly materials: readonly object[];
+  /** Undefined with mode `min`. */
+  readonly config: object | undefined;
+  readonly metadata: object;
+  readonly isComplete: { readonly parameters: boolean; readonly materials: boolean };
+  readonly isHermetic: boolean;
+}
+
+function partsOf(facts: BuildFacts, platform: Platform, options: ProvenanceOptions): Parts {
   const isMax = options.mode === 'max';
-  const predicate = {
+  const shown = [...facts.args].filter(([name]) => isMax || !/^(?:build-arg|label):/.test(name));
+  const { llbDefinition, digestMapping, locations } = buildConfig(
+    facts.results.get(formatPlatform(platform)),
+  );
+  const hasLocals = facts.locals.length > 0;
+  const source = {
+    locations: Object.fromEntries(
+      [...locations].map(([step, { start, end }]) => {
+        const range = { start: { line: start.line }, end: { line: end.line } };
+        return [step, { locations: [{ ranges: [range] }] }];
+      }),
+    ),
+    infos: [
+      {
+        filename: facts.dockerfile,
+        language: 'Dockerfile',
+        data: facts.dockerfileBytes.toString('base64'),
+      },
+    ],
+  };
+  return {
+    facts,
+    options,
+    parameters: {
+      frontend: 'dockerfile.v0',
+      ...(shown.length > 0 && { args: Object.fromEntries(shown) }),
+      ...(isMax && lent('secrets', facts.secrets)),
+      ...(isMax && lent('ssh', facts.ssh)),
+      ...(hasLocals && { locals: facts.locals.map((name) => ({ name })) }),
+    },
+    materials: facts.materials.map(materialMembers),
+    config: isMax ? { llbDefinition, digestMapping } : undefined,
+    metadata: {
+      ...(facts.vcs.size > 0 && { vcs: Object.fromEntries(facts.vcs) }),
+      ...(isMax && { source }),
+    },
+    isComplete: { parameters: shown.length === facts.args.size, materials: !hasLocals },
+    isHermetic: facts.hermetic && !hasLocals,
+  };
+}
+
+function version1({ facts, options, ...parts }: Parts, buildType: string): object {
+  return {
     buildDefinition: {
       buildType,
       externalParameters: {
         configSource: { ...facts.source, path: facts.dockerfile },
-        request: {
-          frontend: 'dockerfile.v0',
-          ...(isMax && { args: frontendArgs(facts) }),
-          ...(isMax && facts.secrets.length > 0 && { secrets: facts.secrets }),
-          ...(isMax && facts.ssh.length > 0 && { ssh: facts.ssh }),
-          locals: facts.locals.map((name) => ({ name })),
-        },
+        request: parts.parameters,
       },
       internalParameters: {
+        ...(parts.config !== undefined && { buildConfig: parts.config }),
         builderPlatform: formatPlatform(hostPlatform()),
-        ...(isMax && { buildConfig: { steps: facts.steps.map(stepMembers) } }),
       },
-      resolvedDependencies: facts.materials.map(dependency),
+      resolvedDependencies: parts.materials,
     },
     runDetails: {
       builder: { id: options.builderId },
@@ -81,49 +144,51 @@ export function provenance(
         invocationId: facts.id,
         startedOn: facts.started.toISOString(),
         finishedOn: facts.finished.toISOString(),
-        buildkit_hermetic: facts.hermetic,
+        buildkit_metadata: parts.metadata,
+        buildkit_hermetic: parts.isHermetic,
         buildkit_completeness: {
-          request: isMax,
-          resolvedDependencies: facts.locals.length === 0 && facts.hermetic,
+          request: parts.isComplete.parameters,
+          resolvedDependencies: parts.isComplete.materials,
         },
         buildkit_reproducible: options.reproducible,
-        ...(isMax && {
-          buildkit_metadata: {
-            source: {
-              infos: [
-                {
-                  filename: facts.dockerfile,
-                  language: 'Dockerfile',
-                  data: facts.dockerfileBytes.toString('base64'),
-                },
-              ],
-            },
-          },
-        }),
       },
     },
   };
-  return statement(subjects, { predicateType, predicate });
 }
 
-function frontendArgs({ args, labels, target }: BuildFacts): Record<string, string> {
+function version02({ facts, options, ...parts }: Parts, buildType: string): object {
   return {
-    ...Object.fromEntries([...args].map(([name, value]) => [`build-arg:${name}`, value])),
-    ...Object.fromEntries([...labels].map(([name, value]) => [`label:${name}`, value])),
-    ...(target !== undefined && { target }),
+    builder: { id: options.builderId },
+    buildType,
+    ...(parts.materials.length > 0 && { materials: parts.materials }),
+    invocation: {
+      configSource: { ...facts.source, entryPoint: facts.dockerfile },
+      parameters: parts.parameters,
+      environment: { platform: formatPlatform(hostPlatform()) },
+    },
+    ...(parts.config !== undefined && { buildConfig: parts.config }),
+    metadata: {
+      buildInvocationID: facts.id,
+      buildStartedOn: facts.started.toISOString(),
+      buildFinishedOn: facts.finished.toISOString(),
+      completeness: {
+        parameters: parts.isComplete.parameters,
+        environment: true,
+        materials: parts.isComplete.materials,
+      },
+      reproducible: options.reproducible,
+      [`${buildType}#metadata`]: parts.metadata,
+      ...(parts.isHermetic && { [`${buildType}#hermetic`]: true }),
+    },
   };
 }
 
-function stepMembers({ text, inputs, layer }: ProvenanceStep, index: number): object {
-  return {
-    id: `step${index}`,
-    op: text,
-    ...(inputs.length > 0 && { inputs: inputs.map((input) => `step${input}`) }),
-    ...(layer !== undefined && { layer: digestSet(layer) }),
-  };
+function lent(name: string, given: BuildFacts['secrets']): object {
+  if (given.length === 0) return {};
+  return { [name]: given.map(({ id, optional }) => ({ id, ...(optional && { optional }) })) };
 }
 
-function dependency(material: Material): object {
+function materialMembers(material: Material): object {
   if (material.kind === 'git') {
     const algorithm = material.commit.length === 64 ? 'sha256' : 'sha1';
     return { uri: material.url, digest: { [algorithm]: material.commit } };

@@ -12,7 +12,7 @@ export function sbom(
   subjects: readonly Subject[],
   { inventory, name, created }: { inventory: Inventory; name: string; created: Date },
 ): Attestation {
-  return statement(subjects, { predicateType, predicate: spdxDocument({ inventory, name, created }) });
+  return statement(subjects, { type: predicateType, members: spdxDocument({ inventory, name, created }) });
 }
 
 /** The document itself. The same inventory, name and time give the same document. */

@@ -12,7 +12,7 @@ export interface Subject {
 /** A statement about subjects (in-toto attestation framework, "Statement"). */
 export function statement(
   subjects: readonly Subject[],
-  { predicateType, predicate }: { predicateType: string; predicate: object },
+  { type: predicateType, members: predicate }: { readonly type: string; readonly members: object },
 ): Attestation {
   const subject = subjects.map(({ name, digest }) => ({ name, digest: digestSet(digest) }));
   const members = { _type: 'https://in-toto.io/Statement/v0.1', predicateType, subject, predicate };

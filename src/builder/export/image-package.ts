@@ -38,6 +38,8 @@ export interface ImagePackage {
   /** Manifests and indexes that are not the top. */
   readonly documents: readonly Document[];
   readonly topBytes: Buffer;
+  /** Configurations and statements. */
+  readonly texts: readonly Document[];
   /** All that documents refer to and that is none itself: configurations, layers, statements; each once. */
   readonly blobs: ReadonlyMap<Digest, ExportBlob>;
 }
@@ -61,6 +63,7 @@ export async function packageImages({
   attest,
 }: PackageRequest): Promise<ImagePackage> {
   const blobs = new Map<Digest, ExportBlob>();
+  const texts: Document[] = [];
   const made: { image: PackagedImage; document: Document; source: PlatformImage }[] = [];
   for (const source of images) {
     const { platform, configBytes, chainId } = source;
@@ -72,7 +75,8 @@ export async function packageImages({
       ociTypes: options.ociTypes,
       annotations,
     });
-    for (const blob of [inMemory(config), ...packed]) blobs.set(blob.descriptor.digest, blob);
+    texts.push(config);
+    for (const blob of packed) blobs.set(blob.descriptor.digest, blob);
     const image = { platform, manifest: document.descriptor, config: config.descriptor, layers: packed };
     made.push({ image, document, source });
   }
@@ -82,16 +86,17 @@ export async function packageImages({
     const attestations = (await attest?.(source, document.descriptor)) ?? [];
     if (attestations.length === 0) continue;
     const { manifest, config, layers: said } = attestationManifest(document.descriptor.digest, attestations);
-    for (const each of [config, ...said]) blobs.set(each.descriptor.digest, inMemory(each));
+    texts.push(config, ...said);
     statements.push(manifest);
   }
+  for (const text of texts) blobs.set(text.descriptor.digest, inMemory(text));
   const [only] = made;
   if (only !== undefined && made.length === 1 && statements.length === 0) {
     if (options.annotations.some(({ place }) => place.startsWith('index')))
       throw invalid('index annotations not supported for single platform export');
     const annotations = annotationsAt(options, 'manifest-descriptor', only.source.platform);
     const top = withAnnotations(only.document.descriptor, annotations);
-    return { top, topBytes: only.document.bytes, documents: [], images: all, blobs };
+    return { top, topBytes: only.document.bytes, documents: [], texts, images: all, blobs };
   }
   // Attestations are OCI's; an index of Docker's kind may not have them.
   const ociTypes = options.ociTypes || statements.length > 0;
@@ -107,6 +112,7 @@ export async function packageImages({
     top: withAnnotations(index.descriptor, annotationsAt(options, 'index-descriptor')),
     topBytes: index.bytes,
     documents: [...made.map(({ document }) => document), ...statements],
+    texts,
     images: all,
     blobs,
   };

@@ -1,5 +1,6 @@
 import { notImplemented } from '#/base/errors.ts';
 import { digestOf } from '#/oci/digest.ts';
+import { mediaTypes } from '#/oci/media-types.ts';
 import { canonicalString, type Reference } from '#/oci/reference.ts';
 import type { AddedImage } from '#/storage/images/record.ts';
 import type { Status } from '../progress.ts';
@@ -7,7 +8,7 @@ import type { Output } from '../request.ts';
 import type { VertexReport } from '../solve/vertex-report.ts';
 import type { PlatformImage } from './image-package.ts';
 import { storeImage } from './store-image.ts';
-import { type Transfer, type TransferParts, transferResult } from './transfer.ts';
+import { type OutputReport, type Transfer, type TransferParts, transferResult } from './transfer.ts';
 
 /** What outputs are made with. */
 export interface OutputParts extends TransferParts {
@@ -21,18 +22,15 @@ export interface OutputControl extends Omit<Transfer, 'parts' | 'progress'> {
   readonly report: VertexReport;
 }
 
-/** What an output has to say, by BuildKit's names of it. */
-export type OutputMetadata = ReadonlyMap<string, string>;
-
 /** Brings the result of a build where an output says. */
 export async function sendOutput(
   output: Output,
   images: readonly PlatformImage[],
   { parts, report, ...control }: OutputControl,
-): Promise<OutputMetadata> {
+): Promise<OutputReport> {
   switch (output.kind) {
     case 'cacheonly':
-      return new Map();
+      return { metadata: new Map() };
     case 'image':
       return stored(images, output.names, { parts, report });
     case 'registry': {
@@ -58,14 +56,14 @@ async function stored(
   images: readonly PlatformImage[],
   names: readonly Reference[],
   { parts, report }: Pick<OutputControl, 'parts' | 'report'>,
-): Promise<OutputMetadata> {
+): Promise<OutputReport> {
   const [image, ...more] = images;
   if (image === undefined || more.length > 0)
     throw notImplemented('storing an image for several platforms is not implemented');
   const id = digestOf(image.configBytes);
   const started = new Date();
   report.status({ id: `writing image ${id}`, current: 0, total: 0, started });
-  const { added, manifest } = await storeImage(parts.images, image, names);
+  const added = await storeImage(parts.images, image, names);
   report.status({ id: `writing image ${id}`, current: 0, total: 0, started, completed: new Date() });
   for (const name of names) {
     const now = new Date();
@@ -73,9 +71,13 @@ async function stored(
     report.status({ id, current: 0, total: 0, started: now, completed: now });
   }
   parts.onStored(added);
-  return new Map([
+  const bytes = image.configBytes;
+  const descriptor = { mediaType: mediaTypes.dockerConfig, digest: id, size: bytes.length };
+  const metadata = new Map<string, string>([
     ['containerimage.config.digest', id],
-    ['containerimage.digest', manifest],
+    // In a store of images by configuration that is what the image is called.
+    ['containerimage.digest', id],
     ...(names.length === 0 ? [] : [['image.name', names.map(canonicalString).join(',')] as const]),
   ]);
+  return { metadata, image: { descriptor, documents: [{ descriptor, bytes }] } };
 }

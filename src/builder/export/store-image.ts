@@ -7,13 +7,6 @@ import type { Reference } from '#/oci/reference.ts';
 import type { AddedImage, ImageParts } from '#/storage/images/record.ts';
 import type { PlatformImage } from './image-package.ts';
 
-/** An image in the store. */
-export interface StoredImage {
-  readonly added: AddedImage;
-  /** Of the manifest that lists what is stored. */
-  readonly manifest: Digest;
-}
-
 /**
  * Puts an image into the store: it can be run at once. Its layers are there already, held by the caller; only its documents
  * are written. Making the same image again changes nothing but names.
@@ -22,7 +15,7 @@ export async function storeImage(
   { content, layers, images, archives }: ImageParts,
   { configBytes, chainId }: PlatformImage,
   names: readonly Reference[],
-): Promise<StoredImage> {
+): Promise<AddedImage> {
   const stored: Digest[] = [];
   await using stack = new AsyncDisposableStack();
   stack.defer(async () => {
@@ -63,5 +56,5 @@ export async function storeImage(
     },
   ]);
   if (added === undefined) throw new Error('the store has taken no image');
-  return { added, manifest: added.image.manifest };
+  return added;
 }

@@ -7,12 +7,12 @@ import { parsePlatform } from '#/oci/platform.ts';
 import { parseReference } from '#/oci/reference.ts';
 import { loadImages } from '#/storage/images/load.ts';
 import { readTar } from '#/tar/tar-reader.ts';
+import { plainFacts } from '#tests/build-facts.ts';
 import { configOf, dockerArchive, type ImageScratch, openImages, streamOf, tarOf } from '#tests/images.ts';
 import { startRegistry, type TestRegistry } from '#tests/registry-server.ts';
 import { Transfers, testClient } from '#tests/transfers.ts';
 import { readAttestOptions } from '../attest/attest-options.ts';
 import { ResultAttestations } from '../attest/attest-result.ts';
-import type { BuildFacts } from '../attest/provenance.ts';
 import type { ArchiveSink } from '../request.ts';
 import type { PlatformImage } from './image-package.ts';
 import { type OuterOutput, type Transfer, transferResult } from './transfer.ts';
@@ -24,24 +24,6 @@ before(async () => {
 });
 
 after(() => registry[Symbol.asyncDispose]());
-
-const facts: BuildFacts = {
-  id: 'b',
-  started: new Date(0),
-  finished: new Date(1000),
-  source: undefined,
-  dockerfile: 'Dockerfile',
-  target: undefined,
-  args: new Map(),
-  labels: new Map(),
-  secrets: [],
-  ssh: [],
-  locals: ['context'],
-  materials: [],
-  steps: [],
-  dockerfileBytes: Buffer.from('FROM scratch\n'),
-  hermetic: true,
-};
 
 /** An image with a package in it. */
 async function built(s: ImageScratch, architecture: string = 'amd64'): Promise<PlatformImage> {
@@ -61,7 +43,7 @@ function transferOf(s: ImageScratch, attestations: Readonly<Record<string, strin
   const options = readAttestOptions(new Map(Object.entries(attestations)));
   return {
     parts: { images: s, roots, client: () => client, sources: parts.sources, uploads: parts.uploads },
-    attestations: new ResultAttestations({ options, facts, roots, signal }),
+    attestations: new ResultAttestations({ options, facts: plainFacts, roots, signal }),
     auth: { credentials: () => Promise.resolve({ kind: 'anonymous' }) },
     signal,
     progress: () => {},
@@ -89,7 +71,8 @@ test('transferResult: pushes all names, with attestations that lead to the image
   const image = await built(s);
   const names = [`${registry.host}/a/app:1`, `${registry.host}/b/app:2`].map(parseReference);
   const output: OuterOutput = { kind: 'registry', names, store: false, options: new Map() };
-  const metadata = await transferResult(output, [image], transferOf(s, { sbom: '', provenance: 'mode=max' }));
+  const wanted = { sbom: '', provenance: 'mode=max' };
+  const { metadata } = await transferResult(output, [image], transferOf(s, wanted));
   assert.equal(metadata.get('image.name'), `${registry.host}/a/app:1,${registry.host}/b/app:2`);
   assert.equal(metadata.get('containerimage.config.digest'), digestOf(image.configBytes));
   const descriptor = JSON.parse(
@@ -128,7 +111,7 @@ test('transferResult: pushes by digest only, if that is asked for', async () => 
     store: false,
     options: new Map([['push-by-digest', 'true']]),
   };
-  const metadata = await transferResult(output, [await built(s)], transferOf(s));
+  const { metadata } = await transferResult(output, [await built(s)], transferOf(s));
   const digest = metadata.get('containerimage.digest') ?? '';
   assert.equal(metadata.get('image.name'), `${registry.host}/c/app@${digest}`);
   const { signal } = new AbortController();
@@ -148,7 +131,7 @@ test('transferResult: archives for Docker and of an OCI layout can be loaded', a
     await using there = await openImages();
     const sink = new Collected();
     const output: OuterOutput = { kind, names: [parseReference('x:1')], sink, options: new Map() };
-    const metadata = await transferResult(output, [image], transferOf(s, { sbom: '' }));
+    const { metadata } = await transferResult(output, [image], transferOf(s, { sbom: '' }));
     const files = await filesIn(sink.bytes);
     const index = JSON.parse(files.get('index.json')?.toString() ?? '');
     assert.equal(index.manifests[0].digest, metadata.get('containerimage.digest'));

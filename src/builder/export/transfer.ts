@@ -1,5 +1,6 @@
 import { invalid, notImplemented } from '#/base/errors.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
+import type { Descriptor } from '#/oci/descriptor.ts';
 import { formatPlatform } from '#/oci/platform.ts';
 import { canonicalName, canonicalString, type Reference } from '#/oci/reference.ts';
 import type { BlobSources } from '#/registry/client/blob-sources.ts';
@@ -8,6 +9,7 @@ import type { ImageParts } from '#/storage/images/record.ts';
 import type { ResultAttestations } from '../attest/attest-result.ts';
 import type { StatusSink } from '../progress.ts';
 import type { AuthSource, Output } from '../request.ts';
+import type { Document } from './documents.ts';
 import { imageArchive } from './image-archive.ts';
 import { type ImageOptions, readImageOptions } from './image-options.ts';
 import { type ImagePackage, type PlatformImage, packageImages } from './image-package.ts';
@@ -38,12 +40,27 @@ export interface Transfer {
 /** An output that leads out of the daemon. */
 export type OuterOutput = Exclude<Output, { readonly kind: 'image' | 'cacheonly' }>;
 
-/** Brings results where an output says; what there is to tell, by BuildKit's names of it. Throws `invalid` for options that cannot be. */
+/** What came of an output. */
+export interface OutputReport {
+  /** What exporters say, by BuildKit's names of it. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** What was made if that is an image. */
+  readonly image?: OutputImage;
+}
+
+/** An image that went somewhere. */
+export interface OutputImage {
+  readonly descriptor: Descriptor;
+  /** What the descriptor leads to, without layers: manifests, configurations, statements. */
+  readonly documents: readonly Document[];
+}
+
+/** Brings results where an output says. Throws `invalid` for options that cannot be. */
 export async function transferResult(
   output: OuterOutput,
   images: readonly PlatformImage[],
   transfer: Transfer,
-): Promise<Map<string, string>> {
+): Promise<OutputReport> {
   switch (output.kind) {
     case 'registry':
       return pushed(output, images, transfer);
@@ -63,7 +80,7 @@ export async function transferResult(
       if (output.kind === 'tar')
         await exportTar(images, { ...options, sink: output.sink }, { signal, progress });
       else await exportTree(images, { ...options, sink: output.sink }, { signal, progress });
-      return new Map();
+      return { metadata: new Map() };
     }
     default:
       return output satisfies never;
@@ -74,7 +91,7 @@ async function pushed(
   output: Extract<Output, { readonly kind: 'registry' }>,
   images: readonly PlatformImage[],
   transfer: Transfer,
-): Promise<Map<string, string>> {
+): Promise<OutputReport> {
   const { names } = output;
   if (names.length === 0) throw invalid('tag is needed when pushing to registry');
   if (readBoolean(output, 'registry.insecure') === true) {
@@ -93,14 +110,14 @@ async function pushed(
   const shown = byDigest
     ? names.map((name) => `${canonicalName(name)}@${made.top.digest}`)
     : names.map(canonicalString);
-  return metadataOf(made, shown);
+  return reportOf(made, shown);
 }
 
 async function archived(
   output: Extract<Output, { readonly kind: 'docker' | 'oci' }>,
   images: readonly PlatformImage[],
   transfer: Transfer,
-): Promise<Map<string, string>> {
+): Promise<OutputReport> {
   const { kind, names, sink } = output;
   const { parts, signal, progress } = transfer;
   await using layers = new LayerBlobs(parts.images, signal);
@@ -121,7 +138,7 @@ async function archived(
   progress({ id, current: 0, total: 0, started });
   await sink.write(stoppable(imageArchive(kind, made, names), signal), { signal });
   progress({ id, current: 0, total: 0, started, completed: new Date() });
-  return metadataOf(made, names.map(canonicalString));
+  return reportOf(made, names.map(canonicalString));
 }
 
 interface Packaging {
@@ -161,17 +178,19 @@ async function packaged(
   return made;
 }
 
-/** BuildKit's words for what was made. */
-function metadataOf(made: ImagePackage, names: readonly string[]): Map<string, string> {
-  const [only, ...more] = made.images;
-  return new Map([
-    ['containerimage.digest', made.top.digest],
-    ['containerimage.descriptor', Buffer.from(JSON.stringify(made.top)).toString('base64')],
+function reportOf(made: ImagePackage, names: readonly string[]): OutputReport {
+  const { top: descriptor, topBytes, documents, texts, images } = made;
+  const [only, ...more] = images;
+  const metadata = new Map([
+    ['containerimage.digest', descriptor.digest],
+    ['containerimage.descriptor', Buffer.from(JSON.stringify(descriptor)).toString('base64')],
     ...(only === undefined || more.length > 0
       ? []
       : [['containerimage.config.digest', only.config.digest] as const]),
     ...(names.length === 0 ? [] : [['image.name', names.join(',')] as const]),
   ]);
+  const all = [{ descriptor, bytes: topBytes }, ...documents, ...texts];
+  return { metadata, image: { descriptor, documents: all } };
 }
 
 async function* stoppable(

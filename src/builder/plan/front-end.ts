@@ -23,7 +23,7 @@ export function foreignFrontEnd(
     short: `ForeignFrontEnd: "# syntax=${name}" is not followed (line ${line})`,
     detail: ['The file is read as a Dockerfile: images are not run as front ends.', 'Remove the directive.'],
     url: '',
-    file: source.name,
+    source,
     lines: [line, line],
   };
 }

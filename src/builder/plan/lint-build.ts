@@ -69,7 +69,7 @@ function eventOf(
     short: `${rule}: ${message} (line ${start.line})`,
     detail: [description, fix],
     url,
-    file: source.name,
+    source,
     lines: [start.line, end.line],
   };
 }

@@ -179,7 +179,7 @@ export class BuildRun implements AsyncDisposable {
     try {
       const { cached, explanation, key, ...result } = await this.#solve(node, { inputs, report });
       report.end({ cached, result: result.chainId, explanation });
-      this.witness.step(node, result.chainId);
+      this.witness.step(node);
       const { place, name: description } = node;
       const { chainId: layer, created } = result;
       if (layer !== undefined) this.cached.add({ key, layer, created, place, description });

@@ -1,11 +1,11 @@
 import { newId } from '#/base/ids.ts';
 import type { SourceText } from '#/dockerfile/source.ts';
-import type { Digest } from '#/oci/digest.ts';
 import type { Platform } from '#/oci/platform.ts';
 import { canonicalName, parseAnyReference } from '#/oci/reference.ts';
 import type { ImageRecord } from '#/storage/images/record.ts';
 import type { ImageStore } from '#/storage/images.ts';
-import type { BuildFacts, Material, ProvenanceStep } from '../attest/provenance.ts';
+import { frontendArgs } from '../attest/frontend-args.ts';
+import type { BuildFacts, Material } from '../attest/provenance.ts';
 import { inputsOf, type PlanNode, type StepNode } from '../plan/graph.ts';
 import type { BuildRequest } from '../request.ts';
 import { originOf } from '../sources/remote-contexts.ts';
@@ -17,7 +17,6 @@ export class Witness {
   readonly #materials = new Map<string, Material>();
   readonly #secrets = new Map<string, { id: string; optional: boolean }>();
   readonly #ssh = new Map<string, { id: string; optional: boolean }>();
-  readonly #steps = new Map<PlanNode, ProvenanceStep>();
   #reachesOut = false;
 
   /** An image that steps build on, by the name that it was asked for. */
@@ -39,14 +38,8 @@ export class Witness {
     this.#materials.set(JSON.stringify(material), material);
   }
 
-  /** A step and what came of it. */
-  step(node: StepNode, layer: Digest | undefined): void {
-    const before = [...this.#steps.keys()];
-    const inputs = inputsOf(node).flatMap((input) => {
-      const index = before.indexOf(input);
-      return index < 0 ? [] : [index];
-    });
-    this.#steps.set(node, { text: node.name, inputs, layer });
+  /** A step that was carried out, or was in the cache. */
+  step(node: StepNode): void {
     if (node.kind !== 'run') return;
     if (node.run.network.kind !== 'none') this.#reachesOut = true;
     for (const mount of node.mounts) {
@@ -57,31 +50,44 @@ export class Witness {
     }
   }
 
-  /** All that is known now. */
-  facts(request: BuildRequest, source: SourceText): BuildFacts {
-    const { dockerfile, context, namedContexts, target, args, labels } = request;
+  /** All that is known now, with what had to be done for each platform. */
+  facts(
+    request: BuildRequest,
+    { source, results }: { source: SourceText; results: BuildFacts['results'] },
+  ): BuildFacts {
+    const { dockerfile, context } = request;
     const origin = originOf(context);
-    const local = (own: typeof context): boolean => originOf(own) === undefined;
-    const locals = local(context) ? ['context'] : [];
-    if (dockerfile.kind === 'file' && dockerfile.context !== context) locals.push('dockerfile');
-    for (const [name, named] of namedContexts)
-      if (named.kind === 'tree' && local(named.context)) locals.push(name);
+    const locals = localContexts(results.values());
+    if (dockerfile.kind === 'file' && originOf(dockerfile.context) === undefined) locals.add('dockerfile');
     return {
       id: this.#id,
       started: this.#started,
       finished: new Date(),
       source: origin,
       dockerfile: dockerfile.kind === 'file' ? dockerfile.path : dockerfile.name,
-      target,
-      args,
-      labels,
+      args: frontendArgs(request),
+      vcs: request.vcs ?? new Map(),
       secrets: [...this.#secrets.values()],
       ssh: [...this.#ssh.values()],
-      locals,
+      locals: [...locals],
       materials: [...this.#materials.values()],
-      steps: [...this.#steps.values()],
+      results,
       dockerfileBytes: Buffer.from(source.lines.join('\n')),
       hermetic: !this.#reachesOut,
     };
   }
+}
+
+/** Names of the contexts that a client has sent for results. */
+function localContexts(results: Iterable<PlanNode | undefined>): Set<string> {
+  const names = new Set<string>();
+  const seen = new Set<PlanNode>();
+  const visit = (node: PlanNode): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node.kind === 'context' && originOf(node.context) === undefined) names.add(node.context.name);
+    for (const input of inputsOf(node)) visit(input);
+  };
+  for (const result of results) if (result !== undefined) visit(result);
+  return names;
 }

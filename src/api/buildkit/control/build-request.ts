@@ -62,6 +62,7 @@ export function buildRequestOf(input: SolveInput, contexts: ContextSource): Buil
     cacheFrom: [...input.cacheFrom, ...cacheImports(attributes)],
     cacheTo: input.cacheTo,
     attestations: withPrefix(attributes, 'attest:'),
+    vcs: withPrefix(attributes, 'vcs:'),
     squash: flagAt(attributes, 'build-arg:BUILDKIT_SQUASH') ?? false,
     entitlements: new Set(input.entitlements.map(entitlement)),
     explain: false,

@@ -1,12 +1,16 @@
 import { unlessAborted } from '#/base/abort.ts';
 import { invalid, notFound, notImplemented } from '#/base/errors.ts';
+import type { BuildResult } from '#/builder/build.ts';
 import { loadDockerfile } from '#/builder/plan/load-dockerfile.ts';
 import type { BuildRequest, NamedContext } from '#/builder/request.ts';
 import type { Dockerfile } from '#/dockerfile/parse.ts';
 import type { BuilderBackend } from '../../backend.ts';
+import { GrpcError, grpcCodes, grpcErrorOf } from '../grpc/status.ts';
+import type { History } from '../history/history.ts';
+import type { StatusResponse } from '../messages/control_pb.ts';
 import type { Attributes } from './attributes.ts';
 import { buildRequestOf, type ContextSource, type SolveInput } from './build-request.ts';
-import type { History } from './history.ts';
+import { detailed } from './error-details.ts';
 import { Job, type PromisedResult } from './job.ts';
 import { ProgressFeed } from './progress-feed.ts';
 import { answerSubrequest, type SubrequestResult } from './subrequests.ts';
@@ -42,16 +46,9 @@ export class Builds {
     const job = new Job(input, new ProgressFeed());
     this.#jobs.set(ref, job);
     this.#arrivals.dispatchEvent(new Event(ref));
-    const record = this.#parts.history.begin(job, { isInternal: options.isInternal });
     try {
-      const response = await this.#run(job, options);
-      record.succeeded(response);
-      return response;
-    } catch (error) {
-      record.failed(error);
-      throw error;
+      return (await this.#remembered(job, options))?.metadata ?? new Map();
     } finally {
-      job.feed.close();
       this.#jobs.delete(ref);
       this.#ended.set(ref, job);
       for (const oldest of [...this.#ended.keys()].slice(0, -maxEnded)) this.#ended.delete(oldest);
@@ -59,9 +56,17 @@ export class Builds {
     }
   }
 
+  /** All that is told of the build with this name, which may begin a little later. */
+  async *follow(ref: string, call: { signal: AbortSignal }): AsyncGenerator<StatusResponse> {
+    const isHere = this.#jobs.has(ref) || this.#ended.has(ref);
+    const told = isHere ? undefined : this.#parts.history.told(ref);
+    if (told === undefined) yield* (await this.job(ref, call)).follow(call);
+    else yield* told;
+  }
+
   /** The build with this name, which may begin a little later. */
   async job(ref: string, { signal }: { signal: AbortSignal }): Promise<Job> {
-    const known = this.#jobs.get(ref) ?? this.#ended.get(ref) ?? this.#parts.history.job(ref);
+    const known = this.#jobs.get(ref) ?? this.#ended.get(ref);
     if (known !== undefined) return known;
     const { promise, resolve } = Promise.withResolvers<void>();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
@@ -94,7 +99,26 @@ export class Builds {
     return await answerSubrequest(name, { load, attributes });
   }
 
-  async #run(job: Job, options: SolveOptions): Promise<ReadonlyMap<string, string>> {
+  /** Carries a build out, and takes note of it in the history. */
+  async #remembered(job: Job, options: SolveOptions): Promise<BuildResult | undefined> {
+    const ended = options.isInternal ? undefined : this.#parts.history.begin(job);
+    const [outcome] = await Promise.allSettled([this.#run(job, options)]);
+    job.feed.close();
+    const completed = new Date();
+    if (outcome.status === 'rejected') {
+      ended?.({
+        completed,
+        result: undefined,
+        error: shownError(outcome.reason, { signal: options.signal, job }),
+      });
+      throw detailed(outcome.reason, job.feed);
+    }
+    ended?.({ completed, result: outcome.value, error: undefined });
+    return outcome.value;
+  }
+
+  /** What came of a build; undefined if its client wanted nothing to be made. */
+  async #run(job: Job, options: SolveOptions): Promise<BuildResult | undefined> {
     const { signal, frontend } = options;
     switch (frontend) {
       case 'dockerfile.v0':
@@ -102,7 +126,7 @@ export class Builds {
       case 'client': {
         const returned = await unlessAborted(job.returned, signal);
         if (returned.kind === 'failure') throw returned.error;
-        if (returned.kind === 'nothing') return new Map();
+        if (returned.kind === 'nothing') return undefined;
         const promised = job.promised(returned.result);
         if (promised === undefined) throw notFound(`no such result ${JSON.stringify(returned.result)}`);
         return this.#build(job, promised, { signal });
@@ -117,7 +141,7 @@ export class Builds {
     job: Job,
     { attributes, inputs }: PromisedResult,
     { outputs, signal }: { outputs?: BuildRequest['outputs']; signal: AbortSignal },
-  ): Promise<ReadonlyMap<string, string>> {
+  ): Promise<BuildResult> {
     const images = new Map<string, string>();
     for (const [name, result] of inputs) images.set(name, await this.#imageOf(result, { signal }));
     const input = { ...job.input, attributes };
@@ -129,14 +153,15 @@ export class Builds {
     const request = buildRequestOf(input, contexts);
     const wanted = outputs === undefined ? request : { ...request, outputs };
     const progress = job.feed.push.bind(job.feed);
-    return (await this.#parts.builder.build(wanted, { signal, progress })).metadata;
+    // What the stack has is needed until then.
+    return await this.#parts.builder.build(wanted, { signal, progress });
   }
 
   /** The image that another build makes, from the cache if that build has already been there. */
   async #imageOf(result: string, { signal }: { signal: AbortSignal }): Promise<string> {
     const { job, promised } = this.#promised(result);
     const outputs = [{ kind: 'image' as const, names: [], options: new Map<string, string>() }];
-    const metadata = await this.#build(job, promised, { outputs, signal });
+    const { metadata } = await this.#build(job, promised, { outputs, signal });
     const image = metadata.get('containerimage.config.digest') ?? metadata.get('containerimage.digest');
     if (image === undefined) throw invalid(`the build ${JSON.stringify(job.ref)} makes no image`);
     return image;
@@ -166,6 +191,12 @@ export interface SolveOptions {
   /** Not for the history. */
   readonly isInternal: boolean;
   readonly signal: AbortSignal;
+}
+
+/** A failure as the history has it; that of a client that has given up as BuildKit says it, which clients look for. */
+function shownError(error: unknown, { signal, job }: { signal: AbortSignal; job: Job }): GrpcError {
+  if (signal.aborted) return new GrpcError(grpcCodes.cancelled, 'context canceled', { cause: error });
+  return grpcErrorOf(detailed(error, job.feed));
 }
 
 function inputImage(images: ReadonlyMap<string, string>, name: string): NamedContext {

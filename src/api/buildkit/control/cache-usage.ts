@@ -1,8 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { invalid } from '#/base/errors.ts';
 import type { PruneRequest as BuilderPrune, CacheRecord } from '#/builder/cache/record.ts';
 import type { PruneRequest, UsageRecordSchema } from '../messages/control_pb.ts';
+import { conditionOf, type Fields } from './conditions.ts';
 
 /** A record of the cache as BuildKit's clients know it. */
 export function usageRecord(record: CacheRecord): MessageInitShape<typeof UsageRecordSchema> {
@@ -56,29 +56,8 @@ export function matching(filters: readonly string[]): Test {
 }
 
 function conditionsOf(filter: string): Test {
-  const tests = filter.split(',').map(conditionOf);
+  const tests = filter.split(',').map((text) => conditionOf(text, known));
   return (record) => tests.every((test) => test(record));
-}
-
-/** `field`, `field==value`, `field!=value` or `field~=pattern`. */
-function conditionOf(text: string): Test {
-  const match = /^\s*([a-z]+)\s*(?:(==|!=|~=)\s*("?)(.*?)\3)?\s*$/.exec(text);
-  const [, field = '', operator, , value = ''] = match ?? [];
-  const read = Object.hasOwn(fields, field) ? fields[field] : undefined;
-  if (match === null || read === undefined) throw invalid(`invalid filter ${JSON.stringify(text)}`);
-  switch (operator) {
-    case undefined:
-      return (record) => read(record) !== undefined;
-    case '==':
-      return (record) => read(record) === value;
-    case '!=':
-      return (record) => read(record) !== value;
-    default: {
-      // A part of the text instead of a pattern: patterns from elsewhere can take for ever.
-      const part = value.replace(/^\^|\$$/g, '');
-      return (record) => read(record)?.includes(part) ?? false;
-    }
-  }
 }
 
 /** What a field says; undefined if it does not hold. */
@@ -92,6 +71,11 @@ const fields: Readonly<Record<string, (record: CacheRecord) => string | undefine
   private: ({ shared }) => holds(!shared),
   mutable: (record) => holds(isMutable(record)),
   immutable: (record) => holds(!isMutable(record)),
+};
+
+const known: Fields<CacheRecord> = {
+  names: new Set(Object.keys(fields)),
+  read: (record, field) => fields[field]?.(record),
 };
 
 function holds(condition: boolean): string | undefined {

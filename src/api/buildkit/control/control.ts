@@ -2,6 +2,8 @@ import { invalid, notImplemented } from '#/base/errors.ts';
 import type { CacheLocation } from '#/builder/request.ts';
 import type { BuilderBackend } from '../../backend.ts';
 import { bidiStream, type GrpcHandler, type ServerCall, serverStream, unary } from '../grpc/server.ts';
+import type { History } from '../history/history.ts';
+import { historyFilter } from '../history/history-filter.ts';
 import { type CacheOptions, Control, type SolveRequest } from '../messages/control_pb.ts';
 import { Health } from '../messages/health_pb.ts';
 import type { ClientSession } from '../session/session.ts';
@@ -12,7 +14,6 @@ import type { Builds } from './builds.ts';
 import { matching, pruneRequest, usageRecord } from './cache-usage.ts';
 import { withErrorDetails } from './error-details.ts';
 import { isDockerfileFrontend } from './gateway.ts';
-import type { History } from './history.ts';
 import type { ExporterChoice } from './outputs.ts';
 import { resultIn } from './result-definition.ts';
 import type { WorkerInfo } from './workers.ts';
@@ -56,21 +57,28 @@ export function controlHandlers(parts: ControlParts): GrpcHandler[] {
       );
       return { exporterResponse: Object.fromEntries(await solved) };
     }),
-    serverStream(Control.method.status, async function* ({ ref }, call) {
-      const job = await builds.job(ref, call);
-      yield* job.follow(call);
-    }),
-    serverStream(Control.method.listenBuildHistory, (request, call) => {
-      if (request.filter.length > 0) throw notImplemented('filters of the build history');
-      const { ref, activeOnly, earlyExit, limit } = request;
-      return history.follow({ ref, isActiveOnly: activeOnly, isEarlyExit: earlyExit, limit }, call);
-    }),
+    serverStream(Control.method.status, ({ ref }, call) => builds.follow(ref, call), { head: clock }),
+    serverStream(
+      Control.method.listenBuildHistory,
+      (request, call) => {
+        const { ref, activeOnly: isActiveOnly, earlyExit: isEarlyExit, limit } = request;
+        if (limit < 0) throw invalid(`invalid limit ${limit}`);
+        const filter = historyFilter(request.filter, { now: new Date() });
+        return history.follow({ ref, isActiveOnly, isEarlyExit, limit, filter }, call);
+      },
+      { head: clock },
+    ),
     unary(Control.method.updateBuildHistory, ({ ref, pinned, delete: isDelete, finalize }) => {
       if (isDelete) history.delete(ref);
       else if (!finalize) history.pin(ref, pinned);
       return Promise.resolve({});
     }),
   ];
+}
+
+/** With what time it is here, clients tell how long ago something was. */
+function clock(): { 'buildkit-current-timestamp': string } {
+  return { 'buildkit-current-timestamp': new Date().toISOString() };
 }
 
 function solveInput(request: SolveRequest, session: ClientSession | undefined): SolveInput {

@@ -2,6 +2,7 @@ import { EngineError } from '#/base/errors.ts';
 import { StepError } from '#/builder/step-error.ts';
 import { DockerfileError } from '#/dockerfile/errors.ts';
 import { type ErrorDetail, GrpcError, grpcCodes } from '../grpc/status.ts';
+import type { ProgressFeed } from './progress-feed.ts';
 import { base64, rangeOf } from './source-range.ts';
 
 /** A Dockerfile that is sent with an error, in characters of base64; the excerpt of a larger one is left out. */
@@ -12,10 +13,20 @@ export async function withErrorDetails<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    // Other codes are shown in front of the message.
-    if (!(error instanceof EngineError)) throw error;
-    throw new GrpcError(grpcCodes.unknown, error.message, { cause: error, details: detailsOf(error) });
+    throw detailed(error);
   }
+}
+
+/**
+ * A failure with what clients know how to show: of a build, also which of its steps failed. Other codes than `unknown` are shown
+ * in front of the message.
+ */
+export function detailed(error: unknown, feed?: Pick<ProgressFeed, 'failed'>): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const details = detailsOf(error);
+  const digest = feed?.failed(error.message);
+  if (digest !== undefined) details.push(detail('errdefs.Vertex', { digest }));
+  return new GrpcError(grpcCodes.unknown, error.message, { cause: error, details });
 }
 
 function detailsOf(error: EngineError): ErrorDetail[] {

@@ -13,8 +13,8 @@ const maxBatch = 1024 * 1024;
 const maxLag = 4 * 1024 * 1024;
 /** Bytes of output that are kept for readers that come later. */
 const maxKept = 16 * 1024 * 1024;
-/** The same when the build has ended: many builds are remembered. */
-const maxKeptAtEnd = 1024 * 1024;
+/** The same when the build has ended: it is remembered for a while. */
+const maxKeptAtEnd = 2 * 1024 * 1024;
 
 /** Something a client is told of a build. Everything is kept until the build is forgotten: readers come late. */
 type Item = Exclude<BuildEvent, { kind: 'plan' }>;
@@ -30,6 +30,8 @@ export class ProgressFeed {
   #wakeWriters: (() => void)[] = [];
   readonly #steps = new Map<string, { isCompleted: boolean; isCached: boolean }>();
   #warnings = 0;
+  /** Digests of the steps that failed, by what they failed with. */
+  readonly #failed = new Map<string, string>();
 
   /** Takes an event; its promise, if there is one, resolves when readers have caught up. */
   push(event: BuildEvent): undefined | Promise<void> {
@@ -82,6 +84,15 @@ export class ProgressFeed {
     }
   }
 
+  /** All that is kept of what was told. */
+  *told(): Generator<StatusResponse> {
+    for (let next = 0; next < this.#items.length; ) {
+      const batch = this.#batch(next);
+      next += batch.length;
+      yield statusOf(batch);
+    }
+  }
+
   /** How many steps there are, how many of them are done and came from the cache, and how much was warned of. */
   get counts(): { total: number; completed: number; cached: number; warnings: number } {
     const steps = [...this.#steps.values()];
@@ -93,9 +104,15 @@ export class ProgressFeed {
     };
   }
 
+  /** The step that failed with a message. */
+  failed(message: string): string | undefined {
+    return this.#failed.get(message);
+  }
+
   #countIn(event: Item): void {
     if (event.kind === 'warning') this.#warnings++;
     if (event.kind !== 'vertex') return;
+    if (event.error !== undefined) this.#failed.set(event.error, event.digest);
     this.#steps.set(event.digest, { isCompleted: event.completed !== undefined, isCached: event.cached });
   }
 
@@ -135,6 +152,7 @@ interface Reader {
 
 function sizeOf(item: Item | undefined): number {
   if (item === undefined) return 0;
+  if (item.kind === 'warning') return item.source.lines.reduce((sum, { length }) => sum + length, 512);
   return item.kind === 'log' ? item.data.length + 64 : 256;
 }
 
@@ -187,15 +205,15 @@ interface Lists {
 
 function warningOf(event: WarningEvent): MessageInitShape<typeof VertexWarningSchema> {
   const [first, last] = event.lines;
-  const isPlaced = event.file !== '' && first > 0;
+  const { name: filename, lines } = event.source;
   return {
     vertex: event.vertex ?? '',
     level: 1n,
     short: Buffer.from(event.short),
     detail: event.detail.map((line) => Buffer.from(line)),
     url: event.url,
-    ...(isPlaced && {
-      info: { filename: event.file },
+    ...(first > 0 && {
+      info: { filename, language: 'Dockerfile', data: Buffer.from(lines.join('\n')) },
       ranges: [{ start: { line: first }, end: { line: last } }],
     }),
   };

@@ -1,4 +1,9 @@
-import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import {
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   create,
@@ -30,6 +35,8 @@ export interface GrpcHandler {
   /** `/package.Service/Method`. */
   readonly path: string;
   readonly answer: (requests: AsyncIterable<Buffer>, call: ServerCall) => AsyncIterable<Uint8Array>;
+  /** What the answer begins with: it is sent at once then, before there is a message. */
+  readonly head?: () => OutgoingHttpHeaders;
 }
 
 /** A method with one answer. */
@@ -50,8 +57,10 @@ export function unary<I extends DescMessage, O extends DescMessage>(
 export function serverStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   handle: (request: MessageShape<I>, call: ServerCall) => AsyncIterable<MessageInitShape<O>>,
+  options: Pick<GrpcHandler, 'head'> = {},
 ): GrpcHandler {
   return {
+    ...options,
     path: methodPath(method),
     answer: async function* (requests, call): AsyncGenerator<Uint8Array> {
       const request = decoded(method.input, await onlyMessage(requests));
@@ -126,6 +135,7 @@ export class GrpcServer {
       const handler = this.#handlers.get(path ?? '');
       if (handler === undefined) throw new GrpcError(grpcCodes.unimplemented, `unknown method ${path}`);
       this.#log.debug('gRPC call', { path });
+      if (handler.head !== undefined) begin(stream, handler.head());
       const call = { signal: abort.signal, metadata: (name: string) => first(headers[name]) };
       for await (const message of handler.answer(receivedMessages(stream), call)) {
         if (!stream.headersSent) begin(stream);
@@ -140,8 +150,9 @@ export class GrpcServer {
   }
 }
 
-function begin(stream: ServerHttp2Stream): void {
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+function begin(stream: ServerHttp2Stream, more: OutgoingHttpHeaders = {}): void {
+  const head = { ':status': 200, 'content-type': 'application/grpc', ...more };
+  stream.respond(head, { waitForTrailers: true });
 }
 
 function finish(stream: ServerHttp2Stream, failure: GrpcError | undefined): void {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { EngineError, type ErrorKind, messageOf } from '#/base/errors.ts';
-import { type Status, StatusSchema } from '../messages/status_pb.ts';
+import { StatusSchema } from '../messages/status_pb.ts';
 
 /** What gRPC calls its kinds of failure. */
 export const grpcCodes = {
@@ -75,17 +75,17 @@ export function trailersOf(error: GrpcError | undefined): OutgoingHttpHeaders {
     'grpc-message': percentEncoded(error.message),
   };
   if (error.details.length === 0) return trailers;
-  const status = toBinary(StatusSchema, statusOf(error));
-  return { ...trailers, 'grpc-status-details-bin': Buffer.from(status).toString('base64') };
+  return { ...trailers, 'grpc-status-details-bin': Buffer.from(statusBytes(error)).toString('base64') };
 }
 
-/** The failure as a message. */
-function statusOf({ code, message, details }: GrpcError): Status {
-  return create(StatusSchema, {
+/** The failure as a message, `google.rpc.Status`. */
+export function statusBytes({ code, message, details }: GrpcError): Uint8Array {
+  const status = create(StatusSchema, {
     code,
     message,
     details: details.map(({ type, value }) => ({ typeUrl: type, value })),
   });
+  return toBinary(StatusSchema, status);
 }
 
 /** The failure that trailers tell of; undefined for success. */

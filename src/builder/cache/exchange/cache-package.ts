@@ -52,7 +52,7 @@ export async function packageCache(
     }),
   );
   const top = { mediaType: mediaTypes.manifest, digest: digestOf(manifest), size: manifest.length };
-  return { top, topBytes: manifest, documents: [], images: [], blobs };
+  return { top, topBytes: manifest, documents: [], texts: [], images: [], blobs };
 }
 
 /** Puts a package into a store of the client's, which makes the descriptor of its top known by itself. */
