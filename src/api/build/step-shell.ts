@@ -37,13 +37,14 @@ export function stepShell(
   };
 }
 
-/** `3` is the third step of any stage, `build:3` that of one. */
+/** `3` is the third step of any stage, `build:3` that of one. Names of steps do not say the stage if there is only one. */
 function isStep(name: string, wanted: string): boolean {
   if (wanted === '') return false;
   const [stage, number] = wanted.includes(':') ? wanted.split(':') : [undefined, wanted];
   const words = /^\[([^\]]*)\]/.exec(name)?.[1]?.split(/\s+/) ?? [];
   const isNumber = words.at(-1)?.split('/')[0] === number;
-  return isNumber && (stage === undefined || words.slice(0, -1).includes(stage));
+  const isOnly = words.every((word) => word.includes('/'));
+  return isNumber && (stage === undefined || isOnly || words.slice(0, -1).includes(stage));
 }
 
 type Stream = Awaited<ReturnType<BuildSession['takeStream']>>;
