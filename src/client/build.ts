@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { BuildDocument, BuildPruneResponse, ContextWanted } from '#/wire/build.ts';
 import type { Client, Hijacked, Query } from './client.ts';
-import { type FilterValues, filterQuery } from './containers.ts';
+import { type FilterValues, filterQuery, type TerminalSize } from './containers.ts';
 
 /** A name of one client's session: a context, an agent, an output. */
 export interface SessionPart {
@@ -58,6 +58,15 @@ export function openBuildStream(
   { signal }: { signal: AbortSignal },
 ): Promise<Hijacked> {
   return client.hijack('/skiff/build/stream', { query: { ...part }, signal });
+}
+
+/** Tells a build the size that our terminal has now. */
+export function resizeBuildTerminal(
+  client: Client,
+  session: string,
+  { height, width }: TerminalSize,
+): Promise<void> {
+  return client.run('POST', '/skiff/build/resize', { query: { session, h: height, w: width } });
 }
 
 /** Asks for a build in Docker's classic way: the context is an archive; answers with a stream of JSON. */

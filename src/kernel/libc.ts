@@ -103,6 +103,7 @@ interface Syscalls {
   move_mount(fromDir: number, from: Memory, toDir: number, to: Memory, flags: number): number;
   open_tree(dirfd: number, path: Memory, flags: number): number;
   openat2(dirfd: number, path: Memory, how: Memory, size: number): number;
+  pidfd_getfd(fd: number, target: number, flags: number): number;
   pidfd_open(pid: number, flags: number): number;
   pidfd_send_signal(fd: number, signal: number, info: Memory, flags: number): number;
   renameat2(oldDir: number, oldPath: Memory, newDir: number, newPath: Memory, flags: number): number;
@@ -120,6 +121,7 @@ const syscallTable: Readonly<Record<keyof Syscalls, readonly [number: number, pa
   move_mount: [429, 'int, const void *, int, const void *, uint32_t'],
   open_tree: [428, 'int, const void *, uint32_t'],
   openat2: [437, 'int, const void *, const void *, size_t'],
+  pidfd_getfd: [438, 'int, int, uint32_t'],
   pidfd_open: [434, 'int, uint32_t'],
   pidfd_send_signal: [424, 'int, int, const void *, uint32_t'],
   renameat2: [arm ? 276 : 316, 'int, const void *, int, const void *, uint32_t'],

@@ -15,6 +15,11 @@ export function pidfdSignal(fd: number, signal: number): void {
   check(syscalls.pidfd_send_signal(fd, signal, null, 0), 'pidfd_send_signal');
 }
 
+/** A descriptor of our own for what the process has as `target`; `close` it. EPERM: we may not, EBADF: it has none. */
+export function pidfdTake(fd: number, target: number): number {
+  return check(syscalls.pidfd_getfd(fd, target, 0), 'pidfd_getfd');
+}
+
 /** Sends a signal to the process that started at `startTime`; false if it has ended. */
 export function signalProcess(
   { pid, startTime }: { readonly pid: number; readonly startTime: string },

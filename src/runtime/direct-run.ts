@@ -4,6 +4,7 @@ import { close } from '#/kernel/at.ts';
 import { signalProcess } from '#/kernel/pidfd.ts';
 import type { PipeReader } from '#/kernel/pipe-reader.ts';
 import { processStartTime } from '#/kernel/proc.ts';
+import { type PtySize, resizeHeldPtys } from '#/kernel/pty.ts';
 import type { RuntimeSpec } from '#/oci/runtime-spec.ts';
 import type { Children } from './children.ts';
 import type { OciRuntime } from './crun.ts';
@@ -84,6 +85,16 @@ export class DirectRun implements Disposable {
   /** Ends the input. */
   async closeStdin(): Promise<void> {
     await this.#session.closeStdin();
+  }
+
+  /** Tells the process the size of its terminal; one without a terminal does not hear of it. */
+  resize(size: PtySize): void {
+    if (this.#ended || this.#session.resize === undefined) return;
+    // The process is on a terminal that the runtime has made and connects with ours. crun never looks at the size of ours
+    // again, so it is told about for it; others do when they get the signal, which the kernel does not send them.
+    if (resizeHeldPtys(this.#pid, size)) return;
+    this.#session.resize(size);
+    process.kill(this.#pid, 'SIGWINCH');
   }
 
   /** The exit code (128 + signal). All processes of the container are gone then. */

@@ -30,6 +30,8 @@ export interface RuntimeStreams extends ProcessStreams {
   finish(): void;
   /** What the runtime has said of why there is no process. */
   takeErrors(): string;
+  /** Tells the process the size of its terminal, if it has one. */
+  resize?(size: PtySize): void;
 }
 
 /** A runtime that waits for the process that it has started; that has its standard streams and our other ends are here. */

@@ -1,6 +1,7 @@
 import { write } from 'node:fs';
 import { close } from '#/kernel/at.ts';
 import { PipeReader } from '#/kernel/pipe-reader.ts';
+import { type PtySize, resizePty } from '#/kernel/pty.ts';
 import { duplicate } from '#/kernel/spawn.ts';
 import { type OutputFrame, OutputQueue, type ProcessStreams } from './output-queue.ts';
 
@@ -51,6 +52,11 @@ export class PtySession implements ProcessStreams {
   /** What a terminal has for that: the end-of-file character. */
   closeStdin(): Promise<boolean> {
     return this.write(Buffer.of(4));
+  }
+
+  /** See `RuntimeStreams.resize`. */
+  resize(size: PtySize): void {
+    if (this.#open) resizePty(this.#input, size);
   }
 
   /** See `PipeSession.finish`. */

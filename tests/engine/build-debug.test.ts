@@ -52,6 +52,25 @@ test('build: a failed step can be looked into, with its files and mounts', async
   assert.deepEqual(readdirSync(join(box.dir, 'run/builds')), []);
 });
 
+test('build: the terminal of a shell in a step changes its size', async () => {
+  let said = '';
+  const watcher: StepDebugger = {
+    stopsBefore: (name) => name.startsWith('[2/2]'),
+    stopsOnFailure: false,
+    stopped: async ({ start }) => {
+      const script = 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.01; done';
+      const run = start({ args: ['sh', '-c', script], terminal: { height: 24, width: 80 } });
+      await run.started();
+      for await (const frames of run.output()) {
+        for (const { data } of frames) said += data.toString();
+        if (said.includes('ready')) run.resize({ height: 11, width: 222 });
+      }
+    },
+  };
+  await box.build('FROM busybox\nRUN true', { watcher });
+  assert.match(said, /^11 222\r$/m);
+});
+
 test('build: a build stops before a step, cached or not, and goes on; nobody stays in it', async () => {
   const dockerfile = 'FROM busybox\nRUN echo one >/one\nRUN cat /one';
   await box.build(dockerfile);

@@ -17,6 +17,12 @@ export interface SentContext extends AsyncDisposable {
 /** Between two reports of what has come of a context. Milliseconds. */
 const reportInterval = 200;
 
+/** Of a terminal, in characters. */
+export interface TerminalSize {
+  readonly height: number;
+  readonly width: number;
+}
+
 /** Files whose content is to come. */
 export interface PendingFiles extends AsyncDisposable {
   /** Takes the content; gives the files when all of it is there. */
@@ -35,6 +41,8 @@ export class BuildSession implements AsyncDisposable {
   readonly #pending = new Map<string, PendingFiles>();
   /** Bytes that have come of contexts; those that have been told of are gone. */
   readonly #transferred = new Map<string, number>();
+  readonly #followers = new Set<(size: TerminalSize) => void>();
+  #size: TerminalSize | undefined;
   #end: Error | undefined;
 
   /** A context under the name that the client has for it: its files may still come. */
@@ -115,6 +123,23 @@ export class BuildSession implements AsyncDisposable {
     const wanted = Promise.withResolvers<Duplex>();
     this.#wanted.set(name, [...(this.#wanted.get(name) ?? []), wanted]);
     return unlessAborted(wanted.promise, signal);
+  }
+
+  /** The client's terminal has this size now. */
+  resize(size: TerminalSize): void {
+    this.#size = size;
+    for (const follow of this.#followers) follow(size);
+  }
+
+  /** The size that the client has told last. */
+  get terminalSize(): TerminalSize | undefined {
+    return this.#size;
+  }
+
+  /** Calls `follow` with each new size until disposed of. */
+  followSize(follow: (size: TerminalSize) => void): Disposable {
+    this.#followers.add(follow);
+    return { [Symbol.dispose]: () => void this.#followers.delete(follow) };
   }
 
   /** Ends it: whoever waits is told, connections that nobody took are closed, files are removed. */

@@ -2,7 +2,7 @@ import { messageOf } from '#/base/errors.ts';
 import type { StepDebugger, StoppedStep } from '#/builder/debugger.ts';
 import type { BuildStatus } from '#/wire/build-status.ts';
 import type { FullBuildDocument } from './build-document.ts';
-import type { BuildSession } from './session.ts';
+import type { BuildSession, TerminalSize } from './session.ts';
 
 /** The name of the stream that a shell gets. */
 const streamName = 'debug';
@@ -28,7 +28,7 @@ export function stepShell(
       const leave = (): unknown => stream.destroy();
       signal.addEventListener('abort', leave, { once: true });
       try {
-        await runShell(step, { stream, terminal });
+        await runShell(step, { stream, terminal, session });
       } finally {
         signal.removeEventListener('abort', leave);
         stream.end();
@@ -52,9 +52,15 @@ type Stream = Awaited<ReturnType<BuildSession['takeStream']>>;
 /** A shell in a step, until it ends or the client leaves. */
 async function runShell(
   { start }: StoppedStep,
-  { stream, terminal }: { stream: Stream; terminal: { height: number; width: number } | undefined },
+  {
+    stream,
+    terminal,
+    session,
+  }: { stream: Stream; terminal: TerminalSize | undefined; session: BuildSession },
 ): Promise<void> {
-  using run = start({ args: ['/bin/sh'], terminal });
+  // Windows may have changed since the build began.
+  using run = start({ args: ['/bin/sh'], terminal: terminal && (session.terminalSize ?? terminal) });
+  using _size = session.followSize((size) => run.resize(size));
   const left = (): void => run.kill();
   stream.once('close', left);
   try {
@@ -63,7 +69,8 @@ async function runShell(
     stream.write(`cannot start a shell: ${messageOf(error)}\n`);
     return;
   }
-  void copyInput(stream, run);
+  // Who has a terminal ends the input by keys: such a connection ends only when the client leaves.
+  void copyInput(stream, { run, end: terminal === undefined ? () => run.closeStdin() : left });
   for await (const frames of run.output()) {
     for (const { data } of frames) if (!stream.write(data)) await drained(stream);
   }
@@ -71,12 +78,15 @@ async function runShell(
   await run.exited;
 }
 
-async function copyInput(stream: Stream, run: ReturnType<StoppedStep['start']>): Promise<void> {
+async function copyInput(
+  stream: Stream,
+  { run, end }: { run: ReturnType<StoppedStep['start']>; end: () => unknown },
+): Promise<void> {
   try {
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
       if (!(await run.write(chunk as Buffer))) return;
     }
-    await run.closeStdin();
+    await end();
   } catch {
     // The client has left, which `close` tells too.
   }

@@ -204,6 +204,9 @@ test('/skiff/build: parts of sessions that are wrong, or too many, are refused',
   assert.equal((await ask(`/skiff/build/files?session=${session}&name=unlisted`)).status, 400);
   assert.equal((await ask(`/skiff/build/context?session=${session}&name=x&key=short`)).status, 400);
   assert.equal((await ask(`/skiff/build/stream?session=${session}&name=x`)).status, 400);
+  assert.equal((await ask(`/skiff/build/resize?session=${session}&h=1&w=70000`)).status, 400);
+  assert.equal((await ask('/skiff/build/resize?session=guess&h=1&w=1')).status, 400);
+  assert.equal((await ask(`/skiff/build/resize?session=${session}&h=1&w=1`)).status, 200);
 });
 
 test('POST /skiff/build: a context that fails to come, and a client that hangs up, end the build', async () => {

@@ -13,7 +13,7 @@ import { stepShell } from '../build/step-shell.ts';
 import type { Call, Route } from '../call.ts';
 import { failureOf } from '../errors.ts';
 import { hijack } from '../hijack.ts';
-import { readJson, uploadOf } from '../input.ts';
+import { readJson, terminalSize, uploadOf } from '../input.ts';
 import { beginStream, drained, empty, json } from '../respond.ts';
 
 /** Bytes: secrets and a Dockerfile, in base64, and everything else. */
@@ -158,6 +158,12 @@ async function stream(call: Call): Promise<void> {
   session.addStream(name, hijack(call, true));
 }
 
+/** Takes the size that the client's terminal has now, for shells in steps. */
+async function resize(call: Call): Promise<void> {
+  call.engine.builds.sessions.get(call.query.text('session')).resize(terminalSize(call.query));
+  empty(call, 200);
+}
+
 function part({ engine, query }: Call): { session: BuildSession; name: string } {
   const name = query.text('name');
   if (name === '' || name.length > 256) throw invalid('the parameter name must have 1 to 256 characters');
@@ -170,5 +176,6 @@ export const skiffBuildRoutes: readonly Route[] = [
   ['POST', '/skiff/build/archive', archive],
   ['POST', '/skiff/build/context', list],
   ['POST', '/skiff/build/files', contents],
+  ['POST', '/skiff/build/resize', resize],
   ['POST', '/skiff/build/stream', stream],
 ];

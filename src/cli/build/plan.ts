@@ -7,7 +7,7 @@ import type { BuildFlags } from './flags.ts';
 import { planCaches } from './local-caches.ts';
 import { type LocalContext, type LocalDockerfile, localContext, localDockerfile } from './local-context.ts';
 import { type ClientOutput, type ClientSink, parseOutputs } from './outputs.ts';
-import { type BuildSettings, buildSettings } from './settings.ts';
+import { type BuildSettings, buildSettings, wantsShell } from './settings.ts';
 import { checkSink } from './sinks.ts';
 
 /** Files that go to the daemon. */
@@ -37,6 +37,13 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
     throw new Error("invalid argument: can't use stdin for both build context and dockerfile");
   }
   const settings = buildSettings(flags, ctx);
+  if (wantsShell(settings) && (argument === '-' || flags.file === '-')) {
+    const flag = flags['debug-step'] === '' ? '--on-error=shell' : '--debug-step';
+    const has = argument === '-' ? 'context' : 'Dockerfile';
+    throw new Error(
+      `${flag} needs standard input for the shell, and the ${has} comes from there: give it as a path`,
+    );
+  }
   const outputs = parseOutputs(flags, { isTerminal: ctx.stdout.isTTY });
   const agents = await openAgents(flags.ssh, ctx.env);
   const named = flags['build-context'].map(namedContext);

@@ -7,8 +7,9 @@ import type { AuthConfig } from '#/wire/registry.ts';
 import type { Context, Output } from '../command.ts';
 import { streamMessages } from '../progress/show.ts';
 import { offerAgent } from './agent-streams.ts';
-import { debugShell, type ShellStreams } from './debug-shell.ts';
+import { debugShell, type ShellStreams, shellTerminal } from './debug-shell.ts';
 import type { BuildPlan } from './plan.ts';
+import { wantsShell } from './settings.ts';
 import { takeOutput } from './sinks.ts';
 import { uploadArchive, uploadFolder } from './upload.ts';
 import type { BuildView } from './view/view.ts';
@@ -97,10 +98,10 @@ async function followBuild(
     signal,
   }: { session: string; plan: BuildPlan; run: BuildRun; signal: AbortSignal },
 ): Promise<BuildOutcome | undefined> {
-  const { rows, columns } = shell.output;
+  const terminal = wantsShell(plan.settings) ? shellTerminal(shell) : undefined;
   const document = {
     ...plan.settings,
-    Terminal: { Height: rows, Width: columns },
+    ...(terminal !== undefined && { Terminal: { Height: terminal.height, Width: terminal.width } }),
     Session: session,
     Dockerfile: plan.dockerfile,
     Context: plan.context,
@@ -120,7 +121,8 @@ async function followBuild(
     if (status.stopped !== undefined) {
       view.pause();
       // Nothing else of the build is told meanwhile.
-      await debugShell(client, { session, name: 'debug' }, { step: status.stopped, streams: shell, signal });
+      const streams = { ...shell, hasTerminal: terminal !== undefined };
+      await debugShell(client, { session, name: 'debug' }, { step: status.stopped, streams, signal });
       view.resume();
     }
     const error = message.errorDetail?.message ?? message.error;

@@ -53,6 +53,14 @@ export function checkFlags(flags: BuildFlags, ctx: Pick<Context, 'env'> & Given)
   }
 }
 
+/** Whether a build may stop with a shell. */
+export function wantsShell({
+  DebugStep = '',
+  OnError,
+}: Pick<BuildSettings, 'DebugStep' | 'OnError'>): boolean {
+  return DebugStep !== '' || OnError === 'shell';
+}
+
 /** The settings that the flags and the user's configuration make. Throws an Error. */
 export function buildSettings(flags: BuildFlags, { client, config, env }: Context): BuildSettings {
   return {

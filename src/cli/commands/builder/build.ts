@@ -41,7 +41,11 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
     ? await runBuild(ctx, plan, {
         view,
         stdout: ctx.stdout,
-        shell: { stdin: () => ctx.stdin, output: ctx.stderr },
+        shell: {
+          stdin: () => ctx.stdin,
+          output: ctx.stderr,
+          detachKeys: ctx.config.values.detachKeys,
+        },
         auths,
       })
     : {
