@@ -107,6 +107,8 @@ export interface ContextEntry {
   readonly t: string;
   /** Target of a symbolic link. */
   readonly l?: string;
+  /** The capabilities of a program, as its attribute `security.capability` has them, in base64. */
+  readonly c?: string;
 }
 
 /** Answer of `POST /skiff/build/context`. */

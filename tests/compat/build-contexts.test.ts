@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   renameSync,
@@ -12,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { lsetxattr } from '#/kernel/files.ts';
 import { buildxCli, noBuildx } from '#tests/buildx.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { DockerCli } from '#tests/docker-cli.ts';
@@ -20,6 +23,9 @@ import { leakCheck } from '#tests/leak-check.ts';
 const daemon = await TestDaemon.start();
 after(() => daemon[Symbol.asyncDispose]());
 const cli = noBuildx === false ? buildxCli(daemon) : new DockerCli(daemon);
+
+const root = join(import.meta.dirname, '../..');
+const skiffBinary = join(root, 'dist/skiff');
 
 /** What a tree holds, one line for each thing: kind and mode, target or checksum, name. */
 const list =
@@ -113,3 +119,41 @@ test(
       await emptyCache();
     }),
 );
+
+test('build: a program of the context keeps its capabilities, whichever client sends it', async () => {
+  await daemon.loadBusybox();
+  const context = join(cli.dir, 'capable');
+  mkdirSync(context);
+  copyFileSync('/bin/busybox', join(context, 'busybox'));
+  // cap_net_bind_service=ep (linux/capability.h, vfs_cap_data of revision 2), and what only overlayfs may say.
+  const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+  lsetxattr(join(context, 'busybox'), 'security.capability', capability);
+  lsetxattr(join(context, 'busybox'), 'trusted.overlay.redirect', Buffer.from('/etc/shadow'));
+  const dockerfile = (step: string): string =>
+    `FROM busybox\n${step}\nUSER 1000\nRUN ["/busybox", "grep", "CapEff", "/proc/self/status"]\n`;
+  const clients: readonly (readonly [name: string, command: string, isThere: boolean])[] = [
+    ['buildx', 'docker buildx build --load', noBuildx === false],
+    ['classic', 'DOCKER_BUILDKIT=0 docker build', true],
+    [
+      'skiff',
+      `SKIFF_HOST=${daemon.host} ${join(root, 'bin/skiff')} build`,
+      !process.env['SKIFF_FROM_SOURCE'] && existsSync(skiffBinary),
+    ],
+  ];
+  for (const [name, command, isThere] of clients) {
+    if (!isThere) continue;
+    for (const step of [
+      'COPY busybox /',
+      'COPY --link busybox /',
+      'FROM busybox AS s\nCOPY busybox /\nFROM busybox\nCOPY --from=s /busybox /',
+    ]) {
+      if (name === 'classic' && step.includes('--link')) continue;
+      writeFileSync(join(context, 'Dockerfile'), dockerfile(step));
+      const stdout = await cli.ok(
+        `${command} -t capable capable 2>/dev/null && docker run --rm capable /busybox grep CapEff /proc/self/status`,
+      );
+      assert.match(stdout, /CapEff:\t0000000000000400$/, `${name}: ${step}`);
+    }
+  }
+  await emptyCache();
+});

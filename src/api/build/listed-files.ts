@@ -1,6 +1,6 @@
 import { type ByteString, byteString } from '#/base/byte-string.ts';
 import { invalid, tooLarge } from '#/base/errors.ts';
-import type { ContextEntry as StoreEntry } from '#/builder/context/context-entry.ts';
+import { keptXattrs, type ContextEntry as StoreEntry } from '#/builder/context/context-entry.ts';
 import type { ContextUpdate } from '#/builder/context/context-update.ts';
 import type { ContextEntry } from '#/wire/build.ts';
 import { DecodeError, type Decoder, int64, string, struct, uint32 } from '../decode/json.ts';
@@ -20,6 +20,7 @@ const contextEntry: Decoder<Required<ContextEntry>> = struct('ContextEntry', {
   s: int64,
   t: string,
   l: string,
+  c: string,
 });
 
 /** Kinds by the file type in a mode, as in stat(2). */
@@ -71,7 +72,7 @@ async function* splitLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<st
 }
 
 function decodeEntry(line: string): StoreEntry {
-  const { p, m, u, g, s, t, l } = parseEntry(line);
+  const { p, m, u, g, s, t, l, c } = parseEntry(line);
   const kind = kinds.get(m & 0o170000);
   if (kind === undefined) throw invalid(`the list of files has a mode of no kind of file: ${m}`);
   if (!/^-?\d{1,19}$/.test(t)) throw invalid('the list of files has a time that is no number');
@@ -84,6 +85,10 @@ function decodeEntry(line: string): StoreEntry {
     size: kind === 'file' ? s : 0,
     mtime: BigInt(t),
     linkPath: byteString(l),
+    xattrs:
+      kind === 'file' && c !== ''
+        ? keptXattrs([['security.capability', Buffer.from(c, 'base64')]])
+        : undefined,
   };
 }
 

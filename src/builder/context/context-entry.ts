@@ -16,12 +16,46 @@ export interface ContextEntry {
   readonly mtime: bigint;
   /** Where a symbolic link leads, or which file that came before this is a further name of. */
   readonly linkPath: ByteString;
+  /** Extended attributes of a file, those that `keptXattrs` leaves; undefined for none. */
+  readonly xattrs?: Xattrs | undefined;
 }
+
+/** Values by name. */
+export type Xattrs = ReadonlyMap<string, Uint8Array>;
 
 /** Bytes of a path, as Linux has them. */
 export const maxPath: number = 4096;
 const maxName = 255;
 const maxId = 2 ** 32 - 2;
+/** Of one file; what file systems keep is less. Bytes of names and values. */
+const maxXattrBytes = 64 * 1024;
+const maxXattrs = 64;
+
+/**
+ * What of a client's extended attributes is taken: capabilities of programs and users' own. Others steer this machine: files of
+ * contexts become names in upper directories, where overlayfs believes its own. The values are copies.
+ */
+export function keptXattrs(given: Iterable<readonly [string, Uint8Array]>): Xattrs | undefined {
+  const kept = [...given].filter(
+    ([name]) =>
+      name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.')),
+  );
+  if (kept.length === 0) return undefined;
+  return new Map(
+    kept
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => [name, new Uint8Array(value)] as const),
+  );
+}
+
+/** Whether two files have the same ones. */
+export function sameXattrs(one: Xattrs | undefined, other: Xattrs | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (
+    one.size === other.size &&
+    [...one].every(([name, value]) => Buffer.compare(value, other.get(name) ?? new Uint8Array()) === 0)
+  );
+}
 
 /**
  * Checks the entries of one tree: they name no place outside of it, each once, each in a directory that came before. Throws
@@ -75,7 +109,16 @@ export function wrongPath(path: ByteString): string | undefined {
   return undefined;
 }
 
-function wrongFacts({ kind, mode, uid, gid, size, mtime, linkPath }: ContextEntry): string | undefined {
+function wrongFacts({
+  kind,
+  mode,
+  uid,
+  gid,
+  size,
+  mtime,
+  linkPath,
+  xattrs,
+}: ContextEntry): string | undefined {
   if (kind === 'device') return 'is a device';
   if (!isWhole(mode, 0o7777)) return 'has impossible permissions';
   if (!isWhole(uid, maxId) || !isWhole(gid, maxId)) return 'has an impossible owner';
@@ -84,9 +127,21 @@ function wrongFacts({ kind, mode, uid, gid, size, mtime, linkPath }: ContextEntr
   if (kind === 'symlink' && (linkPath === '' || linkPath.length > maxPath || linkPath.includes('\0'))) {
     return 'is a link to an impossible place';
   }
+  if (xattrs !== undefined) return wrongXattrs(xattrs);
   return undefined;
 }
 
 function isWhole(value: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value <= most;
+}
+
+function wrongXattrs(xattrs: Xattrs): string | undefined {
+  let bytes = 0;
+  for (const [name, value] of xattrs) {
+    if (Buffer.byteLength(name) > maxName || name.includes('\0'))
+      return 'has an impossible extended attribute';
+    bytes += Buffer.byteLength(name) + value.length;
+  }
+  if (xattrs.size > maxXattrs || bytes > maxXattrBytes) return 'has too many extended attributes';
+  return undefined;
 }

@@ -3,7 +3,7 @@ import { open, rename } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { ByteString } from '#/base/byte-string.ts';
 import { isSystemError } from '#/base/errors.ts';
-import type { ContextEntry } from './context-entry.ts';
+import type { ContextEntry, Xattrs } from './context-entry.ts';
 
 /** What a kept tree holds, by path. */
 export type KnownEntries = Map<ByteString, ContextEntry>;
@@ -28,8 +28,9 @@ export async function writeIndex(path: string, known: KnownEntries, bytes: numbe
   {
     await using file = await open(temporary, 'w', 0o600);
     let lines = [JSON.stringify(head)];
-    for (const { path: name, kind, mode, uid, gid, size, mtime, linkPath } of known.values()) {
-      lines.push(JSON.stringify([name, kind, mode, uid, gid, size, String(mtime), linkPath]));
+    for (const { path: name, kind, mode, uid, gid, size, mtime, linkPath, xattrs } of known.values()) {
+      const facts = [name, kind, mode, uid, gid, size, String(mtime), linkPath];
+      lines.push(JSON.stringify(xattrs === undefined ? facts : [...facts, encoded(xattrs)]));
       if (lines.length < batchSize) continue;
       await file.appendFile(`${lines.join('\n')}\n`);
       lines = [];
@@ -64,7 +65,7 @@ export async function readIndex(path: string): Promise<KnownEntries> {
       isHead = false;
       continue;
     }
-    const [name, kind, mode, uid, gid, size, mtime, linkPath] = JSON.parse(line) as [
+    const [name, kind, mode, uid, gid, size, mtime, linkPath, xattrs] = JSON.parse(line) as [
       ByteString,
       ContextEntry['kind'],
       number,
@@ -73,10 +74,22 @@ export async function readIndex(path: string): Promise<KnownEntries> {
       number,
       string,
       ByteString,
+      Readonly<Record<string, string>>?,
     ];
-    known.set(name, { path: name, kind, mode, uid, gid, size, mtime: BigInt(mtime), linkPath });
+    const entry = { path: name, kind, mode, uid, gid, size, mtime: BigInt(mtime), linkPath };
+    known.set(name, xattrs === undefined ? entry : { ...entry, xattrs: decoded(xattrs) });
   }
   return known;
+}
+
+function encoded(xattrs: Xattrs): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    [...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  );
+}
+
+function decoded(xattrs: Readonly<Record<string, string>>): Xattrs {
+  return new Map(Object.entries(xattrs).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
 }
 
 function bootId(): string {

@@ -1,7 +1,7 @@
 import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { internal, invalid } from '#/base/errors.ts';
 import type { ContextTree } from '../request.ts';
-import { ContextEntries, type ContextEntry } from './context-entry.ts';
+import { ContextEntries, type ContextEntry, sameXattrs } from './context-entry.ts';
 import type { KnownEntries } from './context-index.ts';
 import type { StoreOp } from './store-files.ts';
 
@@ -62,7 +62,8 @@ export class ContextUpdate implements AsyncDisposable {
   }
 
   /**
-   * Takes an entry. True: its content is wanted, because the file is new or differs in size, time, permissions or owner. Throws
+   * Takes an entry. True: its content is wanted, because the file is new or differs in size, time, permissions, owner or
+   * extended attributes. Throws
    * `invalid` for what no tree can have.
    */
   entry(entry: ContextEntry): boolean {
@@ -268,7 +269,8 @@ function isSame(one: ContextEntry, other: ContextEntry): boolean {
     one.mode === other.mode &&
     one.uid === other.uid &&
     one.gid === other.gid &&
-    one.linkPath === other.linkPath
+    one.linkPath === other.linkPath &&
+    sameXattrs(one.xattrs, other.xattrs)
   );
 }
 

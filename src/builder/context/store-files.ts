@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { constants, writeSync } from 'node:fs';
 import { type ByteString, quoted, rawBytes } from '#/base/byte-string.ts';
-import { internal, isSystemError } from '#/base/errors.ts';
+import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import {
   close,
   fchmodat,
@@ -17,11 +17,13 @@ import {
   symlinkat,
   utimensat,
 } from '#/kernel/at.ts';
+import { lsetxattr } from '#/kernel/files.ts';
 import { Directory } from '#/storage/tree/directory.ts';
 import { dressFile } from '#/storage/tree/dress-file.ts';
 import { Pacer } from '#/storage/tree/pacer.ts';
 import { removeTreeSync } from '#/storage/tree/remove-tree.ts';
 import { isDirectory, statIfThere } from '#/storage/tree/walk-tree.ts';
+import type { Xattrs } from './context-entry.ts';
 
 /** What a file, link or directory is to have. */
 interface StoredFacts {
@@ -29,6 +31,8 @@ interface StoredFacts {
   readonly uid: number;
   readonly gid: number;
   readonly mtime: bigint;
+  /** Of files. */
+  readonly xattrs?: Xattrs | undefined;
 }
 
 /** One change of a tree; plain data that can go to another thread. What is in the way of something new goes. */
@@ -64,7 +68,7 @@ export interface StoredFile {
   readonly size: number;
   readonly mtime: bigint;
   readonly ctime: bigint;
-  /** SHA-256 of the content, if it came in one piece. */
+  /** SHA-256 of the content, if it came in one piece and there is nothing more to the file. */
   readonly digest: Uint8Array | undefined;
 }
 
@@ -247,9 +251,27 @@ function writePiece(
     }
     if (facts === undefined) return undefined;
     dressFile(fd, { ...facts, atime: facts.mtime });
+    // Changing the owner takes capabilities away.
+    if (facts.xattrs !== undefined)
+      setXattrs(parent.pathOf(path.slice(path.lastIndexOf('/') + 1)), facts.xattrs);
     const { ino, size, mtime, ctime } = fstatat(fd, '');
-    return { ino, size, mtime, ctime, digest: offset === 0 ? hash('sha256', content, 'buffer') : undefined };
+    const isPlain = offset === 0 && facts.xattrs === undefined;
+    return { ino, size, mtime, ctime, digest: isPlain ? hash('sha256', content, 'buffer') : undefined };
   } finally {
     close(fd);
+  }
+}
+
+function setXattrs(path: string | Buffer, xattrs: Xattrs): void {
+  for (const [name, value] of xattrs) {
+    try {
+      lsetxattr(path, name, value);
+    } catch (error) {
+      if (isSystemError(error, 'EINVAL'))
+        throw invalid(`its attribute ${quoted(name)} has no valid value`, error);
+      // As everywhere: a file system may know less of them, but a program that loses its capabilities is broken.
+      if (name === 'security.capability' || !isSystemError(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'))
+        throw error;
+    }
   }
 }

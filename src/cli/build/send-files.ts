@@ -1,20 +1,30 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import type { ContextEntry } from '#/wire/build.ts';
 import { goMessage } from '../system-errors.ts';
+import type { CapabilityReader } from './capabilities.ts';
 import type { ContextFile } from './walk.ts';
 
 /** Bytes that are handed on at once. */
 const batchSize = 256 * 1024;
 const lengthSize = 4;
 
-/** The line of JSON that lists a file for the daemon. Files of local contexts belong to root, whoever has them here. */
-export function listLine({ path, stats, link }: ContextFile): string {
+/**
+ * The line of JSON that lists a file for the daemon. Files of local contexts belong to root, whoever has them here. Only of programs
+ * it is asked whether they have capabilities.
+ */
+export function listLine(
+  { path, absolute, stats, link }: ContextFile,
+  capabilitiesOf: CapabilityReader = () => undefined,
+): string {
+  const isProgram = stats.isFile() && (stats.mode & 0o111n) !== 0n;
+  const capabilities = isProgram ? capabilitiesOf(absolute) : undefined;
   const entry: ContextEntry = {
     p: path,
     m: Number(stats.mode),
     ...(stats.isFile() && { s: Number(stats.size) }),
     t: String(stats.mtimeNs),
     ...(link !== '' && { l: link }),
+    ...(capabilities !== undefined && { c: Buffer.from(capabilities).toString('base64') }),
   };
   return `${JSON.stringify(entry)}\n`;
 }

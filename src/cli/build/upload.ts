@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import { listContext, type SessionPart, sendContext } from '#/client/build.ts';
 import type { Client } from '#/client/client.ts';
+import { capabilityReader } from './capabilities.ts';
 import type { LocalContext } from './local-context.ts';
 import { contentsOf, listLine } from './send-files.ts';
 import { walkContext } from './walk.ts';
@@ -15,7 +16,8 @@ export async function uploadFolder(
   { context, signal }: { context: LocalContext; signal: AbortSignal },
 ): Promise<void> {
   const files = [...walkContext(context.root, context.rules)];
-  const lines = files.map(listLine).join('');
+  const capabilitiesOf = await capabilityReader();
+  const lines = files.map((file) => listLine(file, capabilitiesOf)).join('');
   const { Wanted } = await listContext(client, part, { key: contextKey(context.root), lines, signal });
   if (Wanted.length === 0) return;
   // The daemon is trusted to ask for what was listed.

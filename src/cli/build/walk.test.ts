@@ -82,6 +82,23 @@ test('walkContext and contentsOf: what cannot be read is told by its path', asyn
   assert.throws(() => [...contentsOf(files, () => {})], /cannot send/);
 });
 
+test('listLine: capabilities of programs only', () => {
+  using dir = scratchDir();
+  writeFileSync(dir.join('program'), '', { mode: 0o755 });
+  writeFileSync(dir.join('text'), '');
+  const read = (): Uint8Array => Buffer.from('caps');
+  const entries = [...walkContext(dir.path, new IgnoreRules([]))].map(
+    (file) => JSON.parse(listLine(file, read)) as { p: string; c?: string },
+  );
+  assert.deepEqual(
+    entries.map(({ p, c }) => [p, c]),
+    [
+      ['program', Buffer.from('caps').toString('base64')],
+      ['text', undefined],
+    ],
+  );
+});
+
 test('listLine: type, size, time and target', async () => {
   using dir = scratchDir();
   tree(dir.path, { file: 'four' });

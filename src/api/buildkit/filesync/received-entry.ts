@@ -1,6 +1,6 @@
 import { type ByteString, byteString } from '#/base/byte-string.ts';
 import { invalid } from '#/base/errors.ts';
-import { maxPath, wrongPath } from '#/builder/context/context-entry.ts';
+import { keptXattrs, maxPath, wrongPath, type Xattrs } from '#/builder/context/context-entry.ts';
 import type { Stat } from '../messages/fsutil_pb.ts';
 import { type EntryKind, kindOf, unixPermissions } from './file-mode.ts';
 
@@ -19,6 +19,8 @@ export interface ReceivedEntry {
   readonly mtime: bigint;
   /** Where a symbolic link leads to, or which file that came before a hard link is one of. */
   readonly linkPath: ByteString;
+  /** Of files. */
+  readonly xattrs: Xattrs | undefined;
 }
 
 /** Entries in one tree; more would only fill memory. */
@@ -67,6 +69,7 @@ export class EntryCheck {
       size: kind === 'file' && !isHardLink ? Number(stat.size) : 0,
       mtime: stat.modTime,
       linkPath,
+      xattrs: kind === 'file' && !isHardLink ? keptXattrs(Object.entries(stat.xattrs)) : undefined,
     };
   }
 
