@@ -10,9 +10,10 @@ import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import type { StepDebugger } from './debugger.ts';
 import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
-import { type OutputParts, sendOutput } from './export/outputs.ts';
+import { sendOutput } from './export/outputs.ts';
+import type { OutputImage } from './export/package-result.ts';
 import { squash } from './export/squash.ts';
-import type { OutputImage } from './export/transfer.ts';
+import type { StoreParts } from './export/store-result.ts';
 import { foreignFrontEnd } from './plan/front-end.ts';
 import { lintBuild, lintConfigOf, type PlanFindings } from './plan/lint-build.ts';
 import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
@@ -36,7 +37,7 @@ export interface BuildControl {
 
 /** What a build has made. */
 export interface BuildResult {
-  /** The image in the store, if one was to go there. */
+  /** The image or index in the store; if none was to go there, the image, if there is only one. */
   readonly image: Digest | undefined;
   /** What exporters say, by BuildKit's names: `containerimage.digest`, `containerimage.config.digest`, `image.name`. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -51,13 +52,13 @@ export interface BuildResult {
 /** Makes images from Dockerfiles. */
 export class Builder {
   readonly #solve: SolveParts;
-  readonly #outputs: OutputParts;
+  readonly #outputs: StoreParts;
   readonly #keeper: CacheKeeper;
   readonly #remotes: RemoteContexts;
 
   constructor(parts: {
     solve: SolveParts;
-    outputs: OutputParts;
+    outputs: StoreParts;
     keeper: CacheKeeper;
     remotes: RemoteContexts;
   }) {
@@ -115,7 +116,7 @@ export class Builder {
     const told = await exchange.export(targets, results, { request, signal, progress });
     for (const [key, value] of told) metadata.set(key, value);
     await imported;
-    const image = metadata.get('containerimage.config.digest');
+    const image = sent.stored ?? metadata.get('containerimage.config.digest');
     this.#keeper.collectLater();
     return {
       image: image === undefined ? undefined : parseDigest(image),
@@ -180,8 +181,9 @@ export class Builder {
   async #send(
     images: readonly PlatformImage[],
     { request, progress, signal, facts }: BuildControl & { request: BuildRequest; facts: BuildFacts },
-  ): Promise<{ metadata: Map<string, string>; images: Map<number, OutputImage> }> {
+  ): Promise<SentResults> {
     const metadata = new Map<string, string>();
+    let stored: Digest | undefined;
     const sent = new Map<number, OutputImage>();
     const { roots } = this.#outputs;
     const options = readAttestOptions(request.attestations);
@@ -201,9 +203,17 @@ export class Builder {
       );
       for (const [key, value] of said.metadata) metadata.set(key, value);
       if (said.image !== undefined) sent.set(index, said.image);
+      stored = said.stored ?? stored;
     }
-    return { metadata, images: sent };
+    return { metadata, images: sent, stored };
   }
+}
+
+/** What has become of all outputs. */
+interface SentResults {
+  readonly metadata: Map<string, string>;
+  readonly images: ReadonlyMap<number, OutputImage>;
+  readonly stored: Digest | undefined;
 }
 
 /** Plans all platforms, and tells on the way what could be better in the Dockerfile. */

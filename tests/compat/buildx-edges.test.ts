@@ -55,10 +55,43 @@ test('buildx: archives of both kinds are images', { skip }, async () => {
   assert.match(await cli.ok('docker load -i docker.tar'), /Loaded image: from\/docker:latest/);
   await build('-o type=oci,dest=oci.tar -t from/oci context');
   assert.match(await cli.ok('docker load -i oci.tar'), /Loaded image: from\/oci:latest/);
-  assert.equal(
-    await cli.ok('docker image inspect -f "{{.Id}}" from/oci'),
-    await cli.ok('docker image inspect -f "{{.Id}}" from/docker'),
+  // With provenance the image is part of an index, which has an identifier of its own.
+  const layers = (name: string): Promise<string> =>
+    cli.ok(`docker image inspect -f "{{json .RootFS}}" ${name}`);
+  assert.equal(await layers('from/oci'), await layers('from/docker'));
+});
+
+test('buildx: an image for several platforms is in the store, is run, saved, loaded and pushed', {
+  skip,
+}, async () => {
+  mkdirSync(join(cli.dir, 'several'), { recursive: true });
+  writeFileSync(
+    join(cli.dir, 'several/Dockerfile'),
+    'FROM --platform=$BUILDPLATFORM base AS own\nFROM own AS amd64\nFROM scratch AS arm64\nFROM $TARGETARCH\nARG TARGETARCH\nLABEL for=$TARGETARCH\n',
   );
+  const name = `${registry.host}/several:1`;
+  const platforms = '--platform linux/amd64,linux/arm64';
+  await build(`${platforms} -t ${name} --iidfile iid --metadata-file meta.json several`);
+  const id = await cli.ok(`docker image inspect -f "{{.Id}}" ${name}`);
+  assert.equal(readFileSync(join(cli.dir, 'iid'), 'utf8'), id);
+  const meta = JSON.parse(readFileSync(join(cli.dir, 'meta.json'), 'utf8')) as Record<string, unknown>;
+  assert.equal(meta['containerimage.digest'], id);
+  assert.equal(await cli.ok(`docker images -q --no-trunc ${name}`), id);
+  await cli.ok(`docker save -o several.tar ${name}`);
+  await cli.ok(`docker rmi ${name}`);
+  assert.equal(await cli.ok('docker load -i several.tar'), `Loaded image: ${name}`);
+  assert.equal(await cli.ok(`docker image inspect -f "{{.Id}}" ${name}`), id);
+  await cli.ok(`docker push -q ${name}`);
+  const index = (await (await fetch(`${registry.url}/v2/several/manifests/1`)).json()) as {
+    manifests: { platform: { architecture: string } }[];
+  };
+  // Buildx asks for provenance by itself.
+  assert.deepEqual(
+    index.manifests.map(({ platform }) => platform.architecture),
+    ['amd64', 'arm64', 'unknown', 'unknown'],
+  );
+  await cli.check({ line: `docker run --rm ${id} /bin/busybox echo it runs`, out: 'it runs\n' });
+  await cli.check({ line: `docker rmi ${name}`, out: new RegExp(`Deleted: ${id}`) });
 });
 
 test('buildx: pushes, and what was pushed can be pulled', { skip }, async () => {

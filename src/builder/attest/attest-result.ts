@@ -39,6 +39,12 @@ export class ResultAttestations {
     return asked === undefined && wanted === undefined;
   }
 
+  /** Something was asked for in so many words, rather than for where there is a place for it anyway. */
+  get isExplicit(): boolean {
+    const { provenance: asked, sbom: wanted } = this.#parts.options;
+    return [asked, wanted].some((one) => one?.inlineOnly === false);
+  }
+
   /** Of an image under these names. */
   async ofImage(
     image: PlatformImage,

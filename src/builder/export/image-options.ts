@@ -4,8 +4,8 @@ import type { OutputOptions } from '../request.ts';
 
 /** How layers go out. */
 export interface PackOptions {
-  /** Undefined: as they are kept if they are compressed, else with gzip. */
-  readonly compression: 'gzip' | 'zstd' | 'uncompressed' | undefined;
+  /** Undefined: as they are kept if they are compressed, else with gzip. `kept`: as they are kept, compressed or not. */
+  readonly compression: 'gzip' | 'zstd' | 'uncompressed' | 'kept' | undefined;
   /** Undefined: the packer's own. */
   readonly level: number | undefined;
   /** Also layers that are compressed in another way, such as those of a base image. */

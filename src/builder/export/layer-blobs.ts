@@ -74,15 +74,19 @@ export class LayerBlobs implements AsyncDisposable {
     this.#use(layer.blob);
     const present = await content.has(layer.blob);
     const kept = layerCompression(layer.mediaType) ?? 'none';
+    if (options.compression === 'kept') return present ? this.#whole(layer) : this.#plain(layer);
     const wanted = options.compression === 'uncompressed' ? 'none' : (options.compression ?? 'gzip');
     const isFit = kept === wanted || (kept !== 'none' && !options.force);
-    if (present && isFit) {
-      const { blob: digest, mediaType } = layer;
-      return this.#stored(layer, { mediaType, digest, size: await content.size(digest) });
-    }
+    if (present && isFit) return this.#whole(layer);
     if (wanted === 'none' && !present) return this.#plain(layer);
     if (wanted === 'gzip' && options.level === undefined) return this.#gzipped(layer);
     return this.#stored(layer, await this.#packed(layer, { wanted, level: options.level }));
+  }
+
+  /** The blob that the layer came in. */
+  async #whole(layer: Layer): Promise<LayerBlob> {
+    const { blob: digest, mediaType } = layer;
+    return this.#stored(layer, { mediaType, digest, size: await this.#parts.content.size(digest) });
   }
 
   /** With the packer that pushes use. One that was packed before need not be packed again until somebody really reads it. */

@@ -1,47 +1,43 @@
-import { Readable } from 'node:stream';
 import { nowText } from '#/base/time.ts';
-import { type Digest, digestOf } from '#/oci/digest.ts';
+import { digestOf } from '#/oci/digest.ts';
 import { encodeManifest } from '#/oci/manifest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
 import type { Reference } from '#/oci/reference.ts';
 import type { AddedImage, ImageParts } from '#/storage/images/record.ts';
 import type { PlatformImage } from './image-package.ts';
+import { StoredDocuments } from './stored-documents.ts';
+
+/** What an image is to be called, and what its manifest is to say. */
+export interface StoreOptions {
+  readonly names: readonly Reference[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
 
 /**
  * Puts an image into the store: it can be run at once. Its layers are there already, held by the caller; only its documents
- * are written. Making the same image again changes nothing but names.
+ * are written. Making the same image again changes nothing but names, and annotations if there are to be any.
  */
 export async function storeImage(
-  { content, layers, images, archives }: ImageParts,
+  parts: ImageParts,
   { configBytes, chainId }: PlatformImage,
-  names: readonly Reference[],
+  { names, annotations = {} }: StoreOptions,
 ): Promise<AddedImage> {
-  const stored: Digest[] = [];
-  await using stack = new AsyncDisposableStack();
-  stack.defer(async () => {
-    for (const blob of stored) await images.dropBlob(blob);
-  });
-  const hold = stack.use(content.hold());
-  const keep = async (bytes: Buffer, digest: Digest): Promise<void> => {
-    hold.add(digest);
-    stored.push(digest);
-    if (!(await content.has(digest))) await content.ingest(Readable.from([bytes]), { hold });
-  };
+  const { content, layers, images, archives } = parts;
+  await using documents = new StoredDocuments(parts);
+  const blobs = await documents.layersOf(chainId);
   const chain = chainId === undefined ? [] : layers.chain(chainId);
-  for (const { blob } of chain) hold.add(blob);
   const id = digestOf(configBytes);
   const known = images.get(id);
   const descriptors = await Promise.all(chain.map((layer) => archives.describe(layer)));
   const config = { mediaType: mediaTypes.config, digest: id, size: configBytes.length };
-  const manifestBytes = encodeManifest(config, descriptors);
+  const isAnnotated = Object.keys(annotations).length > 0;
+  const manifestBytes = encodeManifest(config, descriptors, isAnnotated ? annotations : undefined);
   const manifest = digestOf(manifestBytes);
-  if (known === undefined) {
-    await keep(configBytes, id);
-    await keep(manifestBytes, manifest);
+  if (known === undefined || isAnnotated) {
+    await documents.keep(configBytes, id);
+    await documents.keep(manifestBytes, manifest);
     await content.flush();
   }
-  const blobs: Digest[] = [];
-  for (const { blob } of chain) if (await content.has(blob)) blobs.push(blob);
   const [added] = images.add([
     {
       id,
@@ -51,6 +47,7 @@ export async function storeImage(
       parent: undefined,
       size: chain.reduce((sum, { size }) => sum + size, 0),
       blobs: [id, manifest, ...blobs],
+      replacesManifest: isAnnotated,
       names,
       tagged: names.length === 0 ? undefined : nowText(),
     },

@@ -1,19 +1,17 @@
 import { invalid, notImplemented } from '#/base/errors.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
-import type { Descriptor } from '#/oci/descriptor.ts';
-import { formatPlatform } from '#/oci/platform.ts';
-import { canonicalName, canonicalString, type Reference } from '#/oci/reference.ts';
+import { canonicalName, canonicalString } from '#/oci/reference.ts';
 import type { BlobSources } from '#/registry/client/blob-sources.ts';
 import type { Slots } from '#/registry/client/slots.ts';
 import type { ImageParts } from '#/storage/images/record.ts';
 import type { ResultAttestations } from '../attest/attest-result.ts';
 import type { StatusSink } from '../progress.ts';
 import type { AuthSource, Output } from '../request.ts';
-import type { Document } from './documents.ts';
 import { imageArchive } from './image-archive.ts';
-import { type ImageOptions, readImageOptions } from './image-options.ts';
-import { type ImagePackage, type PlatformImage, packageImages } from './image-package.ts';
+import { readImageOptions } from './image-options.ts';
+import type { PlatformImage } from './image-package.ts';
 import { LayerBlobs } from './layer-blobs.ts';
+import { type OutputReport, packageResult, reportOf } from './package-result.ts';
 import { pushPackage } from './push-package.ts';
 import type { RootParts } from './root.ts';
 import { exportTar, exportTree } from './tree-export.ts';
@@ -39,21 +37,6 @@ export interface Transfer {
 
 /** An output that leads out of the daemon. */
 export type OuterOutput = Exclude<Output, { readonly kind: 'image' | 'cacheonly' }>;
-
-/** What came of an output. */
-export interface OutputReport {
-  /** What exporters say, by BuildKit's names of it. */
-  readonly metadata: ReadonlyMap<string, string>;
-  /** What was made if that is an image. */
-  readonly image?: OutputImage;
-}
-
-/** An image that went somewhere. */
-export interface OutputImage {
-  readonly descriptor: Descriptor;
-  /** What the descriptor leads to, without layers: manifests, configurations, statements. */
-  readonly documents: readonly Document[];
-}
 
 /** Brings results where an output says. Throws `invalid` for options that cannot be. */
 export async function transferResult(
@@ -99,7 +82,12 @@ async function pushed(
   }
   const { parts, auth, signal, progress } = transfer;
   await using layers = new LayerBlobs(parts.images, signal);
-  const made = await packaged(images, { transfer, layers, names, options: readImageOptions(output.options) });
+  const made = await packageResult(images, {
+    ...transfer,
+    layers,
+    names,
+    options: readImageOptions(output.options),
+  });
   const byDigest = readBoolean(output, 'push-by-digest') === true;
   for (const name of names) {
     const credentials = await auth.credentials(name.domain, { signal });
@@ -122,8 +110,8 @@ async function archived(
   const { parts, signal, progress } = transfer;
   await using layers = new LayerBlobs(parts.images, signal);
   const options = readImageOptions(output.options);
-  const made = await packaged(images, {
-    transfer,
+  const made = await packageResult(images, {
+    ...transfer,
     layers,
     names,
     // An archive for Docker holds one image and nothing about it. It is read at once, most often on the same machine.
@@ -139,58 +127,6 @@ async function archived(
   await sink.write(stoppable(imageArchive(kind, made, names), signal), { signal });
   progress({ id, current: 0, total: 0, started, completed: new Date() });
   return reportOf(made, names.map(canonicalString));
-}
-
-interface Packaging {
-  readonly transfer: Transfer;
-  readonly layers: LayerBlobs;
-  readonly names: readonly Reference[];
-  readonly options: ImageOptions;
-  /** Without attestations. */
-  readonly isBare?: boolean;
-}
-
-async function packaged(
-  images: readonly PlatformImage[],
-  { transfer, layers, names, options, isBare = false }: Packaging,
-): Promise<ImagePackage> {
-  const { attestations, progress } = transfer;
-  const started = new Date();
-  const tell = (id: string): void => progress({ id, current: 0, total: 0, started, completed: new Date() });
-  progress({ id: 'exporting layers', current: 0, total: 0, started });
-  const made = await packageImages({
-    images,
-    options,
-    layers,
-    ...(!isBare &&
-      !attestations.isEmpty && {
-        attest: (image: PlatformImage, manifest: ImagePackage['top']) =>
-          attestations.ofImage(image, manifest, names),
-      }),
-  });
-  tell('exporting layers');
-  for (const { manifest, config, platform } of made.images) {
-    const of = made.images.length > 1 ? ` for ${formatPlatform(platform)}` : '';
-    tell(`exporting manifest ${manifest.digest}${of}`);
-    tell(`exporting config ${config.digest}${of}`);
-  }
-  if (made.documents.length > 0) tell(`exporting manifest list ${made.top.digest}`);
-  return made;
-}
-
-function reportOf(made: ImagePackage, names: readonly string[]): OutputReport {
-  const { top: descriptor, topBytes, documents, texts, images } = made;
-  const [only, ...more] = images;
-  const metadata = new Map([
-    ['containerimage.digest', descriptor.digest],
-    ['containerimage.descriptor', Buffer.from(JSON.stringify(descriptor)).toString('base64')],
-    ...(only === undefined || more.length > 0
-      ? []
-      : [['containerimage.config.digest', only.config.digest] as const]),
-    ...(names.length === 0 ? [] : [['image.name', names.join(',')] as const]),
-  ]);
-  const all = [{ descriptor, bytes: topBytes }, ...documents, ...texts];
-  return { metadata, image: { descriptor, documents: all } };
 }
 
 async function* stoppable(

@@ -8,6 +8,7 @@ export class ImageTable {
   readonly #byId = new Map<Digest, ImageRecord>();
   readonly #insert: Statement;
   readonly #insertBlob: Statement;
+  readonly #setManifest: Statement;
   readonly #setParent: Statement;
   readonly #setTagged: Statement;
   readonly #blobs: Statement;
@@ -20,6 +21,7 @@ export class ImageTable {
     this.#insertBlob = db.prepare(
       'INSERT INTO image_blobs (image, digest) VALUES (?, ?) ON CONFLICT DO NOTHING',
     );
+    this.#setManifest = db.prepare('UPDATE images SET manifest = ? WHERE id = ?');
     this.#setParent = db.prepare('UPDATE images SET parent = ? WHERE id = ?');
     this.#setTagged = db.prepare('UPDATE images SET tagged = ? WHERE id = ?');
     this.#blobs = db.prepare('SELECT digest FROM image_blobs WHERE image = ?');
@@ -44,13 +46,16 @@ export class ImageTable {
     return this.list().filter(({ parent }) => parent === id);
   }
 
-  /** Writes the rows of images; of those that are there, what documents they are to be kept with. */
+  /** Writes the rows of images; of those that are there, what is to be changed, and what documents they are to be kept with. */
   write(images: readonly NewImage[]): void {
     // Parents can be among them.
     const fresh = images.filter((image) => this.#isInserted(image));
     for (const { id, parent } of fresh) if (parent !== undefined) this.#setParent.run(parent, id);
-    for (const { id, documents = [] } of images)
-      for (const digest of documents) this.#insertBlob.run(id, digest);
+    for (const { id, manifest, replacesManifest, documents = [] } of images) {
+      if (replacesManifest === true) this.#setManifest.run(manifest, id);
+      for (const digest of replacesManifest === true ? [manifest, ...documents] : documents)
+        this.#insertBlob.run(id, digest);
+    }
   }
 
   /** Writes when somebody gave an image a name. */
@@ -59,8 +64,13 @@ export class ImageTable {
   }
 
   /** Keeps in mind what `write` has written. */
-  remember({ id, configBytes, manifest, chainId, parent, size, tagged }: NewImage): void {
-    if (this.#byId.has(id)) return;
+  remember(image: NewImage): void {
+    const { id, configBytes, manifest, chainId, parent, size, tagged } = image;
+    const known = this.#byId.get(id);
+    if (known !== undefined) {
+      if (image.replacesManifest === true) this.#byId.set(id, { ...known, manifest });
+      return;
+    }
     const config = parseImageConfig(configBytes);
     this.#byId.set(id, { id, config, manifest, chainId, parent, size, tagged });
   }

@@ -31,6 +31,8 @@ export interface NewImage extends Omit<ImageRecord, 'config'> {
   readonly configBytes: Buffer;
   /** Every blob that saving the image needs. */
   readonly blobs: readonly Digest[];
+  /** The manifest is to be this one, also if the image is there already with another. */
+  readonly replacesManifest?: boolean;
   /** Further blobs that are to be kept with the image, also if it is there already: indexes that it is listed in. */
   readonly documents?: readonly Digest[];
   /** What it is to be called, complete. */
