@@ -69,7 +69,7 @@ test('networkRoutes: a list before API 1.28 shows containers', async () => {
   await using server = await serve(networkRoutes, fakeBackend({ networks }));
   const names = async (path: string): Promise<string[]> =>
     (JSON.parse((await server.ask('GET', path)).body) as Network[]).map(({ Name }) => Name);
-  assert.deepEqual(await names('/v1.28/networks'), ['bridge']);
+  for (const path of ['/v1.28/networks', '/networks/']) assert.deepEqual(await names(path), ['bridge']);
   assert.deepEqual(await names('/v1.27/networks'), ['with containers']);
 });
 

@@ -119,6 +119,7 @@ async function pruneNetworks(call: Call): Promise<void> {
 /** `/networks`. */
 export const networkRoutes: readonly Route[] = [
   ['GET', '/networks', listNetworks],
+  ['GET', '/networks/', listNetworks],
   ['POST', '/networks/create', createNetwork],
   ['POST', '/networks/prune', pruneNetworks],
   ['GET', '/networks/:id', inspectNetwork],
