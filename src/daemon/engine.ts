@@ -106,7 +106,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
   const dirs = makeDirectories(config);
   const db = stack.use(new Database(join(config.dataRoot, 'state.db')));
   const cgroups = prepareCgroups();
-  const host = readHostFacts({ cgroups: cgroups.mode, seccompProfile: config.seccompProfile });
+  const host = readHostFacts({ cgroups, seccompProfile: config.seccompProfile });
   const events = new Events();
 
   const children = stack.use(new Children());
@@ -176,7 +176,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
     cgroups,
     cgroupMoves,
     host,
-    requestFacts: requestFacts(runtimes.keys(), host),
+    requestFacts: requestFacts(runtimes.keys(), host.cgroupSupport),
     imageFamily: (ref) => images.family(ref),
     execIdsOf: (id) => execs.idsOf(id),
     forgetExecs: (id) => execs.forget(id),

@@ -188,7 +188,7 @@ export function systemFacts(
     snapshotDriver: snapshots.driver,
     backingFilesystem: fileSystemName(config.dataRoot),
     cgroupVersion: cgroups.mode === 'v2' ? '2' : '1',
-    swapLimit: host.swapLimit,
+    cgroups: host.cgroupSupport,
     runtimes: Object.fromEntries([...runtimes].map(([name, { oci }]) => [name, oci.path])),
     defaultRuntime: config.defaultRuntime,
     runtimeVersion: runtime?.version.replace(/^\S+ version /, '') ?? '',

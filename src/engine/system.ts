@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, hostname, release, totalmem } from 'node:os';
 import { nowText } from '#/base/time.ts';
+import type { CgroupSupport } from '#/kernel/cgroup/support.ts';
 import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
 import { apiVersion, minApiVersion } from '#/wire/version.ts';
 import type { ContainerStore } from './containers/store.ts';
@@ -16,7 +17,7 @@ export interface SystemFacts {
   readonly snapshotDriver: string;
   readonly backingFilesystem: string;
   readonly cgroupVersion: '1' | '2';
-  readonly swapLimit: boolean;
+  readonly cgroups: CgroupSupport;
   /** Name to path. */
   readonly runtimes: Readonly<Record<string, string>>;
   readonly defaultRuntime: string;
@@ -122,18 +123,18 @@ export class System {
         Authorization: null,
         Log: ['json-file', 'local', 'none'],
       },
-      MemoryLimit: true,
-      SwapLimit: facts.swapLimit,
+      MemoryLimit: facts.cgroups.memory,
+      SwapLimit: facts.cgroups.swap,
       ...(v1 ? { KernelMemoryTCP: true } : {}),
-      CpuCfsPeriod: true,
-      CpuCfsQuota: true,
-      CPUShares: true,
-      CPUSet: true,
-      PidsLimit: true,
+      CpuCfsPeriod: facts.cgroups.cpu,
+      CpuCfsQuota: facts.cgroups.cpu,
+      CPUShares: facts.cgroups.cpu,
+      CPUSet: facts.cgroups.cpuset,
+      PidsLimit: facts.cgroups.pids,
       IPv4Forwarding: readTrimmed('/proc/sys/net/ipv4/ip_forward') === '1',
       Debug: settings.debug,
       NFd: readdirSync('/proc/self/fd').length,
-      OomKillDisable: v1,
+      OomKillDisable: facts.cgroups.oomKillDisable,
       NGoroutines: 0,
       SystemTime: nowText(),
       LoggingDriver: facts.logDriver,

@@ -61,7 +61,11 @@ export function mountShortened(m: Mount, target: string, options: MountOptions):
       return directories.has(key) ? `${key}=${shorten(value)}` : word;
     });
     const data = words.join(',');
-    if (data.length > 4095) throw systemError('mount', os.errno.E2BIG, target);
+    if (data.length > 4095) {
+      const error = systemError('mount', os.errno.E2BIG, target);
+      error.message += ` (${open.length} directories: overlayfs takes about 200 before Linux 6.8)`;
+      throw error;
+    }
     const [source, where, type] = [cstring(m.source), cstring(target), cstring(m.type)];
     check(libc.mount(source, where, type, options.flags, cstring(data)), 'mount', target);
   } finally {
@@ -71,8 +75,11 @@ export function mountShortened(m: Mount, target: string, options: MountOptions):
 
 function overlayTakesLayersOneByOne(): boolean {
   const probe = check(syscalls.fsopen(cstring('overlay'), CLOEXEC), 'fsopen', 'overlay');
+  const takes = (key: string): boolean =>
+    syscalls.fsconfig(probe, SET_STRING, cstring(key), cstring('/'), 0) >= 0;
   try {
-    return syscalls.fsconfig(probe, SET_STRING, cstring('lowerdir+'), cstring('/'), 0) >= 0;
+    // Before 6.5 the kernel only collects the words, whatever they are, in one page for the old interface.
+    return takes('lowerdir+') && !takes('no-option-of-overlay');
   } finally {
     close(probe);
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isSystemError } from '#/base/errors.ts';
+import { kernelAtLeast } from '#tests/kernel.ts';
 import { type Mount, mount, setPropagation, unmount } from './mount.ts';
 import { mountShortened } from './mount-context.ts';
 import { parseMountOptions } from './mount-options.ts';
@@ -119,7 +120,18 @@ test('mount: an overlay with short options', () => {
   assert.equal(infoOf(merged).type, 'overlay');
 });
 
-test('mount: an overlay of 500 layers whose options fill many pages', () => {
+test('mount: an overlay of 150 layers whose options fill two pages', () => {
+  const merged = made('merged');
+  mount(overlayOf(layers(150, 'a-directory-with-a-long-name')), merged);
+  assert.equal(readFileSync(join(merged, 'common'), 'utf8'), '0');
+  assert.equal(readFileSync(join(merged, 'file-149'), 'utf8'), '149');
+});
+
+test('mount: an overlay of 500 layers whose options fill many pages', (t) => {
+  if (!kernelAtLeast(6, 8)) {
+    t.skip('the kernel takes about 200 layers');
+    return;
+  }
   const merged = made('merged');
   mount(overlayOf(layers(500, 'a-directory-with-a-long-name')), merged);
   assert.equal(readFileSync(join(merged, 'common'), 'utf8'), '0');
@@ -152,7 +164,10 @@ test('mountShortened: mounts many layers through mount(2)', () => {
   mountShortened(m, merged, parseMountOptions(m.options));
   assert.equal(readFileSync(join(merged, 'file-149'), 'utf8'), '149');
   const tooMany = overlayOf(layers(400, 'p'));
-  assert.throws(() => mountShortened(tooMany, merged, parseMountOptions(tooMany.options)), { code: 'E2BIG' });
+  assert.throws(() => mountShortened(tooMany, merged, parseMountOptions(tooMany.options)), {
+    code: 'E2BIG',
+    message: /402 directories.*before Linux 6\.8/,
+  });
 });
 
 test('mount: failures look like those of node:fs', () => {

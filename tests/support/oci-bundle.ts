@@ -1,10 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSystemError } from '#/base/errors.ts';
 import { newId } from '#/base/ids.ts';
-import { detectCgroups } from '#/kernel/cgroup/layout.ts';
+import { detectCgroups, mountLeftoverControllers } from '#/kernel/cgroup/layout.ts';
 import { removeCgroup } from '#/kernel/cgroup/processes.ts';
 import { buildSpec, specJson } from '#/runtime/spec/build.ts';
 import { resolveCapabilities } from '#/runtime/spec/capabilities.ts';
@@ -32,7 +32,8 @@ export class RuntimeFixture implements Disposable {
   readonly cgroupParent: string = cgroupParent;
 
   constructor() {
-    this.host = readHostFacts({ cgroups: prepareCgroups() });
+    mountLeftoverControllers(detectCgroups());
+    this.host = readHostFacts({ cgroups: detectCgroups() });
     for (const dir of [this.runtimeRoot, this.exitDir]) mkdirSync(dir);
   }
 
@@ -106,27 +107,6 @@ export class RuntimeFixture implements Disposable {
     rmSync(this.dir, { recursive: true, force: true });
     removeCgroups();
   }
-}
-
-/**
- * Mounts on a hybrid host, as v1, the controllers that the unified hierarchy still owns (crun refuses it otherwise) and
- * those that another mount namespace has taken from it already.
- */
-function prepareCgroups(): HostFacts['cgroups'] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-  if (!mounts.includes(' - cgroup2 ')) return 'v1';
-  if (!mounts.includes(' - cgroup ')) return 'v2';
-  const owned = readFileSync('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').trim().split(/\s+/);
-  const taken = readFileSync('/proc/self/cgroup', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':')[1] ?? '');
-  for (const name of [...owned, ...taken]) {
-    const target = `/sys/fs/cgroup/${name}`;
-    if (name === '' || name.startsWith('name=') || mounts.includes(` ${target} `)) continue;
-    mkdirSync(target, { recursive: true });
-    execFileSync('mount', ['-t', 'cgroup', '-o', name, 'cgroup', target]);
-  }
-  return 'hybrid';
 }
 
 /** Removes the cgroups of this run; processes that were just killed may still be in them for a moment. */

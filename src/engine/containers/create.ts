@@ -11,6 +11,7 @@ import { findFor } from '../images/find.ts';
 import { attributesOf } from './attributes.ts';
 import { fillNewVolumes, provideMounts } from './container-mounts.ts';
 import { withHostDefaults } from './defaults.ts';
+import { discardUnsupported } from './discard-unsupported.ts';
 import { ensureUnpacked } from './driver-change.ts';
 import { checkLogConfig } from './log-config.ts';
 import { commandOf, mergeImageConfig } from './merge.ts';
@@ -20,7 +21,7 @@ import { checkName, randomName } from './names.ts';
 import type { ContainerParts } from './parts.ts';
 import { parseSecurityOptions } from './security.ts';
 import { takeApart } from './take-apart.ts';
-import { discardUnsupported, validateCreate } from './validate.ts';
+import { validateCreate } from './validate.ts';
 
 /** A create request as the API hands it on: complete values, zero where the client said nothing. */
 export interface CreateRequest {
@@ -48,7 +49,7 @@ export async function createContainer(
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const { host, warnings: discarded } = discardUnsupported(
     withHostDefaults(request.hostConfig, parts.defaults),
-    parts.requestFacts,
+    parts.requestFacts.cgroups,
   );
   const warnings = [...discarded, ...validateCreate(config, host, parts.requestFacts)];
   checkEffective(parts, host);

@@ -3,10 +3,11 @@ import { unlimitCpu, unlimitPids } from '#/kernel/cgroup/unlimit.ts';
 import { ociResources } from '#/runtime/spec/resources.ts';
 import type { HostConfig, Resources, RestartPolicy } from '#/wire/containers.ts';
 import { attributesOf } from './attributes.ts';
+import { discardUnsupported } from './discard-unsupported.ts';
 import { type ContainerRecord, isAlive } from './model.ts';
 import { type ContainerParts, cgroupOf, runtimeOf } from './parts.ts';
 import { resourcesInput } from './spec-input.ts';
-import { discardUnsupported, validateUpdate } from './validate.ts';
+import { validateUpdate } from './validate.ts';
 
 /** The limits that can change while a container runs. */
 const changeable = [
@@ -46,7 +47,7 @@ export async function updateContainer(
   if (conflicting !== undefined) throw conflict(`Cannot update container ${id}: ${conflicting}`);
   const { host: hostConfig, warnings: discarded } = discardUnsupported(
     merged(before, resources, restartPolicy),
-    parts.requestFacts,
+    parts.requestFacts.cgroups,
   );
   const warnings = [...discarded, ...validateUpdate(hostConfig, parts.requestFacts)];
   if (isAlive(record.state)) {
@@ -68,7 +69,7 @@ async function changeLimits(
   hostConfig: HostConfig,
 ): Promise<void> {
   const { cpuQuota = 0, ...limits } = resourcesInput(hostConfig);
-  const resources = ociResources({ ...limits, cpuQuota: Math.max(0, cpuQuota) }, parts.host);
+  const resources = ociResources({ ...limits, cpuQuota: Math.max(0, cpuQuota) }, parts.host.cgroupSupport);
   await runtimeOf(parts, record).oci.update(record.id, resources);
   const group = cgroupOf(parts, record);
   if (hostConfig.PidsLimit === 0) unlimitPids(parts.cgroups, group);

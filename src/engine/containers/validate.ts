@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { invalid, notImplemented } from '#/base/errors.ts';
 import { signalNumber } from '#/base/signals.ts';
+import type { CgroupSupport } from '#/kernel/cgroup/support.ts';
 import type { ContainerConfig, HealthConfig, HostConfig, RestartPolicy } from '#/wire/containers.ts';
 
 /** The least memory with which a container can start; Docker's bound. */
@@ -11,32 +12,12 @@ export interface RequestFacts {
   readonly cpuCount: number;
   /** Names that `HostConfig.Runtime` may have. */
   readonly runtimes: ReadonlySet<string>;
-  /** The kernel can weigh block I/O. */
-  readonly blkioWeight: boolean;
+  readonly cgroups: CgroupSupport;
 }
 
 /** The facts of this machine. */
-export function requestFacts(
-  runtimes: Iterable<string>,
-  { blkioWeight }: Pick<RequestFacts, 'blkioWeight'>,
-): RequestFacts {
-  return { cpuCount: cpus().length, runtimes: new Set(runtimes), blkioWeight };
-}
-
-/** Leaves out what the kernel cannot do, with Docker's warnings: such requests are no errors. */
-export function discardUnsupported(
-  host: HostConfig,
-  { blkioWeight }: RequestFacts,
-): { host: HostConfig; warnings: string[] } {
-  const unsupported = 'Your kernel does not support Block I/O';
-  const warnings: string[] = [];
-  if (blkioWeight) return { host, warnings };
-  if (host.BlkioWeight > 0)
-    warnings.push(`${unsupported} weight or the cgroup is not mounted. Weight discarded.`);
-  if ((host.BlkioWeightDevice ?? []).length > 0)
-    warnings.push(`${unsupported} weight_device or the cgroup is not mounted. Weight-device discarded.`);
-  const devices = host.BlkioWeightDevice === null ? null : [];
-  return { host: { ...host, BlkioWeight: 0, BlkioWeightDevice: devices }, warnings };
+export function requestFacts(runtimes: Iterable<string>, cgroups: CgroupSupport): RequestFacts {
+  return { cpuCount: cpus().length, runtimes: new Set(runtimes), cgroups };
 }
 
 /** Checks what a create request says by itself; returns warnings. Values that need other objects are checked where those are looked up. */

@@ -118,6 +118,11 @@ function missingHierarchies({ mode, v1, v2Controllers }: CgroupLayout): string[]
   return [...owned.map((name) => [name]), ...missing];
 }
 
+/** Tells whether any hierarchy has `controller` (its v1 name). */
+export function hasController({ v1, v2Controllers }: CgroupLayout, controller: string): boolean {
+  return v1.has(controller) || v2Controllers.some((name) => (v1Names[name] ?? name) === controller);
+}
+
 /** The place of a controller's files for the group `path`. */
 export interface ControllerDirectory {
   readonly version: 1 | 2;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { detectCgroups } from '#/kernel/cgroup/layout.ts';
 import { type Ended, RuntimeFixture } from '#tests/oci-bundle.ts';
 import { buildSpec, specJson } from './build.ts';
 import { resolveCapabilities } from './capabilities.ts';
@@ -296,7 +297,7 @@ test('buildSpec, readHostFacts: the configured profile is that of containers tha
   const path = join(box.dir, 'configured.json');
   writeFileSync(path, '{"defaultAction":"SCMP_ACT_LOG"}');
   const facts = (seccompProfile: string): HostFacts =>
-    readHostFacts({ cgroups: box.host.cgroups, seccompProfile });
+    readHostFacts({ cgroups: detectCgroups(), seccompProfile });
   const action = (host: HostFacts, kind: 'default' | 'builtin'): string | undefined =>
     buildSpec(box.specInput({ seccomp: { kind } }), host).linux.seccomp?.defaultAction;
   const [configured, unconfined, builtin] = [facts(path), facts('unconfined'), facts('builtin')];

@@ -94,7 +94,7 @@ function linuxPart(input: SpecInput, host: HostFacts): OciLinux {
     devices,
     cgroupsPath: input.cgroupsPath,
     resources: {
-      ...ociResources(input.resources, host),
+      ...ociResources(input.resources, host.cgroupSupport),
       devices: privileged ? [allDevices] : [noDevices, ...deviceRules],
     },
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),

@@ -1,6 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { invalid, messageOf } from '#/base/errors.ts';
+import type { CgroupLayout } from '#/kernel/cgroup/layout.ts';
+import { type CgroupSupport, cgroupSupport } from '#/kernel/cgroup/support.ts';
 import { heldCapabilities } from './capabilities.ts';
 import { loadDefaultProfile } from './default-seccomp.ts';
 import { type Rlimit, readLimits } from './rlimits.ts';
@@ -17,10 +19,7 @@ export interface HostFacts {
   /** Of the daemon: without CAP_SYS_RESOURCE nothing that it starts can go lower. */
   readonly oomScoreAdj: number;
   readonly cgroups: 'v1' | 'hybrid' | 'v2';
-  /** Memory and swap can be limited together. */
-  readonly swapLimit: boolean;
-  /** Block I/O can be shared by weight. */
-  readonly blkioWeight: boolean;
+  readonly cgroupSupport: CgroupSupport;
   /** undefined: the package that carries the default profile is missing. */
   readonly seccomp: SeccompProfile | undefined;
   /** Of containers that ask for no other; undefined: that is `seccomp`. */
@@ -43,13 +42,16 @@ const goArchitectures: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the facts. `cgroups` comes from the kernel layer's detection; `seccompProfile` is the path of the profile of
+ * Reads the facts. `cgroups` is what the machine has, as it will be used; `seccompProfile` is the path of the profile of
  * containers that ask for no other, `unconfined`, or `builtin` (the default). Throws `invalid` if it cannot be read.
  */
 export function readHostFacts({
   cgroups,
   seccompProfile = 'builtin',
-}: Pick<HostFacts, 'cgroups'> & { readonly seccompProfile?: string }): HostFacts {
+}: {
+  readonly cgroups: CgroupLayout;
+  readonly seccompProfile?: string;
+}): HostFacts {
   const [major = '0', minor = '0'] = release().split('.');
   return {
     architecture: goArchitectures[arch()] ?? arch(),
@@ -57,9 +59,8 @@ export function readHostFacts({
     capabilities: heldCapabilities(),
     limits: readLimits(),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
-    cgroups,
-    swapLimit: cgroups === 'v2' || exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
-    blkioWeight: cgroups === 'v2' || exists('/sys/fs/cgroup/blkio/blkio.weight'),
+    cgroups: cgroups.mode,
+    cgroupSupport: cgroupSupport(cgroups),
     seccomp: loadDefaultProfile(seccompPath),
     configuredSeccomp: configuredProfile(seccompProfile),
   };
@@ -73,8 +74,4 @@ function configuredProfile(name: string): HostFacts['configuredSeccomp'] {
   } catch (error) {
     throw invalid(`cannot use the seccomp profile ${JSON.stringify(name)}: ${messageOf(error)}`, error);
   }
-}
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -70,7 +70,7 @@ test('rootfsPropagation: follows the widest of the mounts', () => {
 });
 
 test('ociResources: nothing asked for is nothing set', () => {
-  assert.deepEqual(ociResources({ memory: 0, cpuShares: 0, memorySwappiness: -1 }, { swapLimit: true }), {});
+  assert.deepEqual(ociResources({ memory: 0, cpuShares: 0, memorySwappiness: -1 }, { swap: true }), {});
 });
 
 test('ociResources: CPUs become a quota, swap needs the kernel', () => {
@@ -81,19 +81,19 @@ test('ociResources: CPUs become a quota, swap needs the kernel', () => {
     pidsLimit: -1,
     memorySwappiness: 0,
   };
-  assert.deepEqual(ociResources(input, { swapLimit: true }), {
+  assert.deepEqual(ociResources(input, { swap: true }), {
     cpu: { quota: 150_000, period: 100_000 },
     memory: { limit: 1024, swap: 2048, swappiness: 0 },
     pids: { limit: -1 },
   });
-  assert.equal(ociResources(input, { swapLimit: false }).memory?.swap, undefined);
+  assert.equal(ociResources(input, { swap: false }).memory?.swap, undefined);
 });
 
 test('ociResources: block devices', () => {
   const limit = [{ major: 8, minor: 0, value: 100 }];
   const { blockIO } = ociResources(
     { blkioWeight: 300, blkioWeightDevice: limit, blkioReadBps: limit },
-    { swapLimit: true },
+    { swap: true },
   );
   assert.deepEqual(blockIO, {
     weight: 300,

@@ -1,16 +1,16 @@
+import type { CgroupSupport } from '#/kernel/cgroup/support.ts';
 import type { OciResources, OciThrottle } from '#/oci/runtime-spec.ts';
-import type { HostFacts } from './host.ts';
 import type { BlockDeviceLimit, ResourcesInput } from './input.ts';
 
 /** The period that a number of CPUs is turned into a quota of. */
 const defaultPeriod = 100_000;
 
 /** The limits as the specification has them, for `create` (without devices) and `update`. What is not asked for is absent. */
-export function ociResources(input: ResourcesInput, host: Pick<HostFacts, 'swapLimit'>): OciResources {
+export function ociResources(input: ResourcesInput, support: Pick<CgroupSupport, 'swap'>): OciResources {
   const memory = compact({
     limit: set(input.memory),
     reservation: set(input.memoryReservation),
-    swap: host.swapLimit ? set(input.memorySwap) : undefined,
+    swap: support.swap ? set(input.memorySwap) : undefined,
     kernelTCP: set(input.kernelMemoryTcp),
     swappiness: input.memorySwappiness === -1 ? undefined : input.memorySwappiness,
     disableOOMKiller: input.oomKillDisable || undefined,
