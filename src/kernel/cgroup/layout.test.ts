@@ -82,11 +82,17 @@ test('cgroupDirs: refuses paths that leave the hierarchy or name its root', () =
   }
 });
 
-test('mountLeftoverControllers: v1 gets what v2 owned, and the undo takes it back', () => {
+/** Hierarchies are the machine's: where v2 has them all, mounting one as v1 would take a controller from everybody. */
+const onlyWithV1 = { skip: detectCgroups().mode === 'v2' && 'this machine has v2 alone' };
+
+/** A controller that can be mounted, whoever owns it: kernels without perf_event have this one. */
+const spare = readFileSync('/proc/cgroups', 'utf8').includes('perf_event') ? 'perf_event' : 'freezer';
+
+test('mountLeftoverControllers: v1 gets what v2 owned, and the undo takes it back', onlyWithV1, () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
   const before = detectCgroups();
-  // perf_event can be mounted on every host, whoever owns it; then whatever this host has left.
-  const leftover = [...new Set(['perf_event', ...(before.mode === 'hybrid' ? before.v2Controllers : [])])];
+  // Then whatever this host has left.
+  const leftover = [...new Set([spare, ...(before.mode === 'hybrid' ? before.v2Controllers : [])])];
   {
     using _mounts = mountLeftoverControllers({ ...before, mode: 'hybrid', v2Controllers: leftover }, dir);
     const during = detectCgroups();
@@ -136,7 +142,7 @@ test('mountLeftoverControllers: mounts hierarchies that only another mount names
  * is unmounted here. Fails when it is left without that.
  */
 function unmountUnlessOthersHaveGroups(dir: string): void {
-  const hierarchy = join(dir, 'perf_event');
+  const hierarchy = join(dir, spare);
   for (let tries = 0; tries < 10 && isMountPoint(hierarchy); tries++) {
     const groups = readdirSync(hierarchy, { withFileTypes: true }).some((entry) => entry.isDirectory());
     if (groups) unmount(hierarchy);
@@ -145,13 +151,13 @@ function unmountUnlessOthersHaveGroups(dir: string): void {
   assert.ok(!isMountPoint(hierarchy));
 }
 
-test('unmountLeftoverControllers: leaves what has groups, and the mounts of others', () => {
+test('unmountLeftoverControllers: leaves what has groups, and the mounts of others', onlyWithV1, () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
   const elsewhere = mkdtempSync(join(tmpdir(), 'cgroup-'));
   // The machine's own hierarchies count as mounted: others may have groups in them.
   const v1 = new Map(knownHierarchies().map((name) => [name, '/elsewhere']));
-  const layout: CgroupLayout = { mode: 'hybrid', v1, v2: undefined, v2Controllers: ['perf_event'] };
-  const group = join(dir, 'perf_event', 'skiff-test');
+  const layout: CgroupLayout = { mode: 'hybrid', v1, v2: undefined, v2Controllers: [spare] };
+  const group = join(dir, spare, 'skiff-test');
   using _others = mountLeftoverControllers(layout, elsewhere);
   mountLeftoverControllers(layout, dir);
   mkdirSync(group);
@@ -159,23 +165,27 @@ test('unmountLeftoverControllers: leaves what has groups, and the mounts of othe
   assert.ok(existsSync(group));
   rmdirSync(group);
   unmountUnlessOthersHaveGroups(dir);
-  assert.ok(existsSync(join(elsewhere, 'perf_event', 'cgroup.procs')));
+  assert.ok(existsSync(join(elsewhere, spare, 'cgroup.procs')));
   rmSync(dir, { recursive: true });
 });
 
-test('unmountLeftoverControllers: leaves what is mounted at the same place in another mount namespace', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
-  const v1 = new Map(knownHierarchies().map((name) => [name, '/elsewhere']));
-  mountLeftoverControllers({ mode: 'hybrid', v1, v2: undefined, v2Controllers: ['perf_event'] }, dir);
-  const look = 'echo ready; read _; ls perf_event/cgroup.procs';
-  const other = spawn('unshare', ['--mount', 'sh', '-c', look], { cwd: dir, stdio: 'pipe' });
-  const lines = createInterface(other.stdout)[Symbol.asyncIterator]();
-  assert.equal((await lines.next()).value, 'ready');
-  unmountUnlessOthersHaveGroups(dir);
-  other.stdin.end('\n');
-  assert.equal((await lines.next()).value, 'perf_event/cgroup.procs');
-  rmSync(dir, { recursive: true });
-});
+test(
+  'unmountLeftoverControllers: leaves what is mounted at the same place in another mount namespace',
+  onlyWithV1,
+  async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
+    const v1 = new Map(knownHierarchies().map((name) => [name, '/elsewhere']));
+    mountLeftoverControllers({ mode: 'hybrid', v1, v2: undefined, v2Controllers: [spare] }, dir);
+    const look = `echo ready; read _; ls ${spare}/cgroup.procs`;
+    const other = spawn('unshare', ['--mount', 'sh', '-c', look], { cwd: dir, stdio: 'pipe' });
+    const lines = createInterface(other.stdout)[Symbol.asyncIterator]();
+    assert.equal((await lines.next()).value, 'ready');
+    unmountUnlessOthersHaveGroups(dir);
+    other.stdin.end('\n');
+    assert.equal((await lines.next()).value, `${spare}/cgroup.procs`);
+    rmSync(dir, { recursive: true });
+  },
+);
 
 test('mountLeftoverControllers: does nothing on v2', () => {
   const dir = mkdtempSync(join(tmpdir(), 'cgroup-'));
