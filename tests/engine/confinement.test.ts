@@ -81,7 +81,8 @@ test('confinement: what /proc and /sys tell of the host is masked, and what woul
     'echo h >/proc/sysrq-trigger',
     'touch /sys/x',
     'echo 1 >/proc/irq/default_smp_affinity',
-    'mkdir /sys/fs/cgroup/memory/x',
+    // The hierarchy of v1, else v2.
+    'cd /sys/fs/cgroup/memory || cd /sys/fs/cgroup && mkdir x',
   ];
   for (const write of writes) {
     const { exitCode, output } = await containers.runToEnd({ cmd: `(${write}) 2>&1` });
