@@ -10,6 +10,7 @@ import type { NetworkOperations } from '#/engine/networks.ts';
 import type { Registries } from '#/engine/registries.ts';
 import type { Volumes } from '#/engine/volumes.ts';
 import type { SystemInfo, SystemVersion } from '#/wire/system.ts';
+import type { ClassicStates } from './build/classic-states.ts';
 import type { RunningBuilds } from './build/running-builds.ts';
 import type { BuildSessions } from './build/sessions.ts';
 import type { BuildKit } from './buildkit/buildkit.ts';
@@ -79,4 +80,5 @@ export interface ClientBuilds {
   readonly contexts: Pick<ContextStore, 'update'>;
   readonly sessions: BuildSessions;
   readonly running: RunningBuilds;
+  readonly states: ClassicStates;
 }

@@ -16,7 +16,7 @@ import { squash } from './export/squash.ts';
 import type { StoreParts } from './export/store-result.ts';
 import { foreignFrontEnd } from './plan/front-end.ts';
 import { lintBuild, lintConfigOf, type PlanFindings } from './plan/lint-build.ts';
-import { type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
+import { dockerfileEvent, type LoadedDockerfile, loadDockerfile } from './plan/load-dockerfile.ts';
 import { PlanSources } from './plan/plan-sources.ts';
 import { type BuildPlan, planBuild } from './plan/planner.ts';
 import type { ProgressSink } from './progress.ts';
@@ -77,6 +77,7 @@ export class Builder {
     signal.throwIfAborted();
     const epoch = epochOf(request);
     const loaded = await loadDockerfile(request, { signal, progress });
+    void progress(dockerfileEvent(loaded.dockerfile));
     const exchange = new CacheExchange(this.#outputs);
     const targets = exchange.targets(request);
     const ended = new AbortController();

@@ -2,10 +2,26 @@ import type { SourceText } from '#/dockerfile/source.ts';
 import type { Digest } from '#/oci/digest.ts';
 
 /** What happens in a build, in the order in which it does. */
-export type BuildEvent = PlanEvent | VertexEvent | StatusEvent | LogEvent | WarningEvent;
+export type BuildEvent = DockerfileEvent | PlanEvent | VertexEvent | StatusEvent | LogEvent | WarningEvent;
 
 /** Takes events. The sender of a log waits for the promise, if there is one, before it reads on. */
 export type ProgressSink = (event: BuildEvent) => undefined | Promise<void>;
+
+/** Sent when the Dockerfile has been read: all that it says, in its order, whether the build comes to need it or not. */
+export interface DockerfileEvent {
+  readonly kind: 'dockerfile';
+  readonly instructions: readonly WrittenInstruction[];
+}
+
+/** An instruction of the Dockerfile. */
+interface WrittenInstruction {
+  /** In one line. */
+  readonly text: string;
+  /** Where it begins, from 1. */
+  readonly line: number;
+  /** There are empty lines in it. */
+  readonly hasGap: boolean;
+}
 
 /** Sent once for each platform, when it is known what there is to do: what the Dockerfile says, in its order. */
 interface PlanEvent {
@@ -19,6 +35,10 @@ export interface PlannedInstruction {
   readonly text: string;
   /** What carries it out; undefined for one that only changes the image's configuration. */
   readonly vertex: Digest | undefined;
+  /** `argument`: an ARG before the first FROM. `trigger`: the base image has left it. */
+  readonly role: 'own' | 'argument' | 'trigger';
+  /** As history tells of it, with variables replaced; empty if it does not. */
+  readonly told: string;
 }
 
 /** Something to do: sent when it is known, when it starts and when it ends. */

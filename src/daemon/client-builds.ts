@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientBuilds } from '#/api/backend.ts';
+import { ClassicStates } from '#/api/build/classic-states.ts';
 import { RunningBuilds } from '#/api/build/running-builds.ts';
 import { BuildSessions } from '#/api/build/sessions.ts';
 import { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
@@ -17,5 +18,6 @@ export async function openClientBuilds(
     contexts,
     sessions: stack.use(new BuildSessions()),
     running: new RunningBuilds(),
+    states: new ClassicStates(),
   };
 }

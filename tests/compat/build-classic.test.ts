@@ -54,6 +54,8 @@ test('docker build: the words of the classic builder, with and without its cache
     'Step 1/7 : FROM busybox AS base',
     ' ---> ID',
     'Step 2/7 : ARG V=1',
+    ' ---> Running in ID',
+    ' ---> Removed intermediate container ID',
     ' ---> ID',
     'Step 3/7 : RUN echo out $V',
     ' ---> Running in ID',
@@ -65,8 +67,12 @@ test('docker build: the words of the classic builder, with and without its cache
     'Step 5/7 : COPY a /',
     ' ---> ID',
     'Step 6/7 : CMD ["cat", "/a"]',
+    ' ---> Running in ID',
+    ' ---> Removed intermediate container ID',
     ' ---> ID',
     'Step 7/7 : LABEL l=v',
+    ' ---> Running in ID',
+    ' ---> Removed intermediate container ID',
     ' ---> ID',
     '[Warning] One or more build-args [U] were not consumed',
     'Successfully built ID',
@@ -75,7 +81,7 @@ test('docker build: the words of the classic builder, with and without its cache
     '',
   ]);
   const again = await docker.run(`${classic} one`);
-  assert.equal(again.stdout.match(/ ---> Using cache/g)?.length, 2);
+  assert.equal(again.stdout.match(/ ---> Using cache/g)?.length, 4);
   await docker.checkAll([
     { line: 'docker run --rm two:x', out: 'hello\n' },
     { line: "docker inspect -f '{{json .Config.Labels}}' one", out: '{"l":"v"}\n' },
@@ -94,6 +100,7 @@ test('docker build: a command that fails has its exit code, mistakes have their 
     Missing: 'FROM busybox\nCOPY nope /\n',
     Outside: 'FROM busybox\nCOPY ../../etc/passwd /\n',
     Empty: '',
+    Port: 'ARG A=busybox\nFROM $A\nEXPOSE port\nRUN true\n',
   });
   await docker.checkAll([
     {
@@ -109,8 +116,23 @@ test('docker build: a command that fails has its exit code, mistakes have their 
       err: /Step 2\/2 : RUN echo out[^]*returned a non-zero code: 3/,
     },
     { line: `${classic} -f bad/Unknown bad`, code: 1, err: /unknown instruction: FRM/ },
-    { line: `${classic} -f bad/Missing bad`, code: 1, err: /"\/nope": not found/ },
+    {
+      line: `${classic} -f bad/Missing bad`,
+      code: 1,
+      err: 'COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist',
+    },
     { line: `${classic} -f bad/Outside bad`, code: 1, err: /not found/ },
+    {
+      line: `${classic} -f bad/Port bad`,
+      code: 1,
+      out: /Step 1\/4 : ARG A=busybox\nStep 2\/4 : FROM \$A\nStep 3\/4 : EXPOSE port\n$/,
+      err: 'invalid containerPort: port',
+    },
+    {
+      line: `printf 'FROM busybox\\nENV A\\n' | ${classic} -`,
+      code: 1,
+      err: 'failed to parse Dockerfile: ENV must have two arguments',
+    },
     { line: `${classic} -f bad/Empty bad`, code: 1, err: 'cannot be empty' },
     { line: `${classic} --target nope one`, code: 1, err: 'target stage "nope" could not be found' },
     { line: `${classic} -t UPPER one`, code: 125, err: /must be lowercase|invalid/ },

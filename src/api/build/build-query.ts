@@ -1,5 +1,8 @@
+import { isIP } from 'node:net';
+import { cpus } from 'node:os';
 import { invalid, messageOf, notImplemented } from '#/base/errors.ts';
 import type { CacheLocation, ExtraHost, RunDefaults, RunNetwork } from '#/builder/request.ts';
+import { checkLimits } from '#/engine/containers/check-limits.ts';
 import { type Platform, parsePlatform } from '#/oci/platform.ts';
 import { parseReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
 import type { Ulimit } from '#/wire/containers.ts';
@@ -7,6 +10,7 @@ import { compareVersions } from '#/wire/version.ts';
 import type { Call } from '../call.ts';
 import { ulimits } from '../decode/host-config.ts';
 import { DecodeError, type Decoder, map, nullable, string, stringMap, strings } from '../decode/json.ts';
+import { jsonSyntaxProblem } from '../decode/json-syntax.ts';
 import type { Query } from '../query.ts';
 
 /** What the query of `POST /build` says. */
@@ -95,6 +99,17 @@ function platformOf(query: Query, version: string): Platform | undefined {
 
 function runDefaults(query: Query): RunDefaults {
   const shmSize = query.int('shmsize') ?? 0;
+  if (shmSize < 0) throw invalid('SHM size can not be less than 0');
+  const resources = {
+    memory: limit(query, 'memory'),
+    memorySwap: limit(query, 'memswap'),
+    cpuShares: limit(query, 'cpushares'),
+    cpuPeriod: limit(query, 'cpuperiod'),
+    cpuQuota: limit(query, 'cpuquota'),
+    cpusetCpus: query.text('cpusetcpus') || undefined,
+    cpusetMems: query.text('cpusetmems') || undefined,
+  };
+  checkResources(resources);
   return {
     network: runNetwork(query.text('networkmode')),
     extraHosts: query.all('extrahosts').flatMap(extraHosts),
@@ -103,16 +118,28 @@ function runDefaults(query: Query): RunDefaults {
     ),
     shmSize: shmSize > 0 ? shmSize : undefined,
     cgroupParent: query.text('cgroupparent') || undefined,
-    resources: {
-      memory: limit(query, 'memory'),
-      memorySwap: limit(query, 'memswap'),
-      cpuShares: limit(query, 'cpushares'),
-      cpuPeriod: limit(query, 'cpuperiod'),
-      cpuQuota: limit(query, 'cpuquota'),
-      cpusetCpus: query.text('cpusetcpus') || undefined,
-      cpusetMems: query.text('cpusetmems') || undefined,
-    },
+    resources,
   };
+}
+
+/** Throws `invalid` for limits that no container could have. */
+export function checkResources(resources: RunDefaults['resources']): void {
+  const { memory = 0, memorySwap = 0, cpuShares = 0, cpuPeriod = 0, cpuQuota = 0 } = resources;
+  checkLimits(
+    {
+      Memory: memory,
+      MemorySwap: memorySwap,
+      MemoryReservation: 0,
+      MemorySwappiness: null,
+      NanoCpus: 0,
+      CpuShares: cpuShares,
+      CpuPeriod: cpuPeriod,
+      CpuQuota: cpuQuota,
+      CpusetCpus: resources.cpusetCpus ?? '',
+      CpusetMems: resources.cpusetMems ?? '',
+    },
+    { cpuCount: cpus().length },
+  );
 }
 
 /** A limit; what is not a number is none, as for Docker. */
@@ -144,7 +171,9 @@ function extraHosts(text: string): ExtraHost[] {
 export function extraHost(text: string): ExtraHost {
   const at = text.search(/[:=]/);
   const [name, address] = [text.slice(0, Math.max(0, at)), text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')];
-  if (name === '' || address === '') throw invalid(`bad format for add-host: ${JSON.stringify(text)}`);
+  if (name === '' || at < 0) throw invalid(`bad format for add-host: ${JSON.stringify(text)}`);
+  if (address !== 'host-gateway' && isIP(address) === 0)
+    throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
   return { name, address };
 }
 
@@ -172,6 +201,7 @@ function parseJson<T>(text: string, { what, decoder }: Expected<T>): T {
     return decoder(JSON.parse(text), '');
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof DecodeError)) throw error;
-    throw invalid(`error reading ${what}: ${messageOf(error)}`, error);
+    const problem = (error instanceof SyntaxError ? jsonSyntaxProblem(text) : undefined) ?? messageOf(error);
+    throw invalid(`error reading ${what}: ${problem}`, error);
   }
 }

@@ -54,7 +54,7 @@ export async function classicContext(
 /** The path in its shortest form, from the top of the context. Throws `invalid` for one that leads out. */
 function innerPath(path: string): string {
   const clean = posix.normalize(path).replace(/^\/+/, '').replace(/\/+$/, '');
-  if (clean === '..' || clean.startsWith('../')) {
+  if (clean === '..' || clean.startsWith('../') || clean.includes('\0')) {
     throw invalid(`forbidden path outside the build context: ${path} ()`);
   }
   return clean;

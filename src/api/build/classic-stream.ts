@@ -1,7 +1,8 @@
+import { type EngineError, invalid } from '#/base/errors.ts';
 import { shortId } from '#/base/ids.ts';
 import type { BuildResult } from '#/builder/build.ts';
 import type { BuildEvent } from '#/builder/progress.ts';
-import { StepError } from '#/builder/step-error.ts';
+import { DockerfileError } from '#/dockerfile/errors.ts';
 import { familiarString } from '#/oci/reference.ts';
 import { encodeProgress, type ProgressMessage } from '#/wire/json-stream.ts';
 import type { Call } from '../call.ts';
@@ -9,6 +10,7 @@ import { failureOf } from '../errors.ts';
 import { beginStream, drained, endAfterUpload } from '../respond.ts';
 import type { BuildQuery } from './build-query.ts';
 import { ClassicSteps } from './classic-steps.ts';
+import { classicFailure } from './classic-words.ts';
 
 /** What a quiet build has said is kept, to be told if it fails. Messages. */
 const maxKept = 10_000;
@@ -26,10 +28,10 @@ export class ClassicStream {
   constructor(call: Call, query: BuildQuery) {
     this.#call = call;
     this.#query = query;
-    this.#steps = new ClassicSteps((message) => this.#say(message), {
-      labels: query.labels,
-      removesContainers: query.removeContainers,
-    });
+    const { labels, removeContainers: removesContainers, noCache } = query;
+    const wishes = { labels, removesContainers, noCache };
+    const { states } = call.engine.builds;
+    this.#steps = new ClassicSteps((message) => this.#say(message), wishes, states);
   }
 
   /** Takes an event; whoever has more to say waits until the client has read. */
@@ -43,6 +45,7 @@ export class ClassicStream {
   end({ image, unusedArgs }: BuildResult): void {
     if (image !== undefined && this.#query.quiet) this.#write({ stream: `${image}\n` });
     else if (image !== undefined) {
+      this.#steps.finish(image);
       this.#write({ aux: { ID: image } });
       if (unusedArgs.length > 0) {
         const names = [...unusedArgs].sort().join(' ');
@@ -59,18 +62,15 @@ export class ClassicStream {
   /** Tells of the failure inside the stream, or throws it again if nothing has been said. */
   fail(error: unknown): void {
     const { response, log, request, signal } = this.#call;
+    if (!response.headersSent && error instanceof DockerfileError) {
+      if (!this.#steps.isRead) throw unreadable(error);
+      this.#steps.breakOff(error.range.start.line);
+    }
     for (const message of this.#kept.splice(0)) this.#write(message);
     if (!response.headersSent) throw error;
-    const { message, isBug } = failureOf(error);
-    if (isBug && !signal.aborted) log.error('build failed', { path: request.url?.split('?')[0], error });
-    const step = stepErrorIn(error);
-    const errorDetail =
-      step === undefined
-        ? { message }
-        : {
-            code: step.exitCode,
-            message: `The command '${step.command}' returned a non-zero code: ${step.exitCode}`,
-          };
+    if (failureOf(error).isBug && !signal.aborted)
+      log.error('build failed', { path: request.url?.split('?')[0], error });
+    const errorDetail = classicFailure(error);
     this.#write({ errorDetail, error: errorDetail.message });
     endAfterUpload(response);
   }
@@ -90,10 +90,9 @@ export class ClassicStream {
   }
 }
 
-/** The command that failed, if that is the reason. */
-function stepErrorIn(error: unknown): StepError | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof StepError) return cause;
-  }
-  return undefined;
+/** The error of a Dockerfile that cannot be read. */
+function unreadable(error: DockerfileError): EngineError {
+  const { message } = error;
+  if (/^(?:dockerfile parse error|no build stage)/.test(message)) return error;
+  return invalid(`failed to parse Dockerfile: ${message}`, error);
 }

@@ -19,7 +19,7 @@ import type { Reference } from '#/oci/reference.ts';
 import type { CacheDocument, ContextDocument, OutputDocument } from '#/wire/build.ts';
 import { byHost } from '../decode/registry-config.ts';
 import type { FullBuildDocument } from './build-document.ts';
-import { extraHost, imageNames, runNetwork } from './build-query.ts';
+import { checkResources, extraHost, imageNames, runNetwork } from './build-query.ts';
 import { lateStream } from './late-stream.ts';
 import type { BuildSession } from './session.ts';
 
@@ -128,21 +128,23 @@ class Contexts {
 }
 
 function runDefaults(document: FullBuildDocument): RunDefaults {
+  const resources = {
+    memory: document.Memory || undefined,
+    memorySwap: document.MemorySwap || undefined,
+    cpuShares: document.CpuShares || undefined,
+    cpuPeriod: document.CpuPeriod || undefined,
+    cpuQuota: document.CpuQuota || undefined,
+    cpusetCpus: document.CpusetCpus || undefined,
+    cpusetMems: document.CpusetMems || undefined,
+  };
+  checkResources(resources);
   return {
     network: runNetwork(document.NetworkMode),
     extraHosts: document.ExtraHosts.map(extraHost),
     ulimits: document.Ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     shmSize: document.ShmSize > 0 ? document.ShmSize : undefined,
     cgroupParent: document.CgroupParent || undefined,
-    resources: {
-      memory: document.Memory || undefined,
-      memorySwap: document.MemorySwap || undefined,
-      cpuShares: document.CpuShares || undefined,
-      cpuPeriod: document.CpuPeriod || undefined,
-      cpuQuota: document.CpuQuota || undefined,
-      cpusetCpus: document.CpusetCpus || undefined,
-      cpusetMems: document.CpusetMems || undefined,
-    },
+    resources,
   };
 }
 

@@ -4,6 +4,7 @@ import type { BuildStatus, BuildVertex, VertexStatus, VertexWarning } from '#/wi
 /** An event as BuildKit's clients print it; undefined for what they have no words for. */
 export function presentBuildEvent(event: BuildEvent): BuildStatus | undefined {
   switch (event.kind) {
+    case 'dockerfile':
     case 'plan':
       return undefined;
     case 'vertex':

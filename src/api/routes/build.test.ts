@@ -5,6 +5,7 @@ import { unlessAborted } from '#/base/abort.ts';
 import { internal, invalid } from '#/base/errors.ts';
 import type { BuildControl, BuildResult } from '#/builder/build.ts';
 import { ArchiveContexts } from '#/builder/context/archive-contexts.ts';
+import type { BuildEvent } from '#/builder/progress.ts';
 import type { BuildRequest } from '#/builder/request.ts';
 import { StepError } from '#/builder/step-error.ts';
 import { digestOf } from '#/oci/digest.ts';
@@ -13,6 +14,7 @@ import { plainFacts } from '#tests/build-facts.ts';
 import { fakeBackend } from '#tests/fake-backend.ts';
 import { tarOf } from '#tests/images.ts';
 import { type ScratchDir, scratchDir } from '#tests/scratch-dir.ts';
+import { ClassicStates } from '../build/classic-states.ts';
 import { RunningBuilds } from '../build/running-builds.ts';
 import { buildRoutes } from './build.ts';
 
@@ -31,7 +33,7 @@ const plain = await tarOf({ Dockerfile: 'FROM x\n', 'sub/a': 'a' });
 /** A server whose builder is `build`. */
 async function open(dir: ScratchDir, build: Build): Promise<TestServer> {
   const archives = await ArchiveContexts.open({ root: dir.join('archives') });
-  const builds = { archives, running: new RunningBuilds() };
+  const builds = { archives, running: new RunningBuilds(), states: new ClassicStates() };
   return serve(buildRoutes, fakeBackend({ builder: { build }, builds }));
 }
 
@@ -45,6 +47,11 @@ const post = (
     headers: { 'Content-Type': 'application/x-tar', ...headers },
   });
 
+const plan: BuildEvent = {
+  kind: 'plan',
+  instructions: [{ text: 'FROM scratch', vertex: undefined, role: 'own', told: '' }],
+};
+
 const messages = (body: string): unknown[] =>
   body
     .trim()
@@ -56,7 +63,7 @@ test('POST /build: the builder gets all of the request, the client what was made
   const asked: BuildRequest[] = [];
   await using server = await open(dir, async (request, { progress }) => {
     asked.push(request);
-    await progress({ kind: 'plan', instructions: [{ text: 'FROM scratch', vertex: undefined }] });
+    await progress(plan);
     return result;
   });
   const auth = Buffer.from(JSON.stringify({ 'reg.example': { username: 'u', password: 'p' } })).toString(
@@ -70,7 +77,7 @@ test('POST /build: the builder gets all of the request, the client what was made
   assert.deepEqual(messages(body), [
     { stream: 'Step 1/1 : FROM scratch' },
     { stream: '\n' },
-    { stream: ' ---> \n' },
+    { stream: ` ---> ${image.slice(7, 19)}\n` },
     { aux: { ID: image } },
     { stream: '[Warning] One or more build-args [A U] were not consumed\n' },
     { stream: `Successfully built ${image.slice(7, 19)}\n` },
@@ -108,7 +115,7 @@ test('POST /build: a quiet build says the id, and all of its words if it fails',
   using dir = scratchDir();
   let fails = false;
   await using server = await open(dir, async (_request, { progress }) => {
-    await progress({ kind: 'plan', instructions: [{ text: 'FROM scratch', vertex: undefined }] });
+    await progress(plan);
     if (fails) throw invalid('placed', new StepError('/bin/sh -c exit 4', 4));
     return result;
   });
@@ -118,7 +125,6 @@ test('POST /build: a quiet build says the id, and all of its words if it fails',
   assert.deepEqual(messages((await post(server, 'q=1')).body), [
     { stream: 'Step 1/1 : FROM scratch' },
     { stream: '\n' },
-    { stream: ' ---> \n' },
     { errorDetail: { code: 4, message }, error: message },
   ]);
 });
@@ -127,7 +133,7 @@ test('POST /build: what fails before the first step has a status, what fails lat
   using dir = scratchDir();
   await using server = await open(dir, async (request, { progress }) => {
     if (request.target === 'nope') throw invalid('target stage "nope" could not be found');
-    await progress({ kind: 'plan', instructions: [{ text: 'FROM scratch', vertex: undefined }] });
+    await progress(plan);
     throw internal('the disk is full');
   });
   const refused: [query: string, archive: Buffer, message: string][] = [
@@ -222,7 +228,10 @@ test('POST /build/prune: what the query asks for, and what was removed', async (
     asked.push(request);
     return { removed: asked.length === 1 ? [{ id: 'a' }] : [], reclaimed: 5 } as never;
   };
-  await using server = await serve(buildRoutes, fakeBackend({ builder: { prune } }));
+  await using server = await serve(
+    buildRoutes,
+    fakeBackend({ builder: { prune }, builds: { states: new ClassicStates() } }),
+  );
   const filters = encodeURIComponent('{"type":["regular"],"until":["24h"]}');
   const full = await server.ask(
     'POST',

@@ -72,6 +72,7 @@ async function prune(call: Call): Promise<void> {
     maxUsed: bytes(call, 'max-used-space'),
     minFree: bytes(call, 'min-free-space'),
   });
+  if (removed.length > 0) engine.builds.states.forget();
   const ids = removed.map(({ id }) => id);
   json(call, {
     CachesDeleted: ids.length === 0 ? null : ids,

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
+import { posix } from 'node:path';
 import { type ByteString, quoted, rawBytes, textOf } from '#/base/byte-string.ts';
 import { notFound } from '#/base/errors.ts';
 import { IgnoreRules, type IgnoreState } from '#/dockerfile/ignore.ts';
@@ -155,7 +156,7 @@ class DigestWalk implements Disposable {
 
   async add(path: ByteString): Promise<void> {
     const { path: real, kind } = this.#view.resolve(path);
-    const missing = notFound(`${quoted(`/${path.replace(/^\/+/, '')}`)}: not found`);
+    const missing = notFound(`${quoted(posix.resolve('/', path))}: not found`);
     if (kind === 'missing') throw missing;
     this.#lines.push({ text: JSON.stringify(['path', path]), file: undefined });
     const { dir, name } = splitPath(real);

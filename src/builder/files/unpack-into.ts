@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { type ByteString, quoted } from '#/base/byte-string.ts';
 import { internal, isKind, isSystemError, notFound } from '#/base/errors.ts';
 import type { Owner } from '#/kernel/at.ts';
@@ -90,7 +90,7 @@ function openPlace({ root, path }: ArchivePlace): ReadableFile | undefined {
   if (kind === 'directory') return undefined;
   const { dir, name } = splitPath(real);
   using parent = kind === 'missing' ? undefined : view.open(dir);
-  if (parent === undefined) throw notFound(`${quoted(`/${path.replace(/^\/+/, '')}`)}: not found`);
+  if (parent === undefined) throw notFound(`${quoted(posix.resolve('/', path))}: not found`);
   const file = openForReading({ parent, name });
   if (file.isFile) return file;
   file[Symbol.dispose]();

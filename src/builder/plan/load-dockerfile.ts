@@ -5,7 +5,7 @@ import { type Dockerfile, parseDockerfile } from '#/dockerfile/parse.ts';
 import { close, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '#/kernel/at.ts';
 import { type Digest, digestOf } from '#/oci/digest.ts';
 import { Directory } from '#/storage/tree/directory.ts';
-import type { ProgressSink } from '../progress.ts';
+import type { DockerfileEvent, ProgressSink } from '../progress.ts';
 import type { BuildContext, BuildRequest } from '../request.ts';
 import { VertexReport } from '../solve/vertex-report.ts';
 
@@ -122,4 +122,14 @@ function readInside(root: string, path: string): Buffer | undefined {
   } finally {
     close(fd);
   }
+}
+
+/** What a Dockerfile says, for progress. */
+export function dockerfileEvent({ metaArgs, stages, emptyContinuations }: Dockerfile): DockerfileEvent {
+  const gaps = new Set(emptyContinuations.map(({ end }) => end.line));
+  const all = [...metaArgs, ...stages.flatMap(({ from, instructions }) => [from, ...instructions])];
+  const instructions = all.map(({ text, range: { start, end } }) => {
+    return { text, line: start.line, hasGap: gaps.has(end.line) };
+  });
+  return { kind: 'dockerfile', instructions };
 }

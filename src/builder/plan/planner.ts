@@ -75,7 +75,12 @@ class Planner {
     for (const { args } of dockerfile.metaArgs) for (const { name } of args) this.#usedArgs.add(name);
     const labels = { ...state.config.Labels, ...Object.fromEntries(request.labels) };
     const hasLabels = Object.keys(labels).length > 0;
-    const instructions = dockerfile.stages.flatMap((stage) => this.#evaluated.get(stage)?.instructions ?? []);
+    const instructions = [
+      ...dockerfile.metaArgs.map(({ text }): PlannedInstruction => {
+        return { text, vertex: undefined, role: 'argument', told: '' };
+      }),
+      ...dockerfile.stages.flatMap((stage) => this.#evaluated.get(stage)?.instructions ?? []),
+    ];
     return {
       platform,
       tree: state.tree,

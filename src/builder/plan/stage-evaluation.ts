@@ -127,12 +127,14 @@ export class StageEvaluation {
     const written = expanded.kind === 'workdir' ? workingDirectory(state, expanded.value) : '/';
     const path = posix.resolve(written);
     if (path === '/') {
-      this.#note(instruction.text, undefined);
-      return applyConfig(state, expanded);
+      const next = applyConfig(state, expanded);
+      const isTold = next.history.length > state.history.length;
+      this.#note(text, undefined, isTold ? next.history.at(-1)?.createdBy : '');
+      return next;
     }
     const user = state.config.User ?? '';
     const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'directory', path, user };
-    this.#note(instruction.text, node);
+    this.#note(text, node);
     const config = { ...state.config, WorkingDir: written };
     return withHistory({ ...state, config, tree: node }, `WORKDIR ${written}`, { layer: node });
   }
@@ -143,7 +145,8 @@ export class StageEvaluation {
     const { variables: before } = state;
     const scope = { given: request.args, global, variables: before, escape };
     const { values, shown } = argValues(instruction, scope);
-    this.#note(instruction.text, undefined);
+    const told = `ARG ${shown.join(' ')}`;
+    this.#note(instruction.text, undefined, told);
     const args = new Map(state.args);
     const variables = new Map(before);
     for (const { name, value } of values) {
@@ -151,7 +154,7 @@ export class StageEvaluation {
       args.set(name, value);
       if (value !== undefined) variables.set(name, value);
     }
-    return withHistory({ ...state, args, variables }, `ARG ${shown.join(' ')}`);
+    return withHistory({ ...state, args, variables }, told);
   }
 
   /** `text` is the instruction as it was written. */
@@ -251,8 +254,9 @@ export class StageEvaluation {
     return `[${words.join(' ')}] ${text}`;
   }
 
-  #note(text: string, vertex: PlanNode | undefined): void {
-    this.#instructions.push({ text, vertex: vertex?.digest });
+  #note(text: string, vertex: PlanNode | undefined, told: string = ''): void {
+    const role = this.#isTrigger ? 'trigger' : 'own';
+    this.#instructions.push({ text, vertex: vertex?.digest, role, told });
   }
 
   #parseTrigger(text: string): StageInstruction[] {

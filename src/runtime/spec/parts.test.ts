@@ -87,6 +87,9 @@ test('ociResources: CPUs become a quota, swap needs the kernel', () => {
     pids: { limit: -1 },
   });
   assert.equal(ociResources(input, { swap: false }).memory?.swap, undefined);
+  assert.deepEqual(ociResources({ cpuQuota: -1, cpuPeriod: 1000 }, { swap: true }), {
+    cpu: { period: 1000 },
+  });
 });
 
 test('ociResources: block devices', () => {

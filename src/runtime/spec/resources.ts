@@ -54,7 +54,9 @@ function cpuTime(input: ResourcesInput): CpuTime {
     const quota = Math.floor((nano * defaultPeriod) / 1e9);
     return { quota, period: defaultPeriod, realtimeRuntime, realtimePeriod };
   }
-  return { quota: set(input.cpuQuota), period: set(input.cpuPeriod), realtimeRuntime, realtimePeriod };
+  // A negative quota is none.
+  const quota = set(Math.max(0, input.cpuQuota ?? 0));
+  return { quota, period: set(input.cpuPeriod), realtimeRuntime, realtimePeriod };
 }
 
 function cpuPlaces({ cpusetCpus, cpusetMems }: ResourcesInput): {

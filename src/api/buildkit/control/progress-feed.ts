@@ -17,7 +17,7 @@ const maxKept = 16 * 1024 * 1024;
 const maxKeptAtEnd = 2 * 1024 * 1024;
 
 /** Something a client is told of a build. Everything is kept until the build is forgotten: readers come late. */
-type Item = Exclude<BuildEvent, { kind: 'plan' }>;
+type Item = Exclude<BuildEvent, { kind: 'dockerfile' | 'plan' }>;
 
 /** What a build tells, for any number of clients that follow it, each from its beginning. */
 export class ProgressFeed {
@@ -35,7 +35,7 @@ export class ProgressFeed {
 
   /** Takes an event; its promise, if there is one, resolves when readers have caught up. */
   push(event: BuildEvent): undefined | Promise<void> {
-    if (this.#isClosed || event.kind === 'plan') return undefined;
+    if (this.#isClosed || event.kind === 'plan' || event.kind === 'dockerfile') return undefined;
     this.#countIn(event);
     this.#items.push(event);
     this.#keptBytes += sizeOf(event);

@@ -1,25 +1,28 @@
 import { isIP } from 'node:net';
 import { invalid } from '#/base/errors.ts';
 import type { ExtraHost, RunDefaults, RunNetwork } from '#/builder/request.ts';
+import { checkResources } from '../../build/build-query.ts';
 import { type Attributes, csvFields, numberAt } from './attributes.ts';
 
 /** What the attributes of the Dockerfile front end say of RUN instructions. */
 export function runDefaults(attributes: Attributes): RunDefaults {
+  const resources = {
+    memory: numberAt(attributes, 'memory', 1),
+    memorySwap: numberAt(attributes, 'memswap', -1),
+    cpuShares: numberAt(attributes, 'cpushares', 1),
+    cpuPeriod: numberAt(attributes, 'cpuperiod', 1),
+    cpuQuota: numberAt(attributes, 'cpuquota', 1),
+    cpusetCpus: attributes.get('cpusetcpus') || undefined,
+    cpusetMems: attributes.get('cpusetmems') || undefined,
+  };
+  checkResources(resources);
   return {
     network: networkOf(attributes.get('force-network-mode') ?? ''),
     extraHosts: csvFields(attributes.get('add-hosts') ?? '').map(extraHost),
     ulimits: csvFields(attributes.get('ulimit') ?? '').map(ulimit),
     shmSize: numberAt(attributes, 'shm-size') || undefined,
     cgroupParent: attributes.get('cgroup-parent') || undefined,
-    resources: {
-      memory: numberAt(attributes, 'memory', 1),
-      memorySwap: numberAt(attributes, 'memswap', -1),
-      cpuShares: numberAt(attributes, 'cpushares', 1),
-      cpuPeriod: numberAt(attributes, 'cpuperiod', 1),
-      cpuQuota: numberAt(attributes, 'cpuquota', 1),
-      cpusetCpus: attributes.get('cpusetcpus') || undefined,
-      cpusetMems: attributes.get('cpusetmems') || undefined,
-    },
+    resources,
   };
 }
 
