@@ -4,9 +4,10 @@ import type { Logger } from '#/base/log.ts';
 import { skiffVersion } from '#/base/version.ts';
 import type { ContextStore } from '#/builder/context/context-store.ts';
 import { BuildHistory } from '#/builder/history/build-history.ts';
+import { emulatedArchitectures } from '#/kernel/binfmt.ts';
 import { formatIpv4 } from '#/network/address.ts';
 import type { Networks } from '#/network/networks.ts';
-import { hostPlatform } from '#/oci/platform.ts';
+import { hostPlatform, normalizePlatform, type Platform } from '#/oci/platform.ts';
 import type { Database } from '#/state/db.ts';
 
 /** What BuildKit's API is opened with. */
@@ -29,7 +30,7 @@ export function openBuildKit({ id, builder, db, builds, networks, trees, log }: 
     worker: {
       id,
       version: skiffVersion,
-      platforms: [hostPlatform()],
+      platforms: () => [hostPlatform(), ...emulated()],
       hostGateway: () => {
         const gateway = networks.list().find(({ name }) => name === 'bridge')?.bridge?.gateway;
         return gateway === undefined ? undefined : formatIpv4(gateway);
@@ -39,4 +40,12 @@ export function openBuildKit({ id, builder, db, builds, networks, trees, log }: 
     archives: builds.archives,
     log,
   });
+}
+
+/** Platforms whose programs run here under an emulator. */
+function emulated(): Platform[] {
+  const own = hostPlatform();
+  return emulatedArchitectures()
+    .filter((architecture) => architecture !== own.architecture)
+    .map((architecture) => normalizePlatform({ os: 'linux', architecture, variant: '', osVersion: '' }));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from '#/oci/digest.ts';
-import { parsePlatform } from '#/oci/platform.ts';
+import { hostPlatform, parsePlatform } from '#/oci/platform.ts';
 import type { CopyNode, ImageNode, PlanNode, RunNode } from '../plan/graph.ts';
 import type { BuildContext } from '../request.ts';
 import { buildConfig } from './build-config.ts';
@@ -47,6 +47,7 @@ const copy: CopyNode = {
 };
 const run: RunNode = {
   kind: 'run',
+  platform: hostPlatform(),
   digest: digestOf('run'),
   name: 'RUN',
   parent: copy,

@@ -49,6 +49,8 @@ interface StepBase extends NodeBase {
 /** A process. */
 export interface RunNode extends StepBase {
   readonly kind: 'run';
+  /** What its programs are for. */
+  readonly platform: Platform;
   readonly run: Omit<RunDefinition, 'mounts'>;
   readonly mounts: readonly MountPlan[];
   /** Variables that the process gets and the cache does not know of: proxies. */

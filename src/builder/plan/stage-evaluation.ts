@@ -170,7 +170,9 @@ export class StageEvaluation {
         }),
     });
     const hiddenEnv = proxyEnv(request.args);
-    const node: StepNode = { ...this.#stepBase(state, instruction), kind: 'run', run, mounts, hiddenEnv };
+    const { platform } = state;
+    const base = this.#stepBase(state, instruction);
+    const node: StepNode = { ...base, kind: 'run', platform, run, mounts, hiddenEnv };
     return this.#add(state, node, { shown, text });
   }
 

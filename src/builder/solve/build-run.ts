@@ -23,7 +23,6 @@ import {
 } from '../plan/graph.ts';
 import type { ProgressSink, Status } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
-import { WordedError } from '../worded-error.ts';
 import { loadBaseImage } from './base-image.ts';
 import { CachedResults } from './cached-results.ts';
 import { carryOut } from './carry-out.ts';
@@ -31,14 +30,12 @@ import { Explanation } from './explanation.ts';
 import { keyDocument } from './key-document.ts';
 import { RemoteFiles, type RemoteInput } from './remote-files.ts';
 import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
+import { hintFor } from './step-hint.ts';
 import { VertexReport } from './vertex-report.ts';
 import { Witness } from './witness.ts';
 
 /** What a node comes to: files, and for a layer when it was made. */
 type NodeResult = SourceTree & { readonly created?: string; readonly config?: ImageConfig };
-
-const missingSource =
-  'Look whether it is in the context, or in the stage or image that --from names, and whether the ignore file leaves it out.';
 
 /** A build whose graph is being worked on. */
 export interface RunInput {
@@ -334,8 +331,8 @@ export class BuildRun implements AsyncDisposable {
   #located(node: StepNode, error: unknown): unknown {
     if (!(error instanceof EngineError) || node.range === undefined) return error;
     const place = { source: this.#input.source, range: node.range };
-    const isMissing = node.kind === 'copy' && error.kind === 'notFound' && !(error instanceof WordedError);
-    return placed(error, isMissing ? { ...place, hint: missingSource } : place);
+    const hint = hintFor(node, error);
+    return placed(error, hint === undefined ? place : { ...place, hint });
   }
 }
 

@@ -7,8 +7,8 @@ export interface WorkerParts {
   /** The daemon's own. */
   readonly id: string;
   readonly version: string;
-  /** What can be built for, the own platform first. */
-  readonly platforms: readonly Platform[];
+  /** What can be built for, the own platform first; emulators come and go. */
+  readonly platforms: () => readonly Platform[];
   /** The address that `host-gateway` stands for; undefined if there is none. */
   readonly hostGateway: () => string | undefined;
 }
@@ -34,7 +34,7 @@ export class WorkerInfo {
         'org.mobyproject.buildkit.worker.snapshotter': 'overlayfs',
         ...(gateway !== undefined && { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': gateway }),
       },
-      platforms: platforms.map(({ os, architecture, variant }) => ({ os, architecture, variant })),
+      platforms: platforms().map(({ os, architecture, variant }) => ({ os, architecture, variant })),
       buildkitVersion: this.version(),
     };
   }
