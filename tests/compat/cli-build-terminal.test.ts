@@ -66,3 +66,26 @@ test('a shell in a step: a window that is closed leaves nothing behind', async (
     await run.exitCode();
   });
 });
+
+test('in a terminal: what a step says cannot draw elsewhere, while it runs and when it has failed', async () => {
+  const said = '\\033]0;title\\007\\033[2J\\033[Hred\\n';
+  const folder = context('hostile', `FROM busybox\nRUN printf '${said}'; sleep 0.3; exit 9\n`);
+  for (const progress of ['tty', 'plain']) {
+    using run = build(`--no-cache --progress ${progress} ${folder}`);
+    assert.equal(await run.exitCode(), 1);
+    // oxlint-disable-next-line no-control-regex -- those that it draws with itself are allowed
+    assert.doesNotMatch(run.output.replaceAll(/\u001b\[\d*[AJK]\r?/g, ''), /[\u0000-\u0009\u000b-\u001f]/);
+    assert.match(run.output, /------\n > \[2\/2\] RUN .*:\n\d\.\d{3} red\n------\n/);
+  }
+});
+
+test('in a terminal: ctrl-c ends the build and leaves a tidy screen', async () => {
+  const folder = context('long', 'FROM busybox\nRUN echo began; sleep 1000\n');
+  await leakCheck(daemon, async () => {
+    using run = build(`--no-cache ${folder}`);
+    await run.shows('     began');
+    run.type('\u0003');
+    assert.equal(await run.exitCode(), 130);
+    assert.match(run.screen, /^building [\d.]+s, \d of \d steps done\n[^]*\n     began\n\^C$/);
+  });
+});

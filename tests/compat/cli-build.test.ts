@@ -120,6 +120,9 @@ test('skiff build: what it says, in each way', async () => {
   const quiet = await ok('skiff build -q said');
   assert.match(quiet.stdout, /^sha256:[0-9a-f]{64}\n$/);
   assert.equal(quiet.stderr, '');
+  const other = await ok('skiff build said', { BUILDKIT_PROGRESS: 'quiet' });
+  assert.deepEqual([other.stdout, other.stderr], [quiet.stdout, '']);
+  assert.equal((await ok('skiff build --progress none said')).stdout, '');
   const files = 'skiff build -q -t said:2 --iidfile id --metadata-file meta said';
   const { stdout } = await ok(`${files} >out; cat id; echo; cat out`);
   assert.deepEqual(new Set(stdout.trim().split('\n')).size, 1);
@@ -153,7 +156,9 @@ test('skiff build: wrong command lines and wrong inputs', async () => {
     ['skiff build -f nope wrong', /failed to read dockerfile: open nope: no such file or directory/],
     ['skiff build -f wrong/Unknown wrong', /unknown instruction: FRM \(did you mean FROM\?\)/],
     ['skiff build -t UPPER wrong', /invalid tag "UPPER": .*must be lowercase/],
-    ['skiff build --progress x wrong', /invalid progress mode x/],
+    ['skiff build --progress x wrong', /invalid progress mode x: one of auto, /],
+    ['skiff build --progress tty wrong', /--progress tty needs a terminal/],
+    ['skiff build -q --progress plain wrong', /progress=plain and quiet cannot be used together/],
     ['skiff build --target nope wrong', /target stage "nope" could not be found/],
     ['skiff build --output type=nope wrong', /exporter "nope" could not be found/],
     ['skiff build --output type=local wrong', /dest is required for local exporter/],

@@ -3,6 +3,7 @@ import type { Client } from '#/client/client.ts';
 import type { TerminalSize } from '#/client/containers.ts';
 import type { StoppedStep } from '#/wire/build-status.ts';
 import type { Output, TerminalInput } from '../command.ts';
+import { safeText } from '../format/safe-text.ts';
 import { writeAll } from '../streams.ts';
 import { DetachFilter, parseDetachKeys } from '../terminal/detach-keys.ts';
 import { rawMode } from '../terminal/raw-mode.ts';
@@ -38,7 +39,7 @@ export async function debugShell(
   }: { step: StoppedStep; streams: ShellStreams & { readonly hasTerminal: boolean }; signal: AbortSignal },
 ): Promise<void> {
   const { output, hasTerminal } = streams;
-  output.write(introduction(step, streams));
+  output.write(safeText(introduction(step, streams)));
   // Before the shell begins, which then has the right size from the start.
   using _size = hasTerminal
     ? followSize(output, (size) => resizeBuildTerminal(client, part.session, size))

@@ -5,6 +5,7 @@ import type { Client } from '#/client/client.ts';
 import type { BuildFailure, BuildOutcome, BuildStatus } from '#/wire/build-status.ts';
 import type { AuthConfig } from '#/wire/registry.ts';
 import type { Context, Output } from '../command.ts';
+import { safeText } from '../format/safe-text.ts';
 import { streamMessages } from '../progress/show.ts';
 import { offerAgent } from './agent-streams.ts';
 import { debugShell, type ShellStreams, shellTerminal } from './debug-shell.ts';
@@ -134,5 +135,5 @@ async function followBuild(
 /** What people read when a build fails. */
 export function buildErrorMessage(error: unknown): string {
   const solving = error instanceof BuildError ? 'failed to solve: ' : '';
-  return `ERROR: failed to build: ${solving}${messageOf(error)}`;
+  return safeText(`ERROR: failed to build: ${solving}${messageOf(error)}`);
 }

@@ -1,3 +1,4 @@
+import { safeLine } from '../../format/safe-text.ts';
 import { displayWidth, ellipsis } from '../../format/tabwriter.ts';
 import type { Screen } from '../../progress/frame.ts';
 import { partText } from './plain.ts';
@@ -14,27 +15,42 @@ const unicodeMarks: Marks = { done: '✔', running: '▸', failed: '✘' };
 const asciiMarks: Marks = { done: '+', running: '>', failed: '!' };
 
 /**
- * The lines for a build under way: the sum, then a line for each step as far as there is room (those that run come first,
- * then the latest), and below those that run what they said last. No line is as wide as the screen.
+ * The lines for a build under way: the sum, then a line for each step, and below those that run what they said last. Where
+ * there is no room for all, those that run come first, then what they say, then the latest of the others. No line is as wide
+ * as the screen.
  */
 export function drawBuild(steps: Steps, screen: Screen, now: number): string[] {
   const begun = steps.all.filter(({ number }) => number > 0).sort((a, b) => a.number - b.number);
   if (begun.length === 0 || screen.rows < 2) return [];
   // One line is the sum, one stays free for the cursor.
   const room = Math.max(0, screen.rows - 2);
-  const shown = choose(begun, room);
-  let spare = room - shown.length;
-  const lines = [cut(head(steps, begun, now), screen)];
-  for (const step of shown) {
-    lines.push(stepLine(step, screen, now));
-    const detail = step.isRunning ? detailOf(step, now) : '';
-    if (detail !== '' && spare > 0) {
-      lines.push(cut(`     ${detail}`, screen));
-      spare -= 1;
-    }
-  }
-  return lines;
+  const running = latest(
+    begun.filter((step) => step.isRunning),
+    room,
+  );
+  const details = running
+    .map((step) => [step, detailOf(step, now)] as const)
+    .filter(([, detail]) => detail !== '')
+    .slice(0, room - running.length);
+  const others = latest(
+    begun.filter((step) => !step.isRunning),
+    room - running.length - details.length,
+  );
+  const shown = new Set([...running, ...others]);
+  const told = new Map(details);
+  const lines = begun
+    .filter((step) => shown.has(step))
+    .flatMap((step) => {
+      const detail = told.get(step);
+      const line = stepLine(step, screen, now);
+      return detail === undefined ? [line] : [line, cut(`     ${detail}`, screen)];
+    });
+  return [cut(head(steps, begun, now), screen), ...lines];
 }
+
+/** The last so many. */
+const latest = (steps: readonly Step[], count: number): readonly Step[] =>
+  count > 0 ? steps.slice(-count) : [];
 
 /** What was done, in one line, when everything has gone well. */
 export function buildSummary(steps: Steps, screen: Screen, now: number): string {
@@ -52,23 +68,15 @@ const marksOf = ({ unicode }: Screen): Marks => (unicode ? unicodeMarks : asciiM
 
 function head({ all }: Steps, begun: readonly Step[], now: number): string {
   const done = begun.filter(({ completed }) => completed !== undefined).length;
-  return `building ${elapsed(begun, now).toFixed(1)}s, ${done} of ${count(all.length)} done`;
+  const running = begun.filter((step) => step.isRunning).length;
+  const more = running > 1 ? `, ${running} at work` : '';
+  return `building ${elapsed(begun, now).toFixed(1)}s, ${done} of ${count(all.length)} done${more}`;
 }
 
 /** Seconds since the first step began. */
 function elapsed(begun: readonly Step[], now: number): number {
   const first = Math.min(...begun.map(({ started = now }) => started));
   return begun.length === 0 ? 0 : Math.max(0, now - first) / 1000;
-}
-
-/** Those that run, and of the others the latest, in their order. */
-function choose(begun: readonly Step[], room: number): readonly Step[] {
-  if (begun.length <= room) return begun;
-  const latestFirst = begun.toSorted(
-    (a, b) => Number(b.isRunning) - Number(a.isRunning) || b.number - a.number,
-  );
-  const best = new Set(latestFirst.slice(0, room));
-  return begun.filter((step) => best.has(step));
 }
 
 function stepLine(step: Step, screen: Screen, now: number): string {
@@ -88,19 +96,7 @@ function detailOf(step: Step, now: number): string {
   return visible(open === undefined ? step.lastLine : partText(open, now));
 }
 
-/** Without what would move the cursor or change colours. */
-function visible(text: string): string {
-  return (
-    text
-      // oxlint-disable-next-line no-control-regex -- escape sequences are the point
-      .replaceAll(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|.)?/g, '')
-      // A progress bar that a program draws again and again on one line.
-      .replace(/^.*\r(?=[^\r])/s, '')
-      // oxlint-disable-next-line no-control-regex -- so are these
-      .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ')
-      .trimEnd()
-  );
-}
+const visible = (text: string): string => safeLine(text).replaceAll('\t', ' ').trimEnd();
 
 /** A terminal that knows only ASCII gets nothing else; what it would make of it has no known width. */
 const fit = (text: string, width: number, { unicode }: Screen): string =>

@@ -1,5 +1,6 @@
 import type { BuildFailure, BuildOutcome, BuildStatus } from '#/wire/build-status.ts';
 import type { Output } from '../../command.ts';
+import type { PeopleOutput } from '../../format/safe-text.ts';
 import { LiveLines } from '../../progress/live-lines.ts';
 import { buildSummary, drawBuild } from './build-frame.ts';
 import { failureReport, warningSummary } from './plain.ts';
@@ -8,14 +9,19 @@ import type { BuildView } from './view.ts';
 
 /** A build on a terminal: a line for each step, which becomes one line for all of them when it has gone well. */
 export class LiveView implements BuildView {
-  readonly #output: Output;
+  /** For text that stays. */
+  readonly #people: PeopleOutput;
   readonly #now: () => number;
   readonly #lines: LiveLines;
-  readonly #steps = new Steps();
+  readonly #steps: Steps;
   #isPaused = false;
 
-  constructor(output: Output, { unicode, now = Date.now }: { unicode: boolean; now?: () => number }) {
-    this.#output = output;
+  constructor(
+    output: Output,
+    { unicode, people, now = Date.now }: { unicode: boolean; people: PeopleOutput; now?: () => number },
+  ) {
+    this.#people = people;
+    this.#steps = new Steps((text) => people.line(text));
     this.#now = now;
     this.#lines = new LiveLines(output, {
       unicode,
@@ -44,14 +50,15 @@ export class LiveView implements BuildView {
     this.#lines.stop();
     const { screen } = this.#lines;
     const steps = this.#steps.all.length === 0 ? '' : `${buildSummary(this.#steps, screen, this.#now())}\n`;
-    this.#lines.write(steps + resultText(outcome) + explanations(this.#steps) + warningSummary(this.#steps));
+    this.#lines.write(steps + resultText(outcome));
+    this.#people.write(explanations(this.#steps) + warningSummary(this.#steps));
   }
 
   fail(failure: BuildFailure | undefined): void {
     // How far it came stays on the screen.
     this.#lines.print('');
     this.#lines.stop();
-    this.#output.write(explanations(this.#steps) + failureReport(this.#steps, failure));
+    this.#people.write(explanations(this.#steps) + failureReport(this.#steps, failure));
   }
 }
 

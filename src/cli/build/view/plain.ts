@@ -1,6 +1,6 @@
 import { humanSize } from '#/base/units.ts';
 import type { BuildFailure, BuildOutcome, BuildStatus } from '#/wire/build-status.ts';
-import type { Output } from '../../command.ts';
+import type { PeopleOutput } from '../../format/safe-text.ts';
 import { type OutputLine, type Step, type StepChange, type StepPart, Steps, warningText } from './steps.ts';
 import type { BuildView } from './view.ts';
 
@@ -9,17 +9,18 @@ const partInterval = 5000;
 
 /** What happens in a build as lines, each with the number of its step: `#5 [2/3] RUN make`. */
 export class PlainView implements BuildView {
-  readonly #output: Output;
+  readonly #output: PeopleOutput;
   readonly #now: () => number;
-  readonly #steps = new Steps();
+  readonly #steps: Steps;
   /** The step that the last line was about. */
   #current: Step | undefined;
   readonly #begun = new Set<Step>();
   /** When parts were told of last; those that are complete never again. */
   readonly #told = new Map<StepPart['id'], number>();
 
-  constructor(output: Output, { now = Date.now }: { now?: () => number } = {}) {
+  constructor(output: PeopleOutput, { now = Date.now }: { now?: () => number } = {}) {
     this.#output = output;
+    this.#steps = new Steps((text) => output.line(text));
     this.#now = now;
   }
 

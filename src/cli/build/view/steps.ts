@@ -26,6 +26,9 @@ export interface OutputLine {
   readonly text: string;
 }
 
+/** Makes of a line of output what is shown of it. */
+type ShowLine = (text: string) => string;
+
 /** What is known of one step of a build. */
 export class Step {
   readonly digest: string;
@@ -39,9 +42,12 @@ export class Step {
   #partial = '';
   readonly #decoder: TextDecoder = new TextDecoder();
 
-  constructor(vertex: BuildVertex) {
+  readonly #show: ShowLine;
+
+  constructor(vertex: BuildVertex, show: ShowLine) {
     this.digest = vertex.digest;
     this.vertex = vertex;
+    this.#show = show;
   }
 
   get started(): number | undefined {
@@ -100,7 +106,8 @@ export class Step {
 
   #keep(text: string, timestamp: string | undefined): OutputLine {
     const at = timeOf(timestamp) ?? Date.now();
-    const line = { seconds: Math.max(0, at - (this.started ?? at)) / 1000, text: text.replace(/\r$/, '') };
+    const shown = this.#show(text.replace(/\r$/, ''));
+    const line = { seconds: Math.max(0, at - (this.started ?? at)) / 1000, text: shown };
     this.tail.push(line);
     if (this.tail.length > keptLines) this.tail.shift();
     return line;
@@ -120,6 +127,12 @@ export class Steps {
   readonly #byDigest = new Map<string, Step>();
   readonly warnings: VertexWarning[] = [];
   #started = 0;
+  readonly #show: ShowLine;
+
+  /** `show` gets every line of output. */
+  constructor(show: ShowLine) {
+    this.#show = show;
+  }
 
   get all(): readonly Step[] {
     return [...this.#byDigest.values()];
@@ -141,7 +154,7 @@ export class Steps {
     };
     this.warnings.push(...warnings);
     for (const vertex of vertexes) {
-      const step = this.#byDigest.get(vertex.digest) ?? new Step(vertex);
+      const step = this.#byDigest.get(vertex.digest) ?? new Step(vertex, this.#show);
       this.#byDigest.set(vertex.digest, step);
       step.vertex = vertex;
       if (step.number === 0 && step.started !== undefined) step.number = ++this.#started;

@@ -4,6 +4,7 @@ import { afterEach, mock, test } from 'node:test';
 import fc from 'fast-check';
 import type { BuildStatus } from '#/wire/build-status.ts';
 import { VirtualScreen } from '#tests/virtual-screen.ts';
+import { chooseView } from './choose.ts';
 import { LiveView } from './live.ts';
 import { PlainView } from './plain.ts';
 import { QuietView, RawView } from './raw.ts';
@@ -39,7 +40,11 @@ const transfer = (current: number, [from, to]: [number, number?], total = 0): Bu
 });
 
 function recorder() {
-  const output = { text: '', write: (more: string) => void (output.text += more) };
+  const output = {
+    text: '',
+    write: (more: string) => void (output.text += more),
+    line: (line: string) => line,
+  };
   return Object.assign(output, { isTTY: false, columns: 0, rows: 0, stream: new PassThrough() });
 }
 
@@ -158,7 +163,8 @@ function live(columns: number, rows: number, unicode = false) {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let now = begin;
   const screen = new VirtualScreen(columns, rows);
-  const view = new LiveView(screen, { unicode, now: () => now });
+  const people = { write: (text: string) => screen.write(text), line: (line: string) => line };
+  const view = new LiveView(screen, { unicode, people, now: () => now });
   const wait = (milliseconds: number): void => {
     now += milliseconds;
     mock.timers.tick(milliseconds);
@@ -179,7 +185,7 @@ test('LiveView: a line for each step, what runs with its last output, and one li
   take(view, [log('b', '\u001b[31mred\u001b[0m \u001b[2Kother\n10%\r20%', 450)]);
   wait(1000);
   assert.deepEqual(screen.text.split('\n'), [
-    'building 2.0s, 2 of 5 steps done',
+    'building 2.0s, 2 of 5 steps done, 2 at work',
     ' + [internal] load build context                       0.2s',
     ' + [1/3] FROM docker.io/library/x                    cached',
     ' > [a 2/3] RUN one                                     1.7s',
@@ -210,6 +216,81 @@ test('LiveView: how far a failed build came stays, above what failed', () => {
     /^building 0\.1s, 1 of 1 step done\n ✘ \[2\/3\] RUN make +failed\n------\n > \[2\/3\] RUN make:\n0\.200 line 2\n/,
   );
   assert.match(screen.text, /\nDockerfile:2\n---\nWrite it otherwise\.$/);
+});
+
+test('LiveView: where there is little room, steps that run and what they say come before those that are done', () => {
+  const { screen, view, wait } = live(60, 7, true);
+  for (const name of ['one', 'two', 'three', 'four']) take(view, [step(name, name, [0, 1])]);
+  take(view, [
+    step('a', 'RUN a', [0]),
+    log('a', 'said\n', 1),
+    step('b', 'RUN b', [0]),
+    log('b', '🚀'.repeat(50), 1),
+  ]);
+  wait(1000);
+  assert.deepEqual(screen.text.split('\n'), [
+    'building 1.0s, 4 of 6 steps done, 2 at work',
+    ' ✔ four                                                0.0s',
+    ' ▸ RUN a                                               1.0s',
+    '     said',
+    ' ▸ RUN b                                               1.0s',
+    `     ${'🚀'.repeat(26)}…`,
+  ]);
+  take(view, [step('c', 'RUN c', [0]), log('c', 'more\n', 1), step('d', 'RUN d', [0])]);
+  wait(1000);
+  assert.deepEqual(screen.text.split('\n'), [
+    'building 2.0s, 4 of 8 steps done, 4 at work',
+    ' ▸ RUN a                                               2.0s',
+    '     said',
+    ' ▸ RUN b                                               2.0s',
+    ' ▸ RUN c                                               2.0s',
+    ' ▸ RUN d                                               2.0s',
+  ]);
+  view.fail(undefined);
+});
+
+test('chooseView: what a build says cannot reach a terminal but as text', () => {
+  const hostile = '\u001b]0;title\u0007\u001b[2J\u001b[31mred\u009b5A';
+  const statuses = [
+    step('a', `[1/1] RUN ${hostile}`, [0]),
+    log('a', `${hostile}\n`, 1),
+    step('a', `[1/1] RUN ${hostile}`, [0, 2, { error: hostile, explanation: [hostile] }]),
+    { warnings: [{ vertex: 'a', level: 1, short: base64(hostile), detail: [] }] },
+  ];
+  for (const mode of ['tty', 'plain', 'quiet', 'rawjson']) {
+    const stderr = new VirtualScreen(80, 24);
+    const view = chooseView(mode, { stderr, env: { TERM: 'xterm', NO_COLOR: '1' } });
+    take(view, statuses);
+    view.fail({ vertex: 'a', excerpt: hostile, hint: hostile });
+    // oxlint-disable-next-line no-control-regex -- the frames are drawn with these
+    const written = stderr.writes.join('').replaceAll(/\u001b\[\d*[AJK]\r?/g, '');
+    // oxlint-disable-next-line no-control-regex -- none of them may be left
+    assert.doesNotMatch(written, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, mode);
+    assert.match(written, /red/, mode);
+  }
+});
+
+test('chooseView: modes that there are not, and terminals that cannot draw', () => {
+  const choose = (mode: string, env: Readonly<Record<string, string>>, isTTY = true) =>
+    chooseView(mode, { stderr: Object.assign(recorder(), { isTTY }), env });
+  assert.ok(choose('auto', { TERM: 'dumb' }) instanceof PlainView);
+  assert.ok(choose('auto', {}) instanceof PlainView);
+  assert.ok(choose('auto', { TERM: 'xterm' }, false) instanceof PlainView);
+  const wrong: [made: () => unknown, message: RegExp][] = [
+    [
+      () => choose('fancy', {}),
+      /^invalid progress mode fancy: one of auto, tty, plain, rawjson, quiet, none$/,
+    ],
+    [
+      () => choose('tty', {}, false),
+      /^--progress tty needs a terminal on standard error; use --progress plain$/,
+    ],
+    [
+      () => choose('tty', { TERM: 'dumb' }),
+      /^--progress tty needs a terminal that can draw \(TERM is "dumb"\)/,
+    ],
+  ];
+  for (const [made, message] of wrong) assert.throws(made, { message });
 });
 
 test('LiveView: on any screen no line wraps and the frame is not higher than the screen', () => {

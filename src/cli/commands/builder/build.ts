@@ -32,8 +32,8 @@ export const command: Command = defineCommand({
 type Given = Pick<Input, 'given'> & { readonly flags: BuildFlags };
 
 async function build(ctx: Context, { flags, given }: Given, argument: string): Promise<void> {
-  const mode = flags.quiet ? 'quiet' : given.has('progress') ? flags.progress : ctx.env['BUILDKIT_PROGRESS'];
-  const view = chooseView(mode || 'auto', ctx);
+  const mode = progressMode(flags, { given, env: ctx.env });
+  const view = chooseView(mode, ctx);
   const plan = await planBuild(flags, argument, ctx);
   const auths = await buildAuths(ctx, mentions(plan));
   const isSkiff = await ctx.client.isSkiff();
@@ -51,7 +51,7 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
     : {
         image:
           (await runClassicBuild(ctx, plan, {
-            flags,
+            flags: { ...flags, quiet: mode === 'quiet' },
             given,
             auths,
             stdout: ctx.stdout,
@@ -64,7 +64,19 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
   if (flags['metadata-file'] !== '') {
     writeResult(flags['metadata-file'], `${JSON.stringify(outcome?.metadata ?? {}, null, 2)}\n`);
   }
-  if (flags.quiet && image !== '') ctx.stdout.write(`${image}\n`);
+  if (mode === 'quiet' && image !== '') ctx.stdout.write(`${image}\n`);
+}
+
+/** What `--quiet`, `--progress` and the environment say together. Throws an Error in docker's words if they disagree. */
+function progressMode(
+  { quiet, progress }: BuildFlags,
+  { given, env }: { given: ReadonlySet<string>; env: Context['env'] },
+): string {
+  if (!quiet) return (given.has('progress') ? progress : env['BUILDKIT_PROGRESS']) || 'auto';
+  if (given.has('progress') && !['auto', 'quiet'].includes(progress)) {
+    throw new Error(`progress=${progress} and quiet cannot be used together`);
+  }
+  return 'quiet';
 }
 
 /** Looks at the Dockerfile only; the daemon is not needed. */
