@@ -171,6 +171,7 @@ export class Images {
   /** Tells of an image that a build has made. */
   built({ id, names }: AddedImage): void {
     for (const { reference } of names) this.#publish('tag', id, familiarString(reference));
+    this.#publish('create', id);
   }
 
   /** Of an index, only the image for the platform. */

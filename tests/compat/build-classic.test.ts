@@ -240,3 +240,12 @@ test('dockerode: buildImage with arguments, labels and a target; a failure is to
     message: /Cannot locate specified Dockerfile: nope/,
   });
 });
+
+test('docker build: events tell of the names that an image gets, and that it is new', async () => {
+  context('told', { Dockerfile: 'FROM busybox\nRUN touch /told\n' });
+  const id = await docker.ok(`${classic} -q -t told:1 told 2>/dev/null`);
+  const events = await docker.ok(
+    "docker events --since 0 --until $(date +%s.%N) --filter type=image --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}'",
+  );
+  assert.deepEqual(events.split('\n').slice(-2), [`tag ${id} told:1`, `create ${id} ${id}`]);
+});
