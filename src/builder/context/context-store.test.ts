@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bring, entryOf, expected, found, type Sample, send, storeLab } from './context-lab.ts';
+import { bring, entryOf, expected, found, type Sample, send, storeLab } from '#tests/context-lab.ts';
 import { ContextUpdate, type UpdatedTree } from './context-update.ts';
 
 const { signal } = new AbortController();

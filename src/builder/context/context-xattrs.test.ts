@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lgetxattr, llistxattr } from '#/kernel/files.ts';
+import { bring, type Sample, storeLab } from '#tests/context-lab.ts';
 import { keptXattrs } from './context-entry.ts';
-import { bring, type Sample, storeLab } from './context-lab.ts';
 
 /** What the kernel keeps for cap_net_bind_service=ep (linux/capability.h, vfs_cap_data of revision 2). */
 const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');

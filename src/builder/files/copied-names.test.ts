@@ -3,8 +3,8 @@ import { linkSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
+import { Lab } from '#tests/copy-lab.ts';
 import { type CopyRequest, copyInto } from './copy-into.ts';
-import { Lab } from './copy-lab.ts';
 
 const source = { 'd/f': '1', 'd/sub/g': '2', one: 'x', again: '->one' };
 

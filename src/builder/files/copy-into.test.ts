@@ -18,9 +18,9 @@ import { test } from 'node:test';
 import { lgetxattr, lsetxattr, mkfifo } from '#/kernel/files.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
+import { Lab, shown, type Tree } from '#tests/copy-lab.ts';
 import { scratchDir } from '#tests/scratch-dir.ts';
 import { type CopyRequest, copyInto } from './copy-into.ts';
-import { Lab, shown, type Tree } from './copy-lab.ts';
 import { openFileThreads } from './file-threads.ts';
 
 const source: Tree = {

@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type CopyRequest, copyInto } from '#/builder/files/copy-into.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import { openStorage, type TestStorage } from '#/storage/layers-storage.ts';
 import type { DriverName } from '#/storage/snapshots/snapshotter.ts';
-import { scratchDir } from '#tests/scratch-dir.ts';
-import { type CopyRequest, copyInto } from './copy-into.ts';
+import { scratchDir } from './scratch-dir.ts';
 
 /** Files by name: contents. */
 export type Tree = Readonly<Record<string, string>>;

@@ -1,13 +1,13 @@
 /** Trees as clients describe them, and stores to keep them in, for tests. */
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { scratchDir } from '#tests/scratch-dir.ts';
-import { openFileThreads } from '../files/file-threads.ts';
-import { TreeDigests } from '../files/tree-digests.ts';
-import type { ContextTree } from '../request.ts';
-import type { ContextEntry } from './context-entry.ts';
-import { ContextStore } from './context-store.ts';
-import type { ContextUpdate } from './context-update.ts';
+import type { ContextEntry } from '#/builder/context/context-entry.ts';
+import { ContextStore } from '#/builder/context/context-store.ts';
+import type { ContextUpdate } from '#/builder/context/context-update.ts';
+import { openFileThreads } from '#/builder/files/file-threads.ts';
+import { TreeDigests } from '#/builder/files/tree-digests.ts';
+import type { ContextTree } from '#/builder/request.ts';
+import { scratchDir } from './scratch-dir.ts';
 
 /** One thing in a tree of a test. */
 export interface Sample extends Partial<ContextEntry> {
