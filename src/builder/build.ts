@@ -1,7 +1,7 @@
 import { invalid } from '#/base/errors.ts';
 import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
 import { formatPlatform, hostPlatform, type Platform } from '#/oci/platform.ts';
-import { readAttestOptions } from './attest/attest-options.ts';
+import { type AttestOptions, readAttestOptions } from './attest/attest-options.ts';
 import { ResultAttestations } from './attest/attest-result.ts';
 import type { BuildFacts } from './attest/provenance.ts';
 import { CacheExchange } from './cache/exchange/cache-exchange.ts';
@@ -10,6 +10,7 @@ import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import type { StepDebugger } from './debugger.ts';
 import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
+import { checkOutput } from './export/output-options.ts';
 import { sendOutput } from './export/outputs.ts';
 import type { OutputImage } from './export/package-result.ts';
 import { squash } from './export/squash.ts';
@@ -76,9 +77,11 @@ export class Builder {
     const { signal, progress } = control;
     signal.throwIfAborted();
     const epoch = epochOf(request);
+    for (const output of request.outputs) checkOutput(output);
+    const attest = readAttestOptions(request.attestations);
     const loaded = await loadDockerfile(request, { signal, progress });
     void progress(dockerfileEvent(loaded.dockerfile));
-    const exchange = new CacheExchange(this.#outputs);
+    using exchange = new CacheExchange(this.#outputs);
     const targets = exchange.targets(request);
     const ended = new AbortController();
     using _stop = { [Symbol.dispose]: () => ended.abort(new Error('the build has ended')) };
@@ -111,7 +114,7 @@ export class Builder {
       source: loaded.dockerfile.source,
       results: new Map(plans.map(({ platform, tree }) => [formatPlatform(platform), tree])),
     });
-    const sent = await this.#send(images, { request, progress, signal, facts });
+    const sent = await this.#send(images, { request, progress, signal, facts, attest });
     const { metadata } = sent;
     const results = run.cached.forExport(images, layers);
     const told = await exchange.export(targets, results, { request, signal, progress });
@@ -181,13 +184,12 @@ export class Builder {
 
   async #send(
     images: readonly PlatformImage[],
-    { request, progress, signal, facts }: BuildControl & { request: BuildRequest; facts: BuildFacts },
+    { request, progress, signal, facts, attest: options }: BuildControl & SendInput,
   ): Promise<SentResults> {
     const metadata = new Map<string, string>();
     let stored: Digest | undefined;
     const sent = new Map<number, OutputImage>();
     const { roots } = this.#outputs;
-    const options = readAttestOptions(request.attestations);
     const attestations = new ResultAttestations({ options, facts, roots, signal });
     for (const [index, output] of request.outputs.entries()) {
       if (output.kind === 'cacheonly') continue;
@@ -208,6 +210,12 @@ export class Builder {
     }
     return { metadata, images: sent, stored };
   }
+}
+
+interface SendInput {
+  readonly request: BuildRequest;
+  readonly facts: BuildFacts;
+  readonly attest: AttestOptions;
 }
 
 /** What has become of all outputs. */

@@ -4,7 +4,7 @@ import { isInternal } from './addresses.ts';
 import { drain } from './body.ts';
 import type { TlsSettings } from './certificates.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { basicAuthorization, type Credentials } from './credentials.ts';
+import { basicAuthorization, type Credentials, type OwnCredentials } from './credentials.ts';
 import { RegistryError, registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
 import { isListed, realmAdvice } from './realm.ts';
@@ -46,6 +46,7 @@ export class Connection {
   readonly #credentials: Credentials;
   readonly #tokens: Tokens;
   #challenges: readonly Challenge[] = [];
+  #shared: Promise<OwnCredentials> | undefined;
 
   constructor(host: RegistryHost, credentials: Credentials, parts: ConnectionParts) {
     this.host = host;
@@ -190,7 +191,7 @@ export class Connection {
     const { kind } = this.#credentials;
     if (offered.some(({ scheme }) => scheme === 'bearer')) return kind !== 'registryToken';
     // Several requests can be under way before the first answer tells that they need credentials.
-    return this.#offers('basic') && kind === 'basic' && sent === undefined;
+    return this.#offers('basic') && (kind === 'basic' || kind === 'delegated') && sent === undefined;
   }
 
   async #authorization({ scopes, signal }: RegistryRequest): Promise<string | undefined> {
@@ -202,10 +203,24 @@ export class Connection {
       const all = [...new Set([...scopes, ...asked.filter((scope) => scope !== '')])];
       return `Bearer ${await this.#tokens.get(bearer, mergeScopes(all), signal)}`;
     }
-    if (this.#offers('basic') && credentials.kind === 'basic') {
-      return basicAuthorization(credentials.username, credentials.password);
+    if (!this.#offers('basic')) return undefined;
+    const own = credentials.kind === 'delegated' ? await this.#given(credentials, signal) : credentials;
+    return own.kind === 'basic' ? basicAuthorization(own.username, own.password) : undefined;
+  }
+
+  /** What a delegate gives away, asked for once. */
+  #given(
+    { delegate }: Extract<Credentials, { readonly kind: 'delegated' }>,
+    signal: AbortSignal,
+  ): Promise<OwnCredentials> {
+    if (this.#shared === undefined) {
+      const shared = delegate.credentials({ signal });
+      this.#shared = shared;
+      shared.catch(() => {
+        if (this.#shared === shared) this.#shared = undefined;
+      });
     }
-    return undefined;
+    return this.#shared;
   }
 
   #offers(scheme: string): boolean {

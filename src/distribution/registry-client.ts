@@ -57,6 +57,15 @@ export class RegistryClient implements Disposable {
     this.#transport = new Transport(options.proxies ?? { http: '', https: '', no: '' }, options.patience);
   }
 
+  /** One that takes these registries as they are: without TLS, or with a certificate that nobody vouches for. It is the caller's. */
+  trusting(domains: readonly string[]): RegistryClient {
+    const { hosts } = this.#options;
+    return new RegistryClient({
+      ...this.#options,
+      hosts: { ...hosts, insecure: [...hosts.insecure, ...domains] },
+    });
+  }
+
   /** One repository, for what `actions` allow. Pulls go to mirrors first. */
   repository(
     { domain, path }: { readonly domain: string; readonly path: string },

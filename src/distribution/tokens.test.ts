@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type FaultyRegistry, openFaultyRegistry } from '#tests/faulty-registry.ts';
+import { type FaultyRegistry, openFaultyRegistry, unauthorized } from '#tests/faulty-registry.ts';
 import { never, openClient, repositoryOf } from '#tests/registry-clients.ts';
 import { openTokenService, type TokenService } from '#tests/token-service.ts';
 import { until } from '#tests/until.ts';
-import type { Credentials } from './credentials.ts';
+import {
+  basicAuthorization,
+  type Credentials,
+  type Delegate,
+  type DelegatedRequest,
+  type OwnCredentials,
+} from './credentials.ts';
 import type { RegistryClient } from './registry-client.ts';
 
-const joe: Credentials = { kind: 'basic', username: 'joe', password: 'hunter2' };
+const joe: OwnCredentials = { kind: 'basic', username: 'joe', password: 'hunter2' };
 
 type ServiceOptions = Parameters<typeof openTokenService>[0];
 
@@ -178,4 +184,77 @@ test('answers of token services are bounded, checked, and never followed elsewhe
     });
   }
   assert.equal(elsewhere.requests.length, 0);
+});
+
+/** Somebody who gets tokens with a name and a password of his own. */
+function delegateWith({ token }: { token: string | undefined }): {
+  credentials: Credentials;
+  asked: DelegatedRequest[];
+  given: () => number;
+} {
+  const asked: DelegatedRequest[] = [];
+  let given = 0;
+  const delegate: Delegate = {
+    token: (request) => {
+      asked.push(request);
+      return Promise.resolve(token === undefined ? undefined : { token, life: 1000 });
+    },
+    credentials: () => {
+      given += 1;
+      return Promise.resolve(joe);
+    },
+  };
+  return { credentials: { kind: 'delegated', delegate }, asked, given: () => given };
+}
+
+test('a delegate gets tokens for realms that may be believed, and gives his credentials away only if he cannot', async () => {
+  await using registry = await openFaultyRegistry({
+    guard: ({ headers }) =>
+      headers['authorization'] === 'Bearer his'
+        ? undefined
+        : unauthorized('Bearer realm="http://127.0.0.1:1/t",service="s"'),
+  });
+  registry.content.addImage('app', [], { tag: 'latest' });
+  using client = openClient();
+  const { credentials, asked, given } = delegateWith({ token: 'his' });
+  const repository = repositoryOf(client, `${registry.host}/app`, { credentials });
+  for (let round = 0; round < 3; round += 1) await repository.manifest('latest', { signal: never() });
+  assert.deepEqual(
+    asked.map(({ realm, service, scopes }) => [realm.href, service, ...scopes]),
+    [['http://127.0.0.1:1/t', 's', 'repository:app:pull']],
+  );
+  assert.equal(given(), 0);
+  const evil = openFaultyRegistry({
+    guard: () => unauthorized('Bearer realm="https://evil.example/t",service="s"'),
+  });
+  await using other = await evil;
+  const refused = delegateWith({ token: 'his' });
+  await assert.rejects(
+    repositoryOf(client, `${other.host}/app`, { credentials: refused.credentials }).manifest('latest', {
+      signal: never(),
+    }),
+    /the credentials were not sent/,
+  );
+  assert.deepEqual([refused.asked.length, refused.given()], [0, 0]);
+  await withTokens({}, async ({ registry: guarded, service }) => {
+    const helpless = delegateWith({ token: undefined });
+    const pulled = repositoryOf(client, `${guarded.host}/app`, { credentials: helpless.credentials });
+    await pulled.manifest('latest', { signal: never() });
+    assert.equal(helpless.given(), 1);
+    assert.match(service.server.requests[0]?.headers['authorization'] ?? '', /^Basic /);
+  });
+});
+
+test('a delegate gives his credentials away, once, to a registry that takes nothing less', async () => {
+  const wanted = basicAuthorization('joe', 'hunter2');
+  await using registry = await openFaultyRegistry({
+    guard: ({ headers }) =>
+      headers['authorization'] === wanted ? undefined : unauthorized('Basic realm="r"'),
+  });
+  registry.content.addImage('app', [], { tag: 'latest' });
+  using client = openClient();
+  const { credentials, asked, given } = delegateWith({ token: 'his' });
+  const repository = repositoryOf(client, `${registry.host}/app`, { credentials });
+  for (let round = 0; round < 3; round += 1) await repository.manifest('latest', { signal: never() });
+  assert.deepEqual([asked.length, given()], [0, 1]);
 });

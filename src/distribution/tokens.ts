@@ -3,7 +3,7 @@ import { type Field, parseJson } from '#/oci/json.ts';
 import { readBody } from './body.ts';
 import type { TlsSettings } from './certificates.ts';
 import type { Challenge } from './challenge.ts';
-import { basicAuthorization, type Credentials } from './credentials.ts';
+import { basicAuthorization, type Credentials, type OwnCredentials } from './credentials.ts';
 import { registryError } from './failures.ts';
 import type { RegistryHost } from './hosts.ts';
 import { realmGuard, realmOf } from './realm.ts';
@@ -92,23 +92,35 @@ export class Tokens {
   }
 
   async #ask(challenge: Challenge, scopes: readonly string[], signal: AbortSignal): Promise<Token> {
-    const { document, url } = await requestToken(this.#parts, {
-      credentials: this.#credentials,
-      challenge,
-      scopes,
-      offline: false,
-      signal,
-    });
-    const life = document.get('expires_in').optional((field) => field.count()) ?? defaultLife;
-    const seconds = Math.max(life, defaultLife) - margin;
-    return { text: tokenIn(document, url), expires: Date.now() + seconds * 1000 };
+    const credentials = this.#credentials;
+    if (credentials.kind !== 'delegated') return this.#askAs(credentials, { challenge, scopes, signal });
+    const { delegate } = credentials;
+    const realm = realmOf(challenge, this.#parts.host, credentials);
+    const service = challenge.parameters.get('service');
+    const got = await delegate.token({ realm, service, scopes }, { signal });
+    if (got !== undefined) return tokenFor(checkedToken(got.token, realm), got.life);
+    return this.#askAs(await delegate.credentials({ signal }), { challenge, scopes, signal });
   }
+
+  async #askAs(
+    credentials: OwnCredentials,
+    request: { challenge: Challenge; scopes: readonly string[]; signal: AbortSignal },
+  ): Promise<Token> {
+    const { document, url } = await requestToken(this.#parts, { ...request, credentials, offline: false });
+    const life = document.get('expires_in').optional((field) => field.count()) ?? defaultLife;
+    return tokenFor(tokenIn(document, url), life);
+  }
+}
+
+function tokenFor(text: string, life: number): Token {
+  const seconds = Math.max(life, defaultLife) - margin;
+  return { text, expires: Date.now() + seconds * 1000 };
 }
 
 /** Logs in at a token service; the identity token that it gives can be kept instead of the password. */
 export async function issueIdentityToken(
   parts: TokenParts,
-  request: { credentials: Credentials; challenge: Challenge; signal: AbortSignal },
+  request: { credentials: OwnCredentials; challenge: Challenge; signal: AbortSignal },
 ): Promise<IssuedToken> {
   const { document, url } = await requestToken(parts, { ...request, scopes: [], offline: true });
   const identityToken = document.get('refresh_token').optional((field) => field.string()) ?? '';
@@ -116,7 +128,7 @@ export async function issueIdentityToken(
 }
 
 interface TokenRequest {
-  readonly credentials: Credentials;
+  readonly credentials: OwnCredentials;
   readonly challenge: Challenge;
   readonly scopes: readonly string[];
   /** Also ask for a token that outlives this session. */
@@ -179,6 +191,10 @@ function tokenIn(document: Field, url: URL): string {
     document.get('token').optional((field) => field.string()) ??
     document.get('access_token').optional((field) => field.string()) ??
     '';
+  return checkedToken(token, url);
+}
+
+function checkedToken(token: string, url: URL): string {
   // What is not printable ASCII without spaces cannot stand in a header.
   if (!/^[\x21-\x7e]+$/.test(token)) throw unavailable(`${originOf(url)} answered without a token`);
   return token;

@@ -5,7 +5,9 @@ import { makeBuildFolder } from '#tests/build-folder.ts';
 import { buildxCli, noBuildx } from '#tests/buildx.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { startDebianRegistry } from '#tests/debian-registry.ts';
+import { openFaultyRegistry } from '#tests/faulty-registry.ts';
 import { leakCheck } from '#tests/leak-check.ts';
+import { openTokenService } from '#tests/token-service.ts';
 
 import { until } from '#tests/until.ts';
 
@@ -183,6 +185,37 @@ describe('docker buildx', { skip: noBuildx }, async () => {
       { line: `docker buildx build -q --push -t ${name} p`, out: /^sha256:/ },
       { line: `printf "FROM ${name}\n" | docker buildx build -q --pull -f - p`, out: /^sha256:/ },
     ]);
+  });
+
+  test('build: credentials stay with the client where it can get tokens itself', async () => {
+    await using service = await openTokenService({ users: { me: 's3cret' } });
+    await using registry = await openFaultyRegistry({ guard: service.guard() });
+    registry.content.addImage('app', [], { tag: '1' });
+    let seen = 0;
+    const askers = (): string[] => {
+      const requests = service.server.requests.slice(seen);
+      seen += requests.length;
+      return requests.map(({ headers }) => headers['user-agent']?.split('/')[0] ?? '');
+    };
+    const line = `printf 'FROM ${registry.host}/app:1\n' | docker buildx build --pull --progress plain -f - p`;
+    const anonymous = await docker.run(line);
+    assert.equal(anonymous.code, 0, anonymous.stderr);
+    assert.deepEqual(askers(), ['skiff']);
+    const auth = Buffer.from('me:s3cret').toString('base64');
+    const config = readFileSync(`${docker.dir}/config.json`);
+    writeFileSync(`${docker.dir}/config.json`, JSON.stringify({ auths: { [registry.host]: { auth } } }));
+    try {
+      const known = await docker.run(line);
+      assert.equal(known.code, 0, known.stderr);
+      assert.match(known.stderr, /\[auth\] app:pull token for/);
+      assert.ok(!askers().includes('skiff'));
+      const shared = await docker.run(`export BUILDKIT_NO_CLIENT_TOKEN=1; ${line}`);
+      assert.equal(shared.code, 0, shared.stderr);
+      assert.match(shared.stderr, /\[auth\] sharing credentials for/);
+      assert.ok(askers().includes('skiff'));
+    } finally {
+      writeFileSync(`${docker.dir}/config.json`, config);
+    }
   });
 
   test('bake: targets that build on each other', async () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { buildxCli, noBuildx } from '#tests/buildx.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import type { DockerCli } from '#tests/docker-cli.ts';
 import { serveGit, TestRepository } from '#tests/git-server.ts';
+import { ownAddress } from '#tests/own-address.ts';
 import { startRegistry, type TestRegistry } from '#tests/registry-server.ts';
 import { importRoot } from '#tests/test-images.ts';
 
@@ -105,6 +108,82 @@ test('buildx: pushes, and what was pushed can be pulled', { skip }, async () => 
   assert.equal(head.headers.get('docker-content-digest'), digest);
   await cli.run(`docker rmi -f ${name}`);
   assert.match(await cli.ok(`docker pull -q ${name}`), /pushed:1$/);
+});
+
+test('buildx: a registry without TLS gets and gives what an output and a cache say that it may', {
+  skip,
+}, async () => {
+  await using proxy = await forwardTo(registry.host);
+  const name = `${proxy.host}/insecure:1`;
+  const { code, stderr } = await cli.run(`docker buildx build -o type=image,name=${name},push=true context`);
+  assert.equal(code, 1);
+  assert.ok(stderr.includes(`failed to push ${name}: `), stderr);
+  await build(`-o type=image,name=${name},push=true,registry.insecure=true context`);
+  const cache = `type=registry,ref=${proxy.host}/insecure:cache`;
+  await build(`--cache-to ${cache},mode=max,registry.insecure=true context`);
+  await cli.ok('docker buildx prune -af >/dev/null');
+  assert.match(await build(`--cache-from ${cache} context`), /^#\d+ [\d.]+ ran$/m);
+  await cli.ok('docker buildx prune -af >/dev/null');
+  const shown = await build(`--cache-from ${cache},registry.insecure=true context`);
+  assert.doesNotMatch(shown, /^#\d+ [\d.]+ ran$/m, shown);
+});
+
+/** A registry at an address that is not one of those that mean this machine. */
+async function forwardTo(host: string): Promise<{ host: string } & AsyncDisposable> {
+  const [name = '', port] = host.split(':');
+  const server = createServer((near) => {
+    const far = connect(Number(port), name);
+    near.pipe(far).pipe(near);
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+  }).listen(0, ownAddress);
+  await once(server, 'listening');
+  return {
+    host: `${ownAddress}:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await Promise.resolve();
+    },
+  };
+}
+
+test('buildx: what only an image in a registry has is in no archive, and files are named as they should', {
+  skip,
+}, async () => {
+  const isIndex = async (options: string): Promise<boolean> => {
+    await build(`-o type=oci,dest=a.tar${options} context`);
+    const { manifests } = JSON.parse(await cli.ok('tar -xOf a.tar index.json'));
+    return manifests[0].mediaType.includes('index');
+  };
+  assert.deepEqual([await isIndex(''), await isIndex(',attestation-inline=true')], [false, true]);
+  await build('--provenance=true -o type=local,dest=prefixed,attestation-prefix=my- context');
+  assert.ok(existsSync(join(cli.dir, 'prefixed/my-provenance.json')));
+  const version = async (option: string): Promise<string> => {
+    await build(`--provenance=mode=max,${option} -o type=local,dest=said context`);
+    return JSON.parse(readFileSync(join(cli.dir, 'said/provenance.json'), 'utf8')).predicateType;
+  };
+  assert.equal(await version('version=v0.2'), 'https://slsa.dev/provenance/v0.2');
+  assert.equal(await version('version=v1'), 'https://slsa.dev/provenance/v1');
+});
+
+test('buildx: options that cannot be are refused before anything is built', { skip }, async () => {
+  const cases: [options: string, message: string][] = [
+    ['-o type=image,oci-mediatypes=maybe', 'non-bool value "maybe" specified for oci-mediatypes'],
+    ['-o type=image,compression=best', 'unsupported layer compression type "best"'],
+    ['-o type=local,dest=x,platform-split=maybe', 'non-bool value "maybe" specified for platform-split'],
+    ['-o type=local,dest=x,attestation-prefix=../', 'invalid attestation-prefix "../"'],
+    ['--provenance=mode=some', 'invalid mode "some"'],
+    ['--provenance=version=v9', 'invalid provenance SLSA version: v9'],
+    ['--attest type=vex', 'unknown attestation type "vex"'],
+  ];
+  for (const [options, message] of cases) {
+    const { code, stderr } = await cli.run(
+      `docker buildx build --progress=plain --no-cache ${options} context`,
+    );
+    assert.equal(code, 1, options);
+    assert.ok(stderr.includes(`ERROR: failed to build: failed to solve: ${message}`), stderr);
+    assert.doesNotMatch(stderr, /RUN echo made/, options);
+  }
 });
 
 test('buildx: attestations stand beside what was pushed', { skip }, async () => {

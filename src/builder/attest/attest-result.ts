@@ -27,10 +27,22 @@ export interface AttestParts {
 /** Says of the results of one build what was asked for. What a result contains is looked up once, however many outputs there are. */
 export class ResultAttestations {
   readonly #parts: AttestParts;
-  readonly #inventories = new Map<PlatformImage, Promise<Inventory>>();
+  readonly #inventories: Map<PlatformImage, Promise<Inventory>>;
 
-  constructor(parts: AttestParts) {
+  constructor(parts: AttestParts, inventories: Map<PlatformImage, Promise<Inventory>> = new Map()) {
     this.#parts = parts;
+    this.#inventories = inventories;
+  }
+
+  /** Those for one kind of output; `inline` are for images in registries only. */
+  ofKind({ inline }: { inline: boolean }): ResultAttestations {
+    if (inline) return this;
+    const { provenance: asked, sbom: wanted } = this.#parts.options;
+    const options = {
+      provenance: asked?.inlineOnly === true ? undefined : asked,
+      sbom: wanted?.inlineOnly === true ? undefined : wanted,
+    };
+    return new ResultAttestations({ ...this.#parts, options }, this.#inventories);
   }
 
   /** Nothing was asked for. */
@@ -66,21 +78,21 @@ export class ResultAttestations {
     return found;
   }
 
-  /** Of files at `root`, by the names that they get beside them. */
-  async ofFiles(image: PlatformImage, root: string): Promise<Map<string, Buffer>> {
-    const { options, facts } = this.#parts;
+  /** Of files at `root`, by the names that they get beside them, which begin with `prefix`. */
+  async ofFiles(
+    image: PlatformImage,
+    { root, prefix }: { root: string; prefix: string },
+  ): Promise<Map<string, Buffer>> {
+    const { options: wanted, facts } = this.#parts;
     const files = new Map<string, Buffer>();
-    const wanted = { provenance: options.provenance, sbom: options.sbom };
-    if (wanted.provenance?.inlineOnly === true) wanted.provenance = undefined;
-    if (wanted.sbom?.inlineOnly === true) wanted.sbom = undefined;
-    if (wanted.provenance === undefined && wanted.sbom === undefined) return files;
+    if (this.isEmpty) return files;
     const subjects = await this.#fileSubjects(root);
     if (wanted.sbom !== undefined) {
-      files.set('sbom.spdx.json', (await this.#sbomOf(image, { subjects, name: 'files' })).bytes);
+      files.set(`${prefix}sbom.spdx.json`, (await this.#sbomOf(image, { subjects, name: 'files' })).bytes);
     }
     if (wanted.provenance !== undefined) {
       const predicate = provenance(facts, image.platform, wanted.provenance);
-      files.set('provenance.json', statement(subjects, predicate).bytes);
+      files.set(`${prefix}provenance.json`, statement(subjects, predicate).bytes);
     }
     return files;
   }

@@ -1,6 +1,7 @@
 import { invalid, notImplemented } from '#/base/errors.ts';
 import { formatPlatform, type Platform, parsePlatform } from '#/oci/platform.ts';
 import type { OutputOptions } from '../request.ts';
+import { readFlag } from './flags.ts';
 
 /** How layers go out. */
 export interface PackOptions {
@@ -30,6 +31,8 @@ export interface ImageOptions {
   /** False: Docker's media types, for registries that know nothing else. */
   readonly ociTypes: boolean;
   readonly annotations: readonly Annotation[];
+  /** Whether attestations come along that are for images in registries only; undefined: as the kind of output has it. */
+  readonly inlineAttestations: boolean | undefined;
 }
 
 const annotationForm = /^annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/.-]+)\])?\.(\S+)$/;
@@ -57,10 +60,11 @@ export function readImageOptions(options: OutputOptions): ImageOptions {
     pack: {
       compression,
       level: readLevel(options.get('compression-level'), compression),
-      force: readBoolean(options, 'force-compression', false),
+      force: readFlag(options, 'force-compression') ?? false,
     },
-    ociTypes: readBoolean(options, 'oci-mediatypes', true),
+    ociTypes: readFlag(options, 'oci-mediatypes') ?? true,
     annotations,
+    inlineAttestations: readFlag(options, 'attestation-inline'),
   };
 }
 
@@ -101,12 +105,4 @@ function readLevel(text: string | undefined, compression: PackOptions['compressi
     throw invalid(`invalid compression level ${JSON.stringify(text)}: it is a number from 0 to ${most}`);
   }
   return Number(text);
-}
-
-function readBoolean(options: OutputOptions, name: string, otherwise: boolean): boolean {
-  const text = options.get(name);
-  if (text === undefined) return otherwise;
-  if (['', '1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false;
-  throw invalid(`non-bool value ${JSON.stringify(text)} specified for ${name}`);
 }

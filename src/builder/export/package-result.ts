@@ -33,6 +33,8 @@ interface Packaging {
   readonly layers: LayerBlobs;
   readonly names: readonly Reference[];
   readonly options: ImageOptions;
+  /** With attestations that are only for images in registries and stores, unless the options say otherwise; default true. */
+  readonly inline?: boolean;
   /** Without attestations. */
   readonly isBare?: boolean;
 }
@@ -40,8 +42,9 @@ interface Packaging {
 /** Makes a package of what a build has made, and tells how it goes. Throws as `packageImages`. */
 export async function packageResult(
   images: readonly PlatformImage[],
-  { attestations, progress, layers, names, options, isBare = false }: Packaging,
+  { progress, layers, names, options, inline = true, isBare = false, ...asked }: Packaging,
 ): Promise<ImagePackage> {
+  const attestations = asked.attestations.ofKind({ inline: options.inlineAttestations ?? inline });
   const started = new Date();
   const tell = (id: string): void => progress({ id, current: 0, total: 0, started, completed: new Date() });
   progress({ id: 'exporting layers', current: 0, total: 0, started });

@@ -1,4 +1,4 @@
-import { invalid, notImplemented } from '#/base/errors.ts';
+import { EngineError, invalid } from '#/base/errors.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
 import { canonicalName, canonicalString } from '#/oci/reference.ts';
 import type { BlobSources } from '#/registry/client/blob-sources.ts';
@@ -11,6 +11,7 @@ import { imageArchive } from './image-archive.ts';
 import { readImageOptions } from './image-options.ts';
 import type { PlatformImage } from './image-package.ts';
 import { LayerBlobs } from './layer-blobs.ts';
+import { readFileOptions, readPushOptions } from './output-options.ts';
 import { type OutputReport, packageResult, reportOf } from './package-result.ts';
 import { pushPackage } from './push-package.ts';
 import type { RootParts } from './root.ts';
@@ -52,12 +53,14 @@ export async function transferResult(
       return archived(output, images, transfer);
     case 'tar':
     case 'local': {
-      const { parts, attestations, signal, progress } = transfer;
+      const { parts, signal, progress } = transfer;
+      const attestations = transfer.attestations.ofKind({ inline: false });
+      const { platformSplit, attestationPrefix: prefix } = readFileOptions(output.options);
       const options = {
         parts: parts.roots,
-        platformSplit: readBoolean(output, 'platform-split'),
+        platformSplit,
         ...(!attestations.isEmpty && {
-          files: (image: PlatformImage, root: string) => attestations.ofFiles(image, root),
+          files: (image: PlatformImage, root: string) => attestations.ofFiles(image, { root, prefix }),
         }),
       };
       if (output.kind === 'tar')
@@ -77,23 +80,28 @@ async function pushed(
 ): Promise<OutputReport> {
   const { names } = output;
   if (names.length === 0) throw invalid('tag is needed when pushing to registry');
-  if (readBoolean(output, 'registry.insecure') === true) {
-    throw notImplemented('registry.insecure: name the registry in "insecure-registries" of daemon.json');
-  }
+  const { byDigest, isInsecure } = readPushOptions(output.options);
   const { parts, auth, signal, progress } = transfer;
-  await using layers = new LayerBlobs(parts.images, signal);
+  await using stack = new AsyncDisposableStack();
+  const client = isInsecure
+    ? stack.use(parts.client().trusting(names.map(({ domain }) => domain)))
+    : parts.client();
+  const layers = stack.use(new LayerBlobs(parts.images, signal));
   const made = await packageResult(images, {
     ...transfer,
     layers,
     names,
     options: readImageOptions(output.options),
   });
-  const byDigest = readBoolean(output, 'push-by-digest') === true;
   for (const name of names) {
-    const credentials = await auth.credentials(name.domain, { signal });
-    const repository = parts.client().repository(name, { credentials, actions: 'pull,push' });
-    const tag = byDigest ? undefined : (name.tag ?? 'latest');
-    await pushPackage(made, { repository, name, tag }, { ...parts, signal, progress });
+    try {
+      const credentials = await auth.credentials(name.domain, { signal });
+      const repository = client.repository(name, { credentials, actions: 'pull,push' });
+      const tag = byDigest ? undefined : (name.tag ?? 'latest');
+      await pushPackage(made, { repository, name, tag }, { ...parts, signal, progress });
+    } catch (error) {
+      throw named(error, `failed to push ${canonicalString(name)}`);
+    }
   }
   const shown = byDigest
     ? names.map((name) => `${canonicalName(name)}@${made.top.digest}`)
@@ -119,6 +127,7 @@ async function archived(
       kind === 'oci'
         ? options
         : { ...options, pack: { ...options.pack, compression: options.pack.compression ?? 'uncompressed' } },
+    inline: false,
     isBare: kind === 'docker',
   });
   const started = new Date();
@@ -139,10 +148,8 @@ async function* stoppable(
   }
 }
 
-function readBoolean({ options }: OuterOutput, name: string): boolean | undefined {
-  const text = options.get(name);
-  if (text === undefined) return undefined;
-  if (['', '1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false;
-  throw invalid(`non-bool value ${JSON.stringify(text)} specified for ${name}`);
+/** A failure, with what failed in front of it. */
+function named(error: unknown, what: string): unknown {
+  if (!(error instanceof EngineError)) return error;
+  return new EngineError(error.kind, `${what}: ${error.message}`, { cause: error });
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file auth.proto.
  */
 export const file_auth: GenFile = /*@__PURE__*/
-  fileDesc("CgphdXRoLnByb3RvEhBtb2J5LmZpbGVzeW5jLnYxIiIKEkNyZWRlbnRpYWxzUmVxdWVzdBIMCgRob3N0GAEgASgJIjcKE0NyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSDgoGc2VjcmV0GAIgASgJMmIKBEF1dGgSWgoLQ3JlZGVudGlhbHMSJC5tb2J5LmZpbGVzeW5jLnYxLkNyZWRlbnRpYWxzUmVxdWVzdBolLm1vYnkuZmlsZXN5bmMudjEuQ3JlZGVudGlhbHNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CgphdXRoLnByb3RvEhBtb2J5LmZpbGVzeW5jLnYxIiIKEkNyZWRlbnRpYWxzUmVxdWVzdBIMCgRob3N0GAEgASgJIjcKE0NyZWRlbnRpYWxzUmVzcG9uc2USEAoIdXNlcm5hbWUYASABKAkSDgoGc2VjcmV0GAIgASgJImQKEUZldGNoVG9rZW5SZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIMCgRob3N0GAIgASgJEg0KBXJlYWxtGAMgASgJEg8KB3NlcnZpY2UYBCABKAkSDgoGc2NvcGVzGAUgAygJIkoKEkZldGNoVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRISCgpleHBpcmVzX2luGAIgASgDEhEKCWlzc3VlZF9hdBgDIAEoAyI2ChhHZXRUb2tlbkF1dGhvcml0eVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIMCgRzYWx0GAIgASgMIi8KGUdldFRva2VuQXV0aG9yaXR5UmVzcG9uc2USEgoKcHVibGljX2tleRgBIAEoDDKpAgoEQXV0aBJaCgtDcmVkZW50aWFscxIkLm1vYnkuZmlsZXN5bmMudjEuQ3JlZGVudGlhbHNSZXF1ZXN0GiUubW9ieS5maWxlc3luYy52MS5DcmVkZW50aWFsc1Jlc3BvbnNlElcKCkZldGNoVG9rZW4SIy5tb2J5LmZpbGVzeW5jLnYxLkZldGNoVG9rZW5SZXF1ZXN0GiQubW9ieS5maWxlc3luYy52MS5GZXRjaFRva2VuUmVzcG9uc2USbAoRR2V0VG9rZW5BdXRob3JpdHkSKi5tb2J5LmZpbGVzeW5jLnYxLkdldFRva2VuQXV0aG9yaXR5UmVxdWVzdBorLm1vYnkuZmlsZXN5bmMudjEuR2V0VG9rZW5BdXRob3JpdHlSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message moby.filesync.v1.CredentialsRequest
@@ -56,6 +56,115 @@ export const CredentialsResponseSchema: GenMessage<CredentialsResponse> = /*@__P
   messageDesc(file_auth, 1);
 
 /**
+ * @generated from message moby.filesync.v1.FetchTokenRequest
+ */
+export type FetchTokenRequest = Message<"moby.filesync.v1.FetchTokenRequest"> & {
+  /**
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string realm = 3;
+   */
+  realm: string;
+
+  /**
+   * @generated from field: string service = 4;
+   */
+  service: string;
+
+  /**
+   * @generated from field: repeated string scopes = 5;
+   */
+  scopes: string[];
+};
+
+/**
+ * Describes the message moby.filesync.v1.FetchTokenRequest.
+ * Use `create(FetchTokenRequestSchema)` to create a new message.
+ */
+export const FetchTokenRequestSchema: GenMessage<FetchTokenRequest> = /*@__PURE__*/
+  messageDesc(file_auth, 2);
+
+/**
+ * @generated from message moby.filesync.v1.FetchTokenResponse
+ */
+export type FetchTokenResponse = Message<"moby.filesync.v1.FetchTokenResponse"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * Seconds.
+   *
+   * @generated from field: int64 expires_in = 2;
+   */
+  expiresIn: bigint;
+
+  /**
+   * Seconds since 1970.
+   *
+   * @generated from field: int64 issued_at = 3;
+   */
+  issuedAt: bigint;
+};
+
+/**
+ * Describes the message moby.filesync.v1.FetchTokenResponse.
+ * Use `create(FetchTokenResponseSchema)` to create a new message.
+ */
+export const FetchTokenResponseSchema: GenMessage<FetchTokenResponse> = /*@__PURE__*/
+  messageDesc(file_auth, 3);
+
+/**
+ * @generated from message moby.filesync.v1.GetTokenAuthorityRequest
+ */
+export type GetTokenAuthorityRequest = Message<"moby.filesync.v1.GetTokenAuthorityRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: bytes salt = 2;
+   */
+  salt: Uint8Array;
+};
+
+/**
+ * Describes the message moby.filesync.v1.GetTokenAuthorityRequest.
+ * Use `create(GetTokenAuthorityRequestSchema)` to create a new message.
+ */
+export const GetTokenAuthorityRequestSchema: GenMessage<GetTokenAuthorityRequest> = /*@__PURE__*/
+  messageDesc(file_auth, 4);
+
+/**
+ * @generated from message moby.filesync.v1.GetTokenAuthorityResponse
+ */
+export type GetTokenAuthorityResponse = Message<"moby.filesync.v1.GetTokenAuthorityResponse"> & {
+  /**
+   * Of Ed25519.
+   *
+   * @generated from field: bytes public_key = 1;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message moby.filesync.v1.GetTokenAuthorityResponse.
+ * Use `create(GetTokenAuthorityResponseSchema)` to create a new message.
+ */
+export const GetTokenAuthorityResponseSchema: GenMessage<GetTokenAuthorityResponse> = /*@__PURE__*/
+  messageDesc(file_auth, 5);
+
+/**
  * @generated from service moby.filesync.v1.Auth
  */
 export const Auth: GenService<{
@@ -66,6 +175,26 @@ export const Auth: GenService<{
     methodKind: "unary";
     input: typeof CredentialsRequestSchema;
     output: typeof CredentialsResponseSchema;
+  },
+  /**
+   * Gets a token of a token service, so that the client can keep its credentials to itself.
+   *
+   * @generated from rpc moby.filesync.v1.Auth.FetchToken
+   */
+  fetchToken: {
+    methodKind: "unary";
+    input: typeof FetchTokenRequestSchema;
+    output: typeof FetchTokenResponseSchema;
+  },
+  /**
+   * Tells whether the client has credentials, without telling which.
+   *
+   * @generated from rpc moby.filesync.v1.Auth.GetTokenAuthority
+   */
+  getTokenAuthority: {
+    methodKind: "unary";
+    input: typeof GetTokenAuthorityRequestSchema;
+    output: typeof GetTokenAuthorityResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_auth, 0);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac, createPrivateKey, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -90,6 +91,54 @@ test('lentBy: credentials, secrets and agents of the client', async () => {
   agent.end('agent');
   assert.equal(await text(agent), 'default:HELLO AGENT');
 });
+
+test('lentBy: a client that can get tokens itself keeps its credentials, as long as that will do', async () => {
+  const asked: string[] = [];
+  await using client = await sessionWith([
+    unary(Auth.method.credentials, ({ host }) => {
+      asked.push(`credentials for ${host}`);
+      return Promise.resolve({ username: 'me', secret: 'pass' });
+    }),
+    unary(Auth.method.getTokenAuthority, ({ host, salt }) => {
+      if (host === 'off.example') throw new GrpcError(grpcCodes.unavailable, 'client side tokens disabled');
+      const seed = host === 'none.example' ? '' : 'something of the client';
+      const key = createHmac('sha256', salt).update(seed).digest();
+      return Promise.resolve({ publicKey: publicKeyOf(key) });
+    }),
+    unary(Auth.method.fetchToken, ({ host, realm, service, scopes }) => {
+      asked.push(`token for ${host} at ${realm} of ${service} for ${scopes.join()}`);
+      if (realm.includes('unknown')) throw new GrpcError(grpcCodes.unknown, 'cannot reach it');
+      return Promise.resolve({ token: 'abc', expiresIn: 300n });
+    }),
+  ]);
+  const { registryAuth } = lentBy(client.session);
+  const options = { signal: never };
+  const basic = { kind: 'basic', username: 'me', password: 'pass' };
+  assert.deepEqual(await registryAuth.credentials('none.example', options), { kind: 'anonymous' });
+  assert.deepEqual(await registryAuth.credentials('off.example', options), basic);
+  const some = await registryAuth.credentials('docker.io', options);
+  assert.ok(some.kind === 'delegated');
+  const { delegate } = some;
+  const request = { service: 's', scopes: ['repository:a:pull'] };
+  const realm = new URL('https://auth.docker.io/token');
+  assert.deepEqual(await delegate.token({ ...request, realm }, options), { token: 'abc', life: 300 });
+  const unknown = new URL('https://unknown.docker.io/token');
+  assert.equal(await delegate.token({ ...request, realm: unknown }, options), undefined);
+  assert.deepEqual(await delegate.credentials(options), basic);
+  assert.deepEqual(asked, [
+    'credentials for off.example',
+    'token for registry-1.docker.io at https://auth.docker.io/token of s for repository:a:pull',
+    'token for registry-1.docker.io at https://unknown.docker.io/token of s for repository:a:pull',
+    'credentials for registry-1.docker.io',
+  ]);
+});
+
+/** The public key of a private one of Ed25519. */
+function publicKeyOf(seed: Buffer): Buffer {
+  const key = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const spki = createPublicKey(createPrivateKey({ key, format: 'der', type: 'pkcs8' }));
+  return spki.export({ format: 'der', type: 'spki' }).subarray(-32);
+}
 
 test('lentBy: a client that lends nothing, and no client', async () => {
   await using client = await sessionWith([]);

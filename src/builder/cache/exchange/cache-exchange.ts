@@ -2,14 +2,19 @@ import { isKind, messageOf, notImplemented } from '#/base/errors.ts';
 import type { Repository } from '#/distribution/repository.ts';
 import { digestOf } from '#/oci/digest.ts';
 import { hostPlatform } from '#/oci/platform.ts';
-import type { Reference } from '#/oci/reference.ts';
 import { LayerBlobs } from '../../export/layer-blobs.ts';
 import { pushPackage } from '../../export/push-package.ts';
 import type { TransferParts } from '../../export/transfer.ts';
 import type { ProgressSink } from '../../progress.ts';
 import type { BuildRequest, CacheLocation } from '../../request.ts';
 import { VertexReport } from '../../solve/vertex-report.ts';
-import { type CacheOrigin, type CacheTarget, readCacheOrigin, readCacheTarget } from './cache-options.ts';
+import {
+  type CacheOrigin,
+  type CacheTarget,
+  type RegistryPlace,
+  readCacheOrigin,
+  readCacheTarget,
+} from './cache-options.ts';
 import { type CachedResult, packageCache, writePackage } from './cache-package.ts';
 import type { ClientContent } from './client-content.ts';
 import { type CacheReader, ImportedCache } from './imported-cache.ts';
@@ -27,8 +32,9 @@ export interface ExportedResults {
 }
 
 /** Brings cache from and to where a build says. */
-export class CacheExchange {
+export class CacheExchange implements Disposable {
   readonly #parts: TransferParts;
+  readonly #clients = new DisposableStack();
 
   constructor(parts: TransferParts) {
     this.#parts = parts;
@@ -106,7 +112,8 @@ export class CacheExchange {
       return new Map([['cache.manifest', JSON.stringify(top)]]);
     }
     const { reference } = target;
-    const repository = await this.#repository(reference, request, { signal, actions: 'pull,push' });
+    const options = { signal, actions: 'pull,push' } as const;
+    const repository = await this.#repository(target, request, options);
     await pushPackage(
       made,
       { repository, name: reference, tag: reference.tag },
@@ -120,17 +127,24 @@ export class CacheExchange {
       return { kind: 'local', content: contentOf(request, origin.location), digest: origin.digest };
     }
     const { reference } = origin;
-    const repository = await this.#repository(reference, request, { signal, actions: 'pull' });
+    const repository = await this.#repository(origin, request, { signal, actions: 'pull' });
     return { kind: 'registry', repository, tag: reference.digest ?? reference.tag ?? 'latest' };
   }
 
   async #repository(
-    reference: Reference,
+    { reference, isInsecure }: RegistryPlace,
     { registryAuth }: BuildRequest,
     { signal, actions }: { signal: AbortSignal; actions: 'pull' | 'pull,push' },
   ): Promise<Repository> {
     const credentials = await registryAuth.credentials(reference.domain, { signal });
-    return this.#parts.client().repository(reference, { credentials, actions });
+    const usual = this.#parts.client();
+    const client = isInsecure ? this.#clients.use(usual.trusting([reference.domain])) : usual;
+    return client.repository(reference, { credentials, actions });
+  }
+
+  /** Closes connections; what was imported cannot be fetched any more. */
+  [Symbol.dispose](): void {
+    this.#clients.dispose();
   }
 }
 

@@ -1,13 +1,22 @@
 import { invalid, notImplemented } from '#/base/errors.ts';
 import { canonicalString, parseReference, type Reference, withDefaultTag } from '#/oci/reference.ts';
+import { readFlag } from '../../export/flags.ts';
 import { type PackOptions, readImageOptions } from '../../export/image-options.ts';
 import type { CacheLocation } from '../../request.ts';
 
 /** Where cache goes. */
 export type CacheTarget =
   | { readonly kind: 'inline' }
-  | (TargetOptions & { readonly kind: 'registry'; readonly reference: Reference })
+  | (TargetOptions & RegistryPlace)
   | (TargetOptions & { readonly kind: 'local'; readonly location: CacheLocation });
+
+/** Where cache is in a registry. */
+export interface RegistryPlace {
+  readonly kind: 'registry';
+  readonly reference: Reference;
+  /** Without TLS, or with a certificate that nobody vouches for. */
+  readonly isInsecure: boolean;
+}
 
 interface TargetOptions {
   /** `min`: only what the result is made of; `max`: all steps. */
@@ -19,7 +28,7 @@ interface TargetOptions {
 
 /** Where cache comes from. */
 export type CacheOrigin =
-  | { readonly kind: 'registry'; readonly reference: Reference; readonly name: string }
+  | (RegistryPlace & { readonly name: string })
   | {
       readonly kind: 'local';
       readonly location: CacheLocation;
@@ -36,7 +45,7 @@ export function readCacheTarget(location: CacheLocation): CacheTarget {
     throw invalid(`invalid mode ${JSON.stringify(mode)} of a cache export`);
   const ignoreError = ['', '1', 'true'].includes(attributes.get('ignore-error') ?? 'false');
   const options = { mode, pack: readImageOptions(attributes).pack, ignoreError } as const;
-  if (type === 'registry') return { kind: 'registry', reference: referenceOf(location), ...options };
+  if (type === 'registry') return { ...placeOf(location), ...options };
   if (type === 'local') return { kind: 'local', location, ...options };
   throw unknownType(type, 'exporter');
 }
@@ -45,8 +54,8 @@ export function readCacheTarget(location: CacheLocation): CacheTarget {
 export function readCacheOrigin(location: CacheLocation): CacheOrigin {
   const { type, attributes } = location;
   if (type === 'registry') {
-    const reference = referenceOf(location);
-    return { kind: 'registry', reference, name: canonicalString(reference) };
+    const place = placeOf(location);
+    return { ...place, name: canonicalString(place.reference) };
   }
   if (type === 'local') {
     const digest = attributes.get('digest') ?? '';
@@ -56,10 +65,11 @@ export function readCacheOrigin(location: CacheLocation): CacheOrigin {
   throw unknownType(type, 'importer');
 }
 
-function referenceOf({ type, attributes }: CacheLocation): Reference {
+function placeOf({ type, attributes }: CacheLocation): RegistryPlace {
   const text = attributes.get('ref') ?? '';
   if (text === '') throw invalid(`cache of type ${type} needs ref=NAME`);
-  return withDefaultTag(parseReference(text));
+  const isInsecure = readFlag(attributes, 'registry.insecure') ?? false;
+  return { kind: 'registry', reference: withDefaultTag(parseReference(text)), isInsecure };
 }
 
 function unknownType(type: string, what: 'importer' | 'exporter'): Error {
