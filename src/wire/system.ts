@@ -150,4 +150,6 @@ export interface DiskUsage {
   readonly Containers: readonly ContainerSummary[] | null;
   readonly Volumes: readonly Volume[] | null;
   readonly BuildCache: readonly BuildCacheRecord[] | null;
+  /** Before version 1.42: of the build cache. */
+  readonly BuilderSize?: number;
 }

@@ -265,3 +265,11 @@ test('POST /build/prune: what the query asks for, and what was removed', async (
     assert.deepEqual([status, JSON.parse(body)], [400, { message }]);
   }
 });
+
+test('POST /build/prune: what is wrong with filters is said of the cache', async () => {
+  const prune = (): Promise<never> => Promise.reject(invalid("invalid filter 'x'"));
+  await using server = await serve(buildRoutes, fakeBackend({ builder: { prune } }));
+  const { status, body } = await server.ask('POST', '/build/prune');
+  const message = "failed to prune build cache: invalid filter 'x'";
+  assert.deepEqual([status, JSON.parse(body)], [400, { message }]);
+});

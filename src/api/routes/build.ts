@@ -1,4 +1,4 @@
-import { invalid, messageOf } from '#/base/errors.ts';
+import { invalid, isKind, messageOf } from '#/base/errors.ts';
 import type { BuildRequest } from '#/builder/request.ts';
 import type { BuildPruneResponse } from '#/wire/build.ts';
 import { compareVersions } from '#/wire/version.ts';
@@ -54,7 +54,7 @@ async function cancel({ engine, query, response }: Call): Promise<void> {
   const id = query.text('id');
   if (id === '') throw invalid('build ID not provided');
   engine.builds.running.cancel(id);
-  response.writeHead(200, { 'Content-Length': 0 });
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 0 });
   response.end();
 }
 
@@ -65,12 +65,16 @@ async function prune(call: Call): Promise<void> {
   if (until.length > 1) throw invalid('failed to prune build cache: filters expect only one value');
   const reserved =
     compareVersions(version, '1.48') < 0 ? bytes(call, 'keep-storage') : bytes(call, 'reserved-space');
-  const { removed, reclaimed } = await engine.builder.prune({
+  const request = {
     all: query.bool('all'),
     filters,
     reserved: reserved ?? bytes(call, 'keep-storage'),
     maxUsed: bytes(call, 'max-used-space'),
     minFree: bytes(call, 'min-free-space'),
+  };
+  const { removed, reclaimed } = await engine.builder.prune(request).catch((error: unknown) => {
+    if (!isKind(error, 'invalid')) throw error;
+    throw invalid(`failed to prune build cache: ${error.message}`, error);
   });
   if (removed.length > 0) engine.builds.states.forget();
   const ids = removed.map(({ id }) => id);

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { invalid } from '#/base/errors.ts';
 import { nowNano } from '#/base/time.ts';
+import type { CacheRecord } from '#/builder/cache/record.ts';
 import type { DiskUsageKind } from '#/engine/disk-usage.ts';
 import type { EngineEvent } from '#/engine/events.ts';
 import { encodeEvent } from '#/wire/events.ts';
 import type { DiskUsage } from '#/wire/system.ts';
+import { compareVersions } from '#/wire/version.ts';
 import type { Call, Route } from '../call.ts';
 import { infoAsOf } from '../info-compat.ts';
 import { presentCacheRecord } from '../present/build-cache.ts';
@@ -47,14 +49,21 @@ async function diskUsage(call: Call): Promise<void> {
   });
   const kinds = new Set(asked.length === 0 ? diskUsageKinds : asked);
   const usage = await call.engine.system.diskUsage(kinds);
+  const cache = kinds.has('build-cache') ? await call.engine.builder.usage() : undefined;
   const now = Date.now();
   json(call, {
     LayersSize: usage.layersSize,
     Images: usage.images?.map((image) => presentImageUsage(image, call.version)) ?? null,
     Containers: usage.containers?.map((view) => presentSummary(view, { now, version: call.version })) ?? null,
     Volumes: usage.volumes ?? null,
-    BuildCache: kinds.has('build-cache') ? (await call.engine.builder.usage()).map(presentCacheRecord) : null,
+    BuildCache: cache?.map(presentCacheRecord) ?? null,
+    ...(compareVersions(call.version, '1.42') < 0 && { BuilderSize: sizeOf(cache ?? []) }),
   } satisfies DiskUsage);
+}
+
+/** What the cache alone needs: images share the rest. */
+function sizeOf(records: readonly CacheRecord[]): number {
+  return records.filter(({ shared }) => !shared).reduce((sum, { size }) => sum + size, 0);
 }
 
 function isDiskUsageKind(text: string): text is DiskUsageKind {

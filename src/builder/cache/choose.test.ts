@@ -47,6 +47,10 @@ test('chooseForRemoval: never what is in use; what images share only with all', 
 test('chooseForRemoval: filters', () => {
   assert.deepEqual(chosen(filter('until', '24h')), ['old', 'shared', 'mount', 'new']);
   assert.deepEqual(chosen(filter('until', '720h')), ['old', 'shared']);
+  assert.throws(() => chosen(filter('until', 'x')), {
+    kind: 'invalid',
+    message: `"until" filter expects a duration (e.g., '24h') or a timestamp: failed to parse value as time or duration: "x"`,
+  });
   assert.deepEqual(chosen(filter('type', 'exec.cachemount')), ['mount']);
   assert.deepEqual(chosen(filter('id', 'new', 'old')), ['old', 'new']);
   assert.deepEqual(chosen(filter('parent', 'old')), ['mount']);

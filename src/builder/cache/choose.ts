@@ -1,4 +1,4 @@
-import { invalid } from '#/base/errors.ts';
+import { invalid, isKind } from '#/base/errors.ts';
 import { parseTimestamp } from '#/base/timestamp.ts';
 import type { CacheRecord, PruneRequest } from './record.ts';
 
@@ -56,7 +56,7 @@ function matcherOf(filters: PruneRequest['filters'], now: number): (record: Cach
   const tests: ((record: CacheRecord) => boolean)[] = [];
   for (const [name, values] of filters) {
     if (name === 'until' || name === 'unused-for') {
-      const limits = values.map((value) => Number(parseTimestamp(value, now) / 1_000_000n));
+      const limits = values.map((value) => Number(timeOf(name, value, now) / 1_000_000n));
       tests.push(({ lastUsedAt }) => limits.every((limit) => lastUsedAt.getTime() <= limit));
       continue;
     }
@@ -65,6 +65,16 @@ function matcherOf(filters: PruneRequest['filters'], now: number): (record: Cach
     tests.push((record) => values.some((value) => matches(record, value)));
   }
   return (record) => tests.every((test) => test(record));
+}
+
+function timeOf(name: string, text: string, now: number): bigint {
+  try {
+    return parseTimestamp(text, now);
+  } catch (error) {
+    if (!isKind(error, 'invalid')) throw error;
+    const expected = `"${name}" filter expects a duration (e.g., '24h') or a timestamp`;
+    throw invalid(`${expected}: ${error.message}`, error);
+  }
 }
 
 /** A filter without a value is true. */
