@@ -248,6 +248,7 @@ test('docker build: events tell of the names that an image gets, and that it is 
     "docker events --since 0 --until $(date +%s.%N) --filter type=image --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}'",
   );
   assert.deepEqual(events.split('\n').slice(-2), [`tag ${id} told:1`, `create ${id} ${id}`]);
+});
 
 test('GET /system/df: clients before version 1.42 get the size of the build cache', async () => {
   await docker.run(`printf 'FROM busybox\nRUN head -c 5000 /dev/zero >/f\n' | ${classic} -t sized -`);

@@ -8,15 +8,6 @@ export function nameFromUrl(url: URL): string {
   return safeName(decoded(url.pathname)) ?? unnamed;
 }
 
-/** The name in a `Content-Disposition` (RFC 6266), if it has one that can be used. */
-export function nameFromDisposition(header: string): string | undefined {
-  const [, extended] = /;\s*filename\*\s*=\s*(?:utf-8|UTF-8)''([^;\s]+)/.exec(header) ?? [];
-  if (extended !== undefined) return safeName(decoded(extended));
-  const [, quoted, token] = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))/i.exec(header) ?? [];
-  const text = quoted?.replaceAll(/\\(.)/g, '$1') ?? token;
-  return text === undefined ? undefined : safeName(text);
-}
-
 /** One component of a path that means a file inside of whatever folder it is put into. */
 function safeName(path: string): string | undefined {
   const name = path.replace(/\/+$/, '').replace(/^.*[/\\]/s, '');

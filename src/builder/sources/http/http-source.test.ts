@@ -40,9 +40,13 @@ test('HttpSource: gets a file with its name and time, and again only when it has
   using scratch = scratchDir();
   let content = 'one';
   await using server = await serve((request, response) => {
-    const etag = `"${content}"`;
-    if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
-    else response.writeHead(200, { etag, 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT' }).end(content);
+    const headers = {
+      etag: `"${content}"`,
+      'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT',
+      'content-disposition': 'attachment; filename=other.txt',
+    };
+    if (request.headers['if-none-match'] === headers.etag) response.writeHead(304).end();
+    else response.writeHead(200, headers).end(content);
   });
   using source = await open(scratch);
   const url = new URL(`${server.url}/a/file.txt?x=1`);

@@ -13,7 +13,7 @@ import { algorithmOf, type Digest, parseDigest } from '#/oci/digest.ts';
 import type { FileKeeper, KeptFiles } from '../../cache/kept-files.ts';
 import type { StatusSink } from '../../progress.ts';
 import { factsFile, type Remembered, remember, remembered } from './facts-file.ts';
-import { nameFromDisposition, nameFromUrl } from './file-name.ts';
+import { nameFromUrl } from './file-name.ts';
 
 /** One file to get. */
 export interface HttpRequest {
@@ -203,7 +203,7 @@ export class HttpSource implements Disposable, FileKeeper {
     algorithm: string,
   ): Promise<{ path: string; facts: Remembered }> {
     const { maxBytes = defaultMaxBytes, progress, signal } = request;
-    const { etag, 'last-modified': lastModified, 'content-disposition': disposition } = response.headers;
+    const { etag, 'last-modified': lastModified } = response.headers;
     const total = Number(response.headers['content-length'] ?? 0);
     const name = requestName('GET', url);
     const path = join(this.#root, 'open', randomUUID());
@@ -236,9 +236,8 @@ export class HttpSource implements Disposable, FileKeeper {
       url: shownUrl(request.url),
       digest: parseDigest(`${algorithm}:${hash.digest('hex')}`),
       size,
-      name:
-        (disposition === undefined ? undefined : nameFromDisposition(disposition)) ??
-        nameFromUrl(request.url),
+      // The Dockerfile counts on this name, whatever the server calls the file.
+      name: nameFromUrl(request.url),
       modified: Number.isNaN(modified) ? 0 : modified,
       etag: goodValue(etag),
       lastModified: goodValue(lastModified),
