@@ -16,7 +16,7 @@ import { loadImages } from './images/load.ts';
 import type { ImageRecord } from './images/record.ts';
 import { saveImages } from './images/save.ts';
 import { selectImages } from './images/save-selection.ts';
-import type { Layer } from './layers.ts';
+import type { Layer } from './layer-table.ts';
 import { openStorage, type TestStorage } from './layers-storage.ts';
 import type { DriverName } from './snapshots/snapshotter.ts';
 import { buildKey } from './unpack-key.ts';

@@ -10,12 +10,13 @@ import { layerCompression, layerMediaType } from '#/oci/media-types.ts';
 import type { Database, Statement } from '#/state/db.ts';
 import { type TreePackJob, verified } from './archive/hash-tree.ts';
 import { bestDeflater, type PackJob } from './archive/pack-archive.ts';
-import { followRecipe, type RecipeSource } from './archive/tar-recipe.ts';
+import { followRecipe, type RecipeSource, recipeFile } from './archive/tar-recipe.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
 import type { ChainId } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import type { Hold } from './holds.ts';
-import type { Layer, Layers } from './layers.ts';
+import type { Layer } from './layer-table.ts';
+import type { Layers } from './layers.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
 import type { TreeThreads } from './tree/tree-threads.ts';
 
@@ -220,7 +221,7 @@ export class LayerArchives {
   }
 
   #recipeOf(chainId: ChainId): string {
-    return this.#snapshots.besideOf(chainId, 'recipe');
+    return this.#snapshots.besideOf(chainId, recipeFile);
   }
 }
 

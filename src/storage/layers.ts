@@ -1,33 +1,21 @@
 import { invalid, notFound } from '#/base/errors.ts';
 import { KeyedLocks } from '#/base/locks.ts';
-import { type Digest, parseDigest } from '#/oci/digest.ts';
+import type { Digest } from '#/oci/digest.ts';
 import { mediaTypes } from '#/oci/media-types.ts';
-import { type Database, isForeignKeyError, type Row, type Statement } from '#/state/db.ts';
+import type { Database } from '#/state/db.ts';
 import type { UnpackControl } from './archive/unpack-blob.ts';
 import type { UnpackThreads } from './archive/unpack-threads.ts';
 import { type BuiltArchive, BuiltLayers } from './built-layers.ts';
 import { type ChainId, chainIdOf } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import { type Hold, Holds } from './holds.ts';
+import { type Layer, LayerTable } from './layer-table.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
+import { type StackOptions, stackLayer } from './stack-layer.ts';
 import type { TreeThreads } from './tree/tree-threads.ts';
 import { UnpackAhead } from './unpack-ahead.ts';
 import { type ChainRequest, unpackChain } from './unpack-chain.ts';
 import { buildPrefix, unpackKey, unpackPrefix } from './unpack-key.ts';
-
-/** A layer that is unpacked. */
-export interface Layer {
-  readonly chainId: ChainId;
-  /** The layer below; absent for the lowest. */
-  readonly parent: ChainId | undefined;
-  /** Digest of the uncompressed archive. */
-  readonly diffId: Digest;
-  /** The archive as it came, perhaps compressed, in the content store; of a built layer, what it would be. */
-  readonly blob: Digest;
-  readonly mediaType: string;
-  /** Bytes of file content that it adds. */
-  readonly size: number;
-}
 
 /** A layer to unpack. */
 export interface UnpackRequest extends UnpackControl {
@@ -63,15 +51,9 @@ export class Layers {
   readonly #trees: TreeThreads;
   readonly #built: BuiltLayers;
   readonly #db: Database;
+  readonly #table: LayerTable;
   readonly #holds = new Holds<ChainId>();
   readonly #locks = new KeyedLocks();
-  readonly #insert: Statement;
-  readonly #get: Statement;
-  readonly #all: Statement;
-  readonly #chain: Statement;
-  readonly #delete: Statement;
-  readonly #withBlob: Statement;
-  readonly #blobInUse: Statement;
 
   constructor(parts: {
     content: ContentStore;
@@ -87,24 +69,12 @@ export class Layers {
     this.#content = parts.content;
     this.#snapshots = parts.snapshots;
     this.#threads = parts.threads;
-    this.#insert = db.prepare(
-      'INSERT INTO layers (chain_id, parent, diff_id, blob, media_type, size) VALUES (?, ?, ?, ?, ?, ?)',
-    );
-    this.#get = db.prepare('SELECT * FROM layers WHERE chain_id = ?');
-    this.#all = db.prepare('SELECT * FROM layers');
-    this.#chain = db.prepare(`
-      WITH RECURSIVE chain (chain_id, depth) AS (
-        SELECT ?, 0
-        UNION ALL SELECT l.parent, depth + 1 FROM layers l JOIN chain USING (chain_id) WHERE l.parent IS NOT NULL
-      ) SELECT layers.* FROM chain JOIN layers USING (chain_id) ORDER BY depth DESC`);
-    this.#delete = db.prepare('DELETE FROM layers WHERE chain_id = ?');
-    this.#withBlob = db.prepare('SELECT 1 FROM layers WHERE blob = ? LIMIT 1');
-    this.#blobInUse = db.prepare('SELECT 1 FROM needed_blobs WHERE digest = ? LIMIT 1');
+    this.#table = new LayerTable(db);
   }
 
   /** All layers, in no order. */
   all(): Layer[] {
-    return this.#all.all().map(parseLayer);
+    return this.#table.all();
   }
 
   /** `using hold = layers.hold()`: layers added to it are kept until it is closed. */
@@ -118,8 +88,7 @@ export class Layers {
   }
 
   get(chainId: ChainId): Layer | undefined {
-    const row = this.#get.get(chainId);
-    return row && parseLayer(row);
+    return this.#table.get(chainId);
   }
 
   /** The layer, if its snapshot exists, too: another driver may have been in use when it was unpacked. */
@@ -129,7 +98,7 @@ export class Layers {
 
   /** `top` and all layers below it, the lowest first. Throws `notFound`. */
   chain(top: ChainId): Layer[] {
-    const chain = this.#chain.all(top).map(parseLayer);
+    const chain = this.#table.chain(top);
     if (chain.length === 0) throw notFound(`Layer ${top} not found`);
     return chain;
   }
@@ -162,7 +131,7 @@ export class Layers {
     return unpackChain(request, {
       ...parts,
       existing: (chainId) => this.usable(chainId),
-      record: (layer) => this.#record(layer),
+      record: (layer) => this.#table.record(layer),
     });
   }
 
@@ -185,11 +154,27 @@ export class Layers {
     }
     await this.#snapshots.commit(key, chainId);
     const { diffId, size, content } = made;
-    return this.#db.transaction(() => {
-      const layer = { chainId, parent, diffId, blob: diffId, mediaType: mediaTypes.layer, size: content };
-      const recorded = this.#record(layer);
-      if (recorded.blob === diffId) this.#built.record(chainId, { size, newest });
-      return recorded;
+    const layer = { chainId, parent, diffId, blob: diffId, mediaType: mediaTypes.layer, size: content };
+    return this.#recordBuilt(layer, { size, newest });
+  }
+
+  /** What `stack` makes takes no room beside what it is made of. */
+  get stackIsFree(): boolean {
+    return this.#snapshots.canRebase;
+  }
+
+  /**
+   * The layer with what is in `alone`, which has no layer below it, on top of `parent`: names count, links of the parent do not. Throws `notFound`, system errors, the signal's reason.
+   */
+  stack(alone: ChainId, options: StackOptions): Promise<Layer> {
+    return stackLayer(alone, options, {
+      snapshots: this.#snapshots,
+      trees: this.#trees,
+      locks: this.#locks,
+      existing: (chainId) => this.usable(chainId),
+      builtArchive: (chainId) => this.#built.get(chainId),
+      record: (layer, built) => this.#recordBuilt(layer, built),
+      commitBuilt: (key, commit) => this.commitBuilt(key, commit),
     });
   }
 
@@ -200,7 +185,7 @@ export class Layers {
 
   /** For blobs that may turn out to be layers; see `ChainRequest.ahead`. */
   unpackAhead(): UnpackAhead {
-    const isLayer = (blob: Digest): boolean => this.#withBlob.get(blob) !== undefined;
+    const isLayer = (blob: Digest): boolean => this.#table.hasWithBlob(blob);
     return new UnpackAhead({ snapshots: this.#snapshots, threads: this.#threads, isLayer });
   }
 
@@ -232,10 +217,10 @@ export class Layers {
 
   /** Removes all layers that nothing needs, and what unpacking and removing left when a daemon died at it. */
   async collect(): Promise<void> {
-    for (const row of this.#all.all()) await this.release(parseLayer(row).chainId);
+    for (const { chainId } of this.#table.all()) await this.release(chainId);
     for (const { name, kind } of this.#snapshots.list().toReversed()) {
       const inWork = this.#locks.isHeld(name) || this.#holds.has(name as ChainId);
-      const orphan = kind === 'committed' && this.#get.get(name) === undefined && !inWork;
+      const orphan = kind === 'committed' && this.get(name as ChainId) === undefined && !inWork;
       if (orphan && !this.#snapshots.hasChildren(name)) await this.#snapshots.remove(name);
     }
   }
@@ -270,19 +255,25 @@ export class Layers {
         return existing;
       }
       await this.#snapshots.commit(key, chainId);
-      return this.#record({ ...request, chainId, parent, diffId: unpacked.diffId, size: unpacked.bytes });
+      return this.#table.record({
+        ...request,
+        chainId,
+        parent,
+        diffId: unpacked.diffId,
+        size: unpacked.bytes,
+      });
     } catch (error) {
       if (this.#snapshots.exists(key)) await this.#snapshots.remove(key);
       throw error;
     }
   }
 
-  #record(layer: Layer): Layer {
-    const { chainId, parent, diffId, blob, mediaType, size } = layer;
-    const known = this.get(chainId);
-    if (known !== undefined) return known;
-    this.#insert.run(chainId, parent ?? null, diffId, blob, mediaType, size);
-    return { chainId, parent, diffId, blob, mediaType, size };
+  #recordBuilt(layer: Layer, built: BuiltArchive | undefined): Layer {
+    return this.#db.transaction(() => {
+      const recorded = this.#table.record(layer);
+      if (built !== undefined && recorded.blob === recorded.diffId) this.#built.record(layer.chainId, built);
+      return recorded;
+    });
   }
 
   /** False: something needs the layer. */
@@ -291,27 +282,10 @@ export class Layers {
     if (this.#holds.has(chainId) || this.#locks.isHeld(chainId)) return false;
     const unpacked = this.#snapshots.exists(chainId);
     if (unpacked && this.#snapshots.hasChildren(chainId)) return false;
-    try {
-      this.#delete.run(chainId);
-    } catch (error) {
-      if (isForeignKeyError(error)) return false;
-      throw error;
-    }
+    if (!this.#table.delete(chainId)) return false;
     // Nothing has been awaited since the checks, and `remove` deletes the snapshot's row before it waits.
     if (unpacked) await this.#snapshots.remove(chainId);
-    if (this.#blobInUse.get(blob) === undefined) await this.#content.remove(blob);
+    if (!this.#table.needsBlob(blob)) await this.#content.remove(blob);
     return true;
   }
-}
-
-function parseLayer(row: Row): Layer {
-  const { parent } = row;
-  return {
-    chainId: parseDigest(String(row['chain_id'])),
-    parent: typeof parent === 'string' ? parseDigest(parent) : undefined,
-    diffId: parseDigest(String(row['diff_id'])),
-    blob: parseDigest(String(row['blob'])),
-    mediaType: String(row['media_type']),
-    size: Number(row['size']),
-  };
 }

@@ -9,7 +9,7 @@ import { type ChainId, chainIdOf } from './chain-id.ts';
 import type { ContentStore } from './content/content-store.ts';
 import type { PartialBlob } from './content/partial-blob.ts';
 import type { Hold } from './holds.ts';
-import type { Layer } from './layers.ts';
+import type { Layer } from './layer-table.ts';
 import type { Snapshotter } from './snapshots/snapshotter.ts';
 import type { UnpackAhead } from './unpack-ahead.ts';
 import { unpackKey } from './unpack-key.ts';

@@ -32,3 +32,26 @@ test('build: with the storage driver vfs steps, copies and mounts leave the same
     await prune();
   });
 });
+
+test('build: with the storage driver vfs a linked layer is put on other bases', async () => {
+  await using daemon = await TestDaemon.start(['--storage-driver=vfs']);
+  await daemon.loadBusybox();
+  const build = (change: string): Promise<string> => {
+    const lines = [
+      'FROM busybox',
+      `RUN ${change}`,
+      'COPY --link file /way/',
+      'RUN ls -dl /way | cut -c1; cat /way/*; ls /etc/file 2>&1 || true',
+    ];
+    return buildToEnd(daemon, { Dockerfile: lines.join('\n'), file: 'content\n' });
+  };
+  const missing = 'ls: /etc/file: No such file or directory';
+  const first = await build('ln -s /etc /way');
+  assert.ok(first.includes(`d\ncontent\n${missing}`), first);
+  // The same file below: it is part of the layer all the same.
+  const second = await build('mkdir /way; echo content >/way/file; echo old >/way/old');
+  assert.ok(second.includes(`d\ncontent\nold\n${missing}`), second);
+  assert.equal(second.match(/Using cache/g)?.length, 1);
+  const third = await build('true');
+  assert.ok(third.includes(`d\ncontent\n${missing}`), third);
+});

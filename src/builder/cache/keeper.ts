@@ -133,7 +133,7 @@ export class CacheKeeper implements Disposable {
     { key, layer, parent, description, created, used, uses, size }: UsedEntry,
     { inImages, ids }: { inImages: ReadonlyMap<ChainId, unknown>; ids: ReadonlyMap<ChainId, string> },
   ): CacheRecord {
-    const parentId = parent === undefined ? undefined : ids.get(parent);
+    const parentId = parent && (ids.get(parent) ?? ids.get(this.#parts.layers.get(parent)?.diffId ?? parent));
     return {
       id: idOf(key),
       parents: parentId === undefined ? [] : [parentId],
@@ -168,9 +168,13 @@ export class CacheKeeper implements Disposable {
       const [name] = images.namesOf(id);
       const shown = name === undefined ? shortId(id) : familiarString(name);
       for (const layer of layers.chain(chainId)) {
-        const names = found.get(layer.chainId) ?? [];
-        found.set(layer.chainId, names);
-        names.push(shown);
+        // What a linked step has made is there alone, too.
+        const alone = layers.stackIsFree ? [layer.diffId] : [];
+        for (const id of new Set([layer.chainId, ...alone])) {
+          const names = found.get(id) ?? [];
+          found.set(id, names);
+          names.push(shown);
+        }
       }
     }
     return found;

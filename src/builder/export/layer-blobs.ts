@@ -6,7 +6,7 @@ import { compress, decompress } from '#/storage/archive/compression.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
 import type { ImageParts } from '#/storage/images/record.ts';
-import type { Layer } from '#/storage/layers.ts';
+import type { Layer } from '#/storage/layer-table.ts';
 import type { PackOptions } from './image-options.ts';
 
 /** Bytes to be put somewhere else under their digest. */

@@ -78,7 +78,7 @@ export interface CopyNode extends StepBase {
   readonly excludes: readonly string[];
   /** Files keep the directories that they are in. */
   readonly parents: boolean;
-  /** The layer does not depend on what is below it. */
+  /** The layer is made alone, and put on what is below it. */
   readonly link: boolean;
   /** Of ADD: archives are unpacked. */
   readonly unpack: 'archives' | 'never' | 'always';
@@ -108,29 +108,38 @@ export interface DirectoryNode extends StepBase {
   readonly user: string;
 }
 
-/** The nodes that a node waits for. */
+/** The nodes that a node needs: the one below it, and those that it takes something of. */
 export function inputsOf(node: PlanNode): PlanNode[] {
+  if (node.kind === 'image' || node.kind === 'context') return [];
+  return [...present([node.parent]), ...sourcesOf(node)];
+}
+
+/** The nodes that a step takes something of, beside the one below it. */
+export function sourcesOf(node: StepNode): PlanNode[] {
   switch (node.kind) {
-    case 'image':
-    case 'context':
-      return [];
     case 'directory':
-      return present([node.parent]);
+      return [];
     case 'run':
-      return present([
-        node.parent,
-        ...node.mounts.map((mount) =>
+      return present(
+        node.mounts.map((mount) =>
           mount.kind === 'bind' || mount.kind === 'cache' ? mount.from : undefined,
         ),
-      ]);
+      );
     case 'copy':
-      return present([
-        node.parent,
-        ...node.sources.map((source) => (source.kind === 'files' ? source.from : undefined)),
-      ]);
+      return present(node.sources.map((source) => (source.kind === 'files' ? source.from : undefined)));
     default:
       return node satisfies never;
   }
+}
+
+/** What is below the step has no say in its layer. */
+export function isLinked(node: StepNode): boolean {
+  return node.kind === 'copy' && node.link;
+}
+
+/** The step names a user or group of the files below it, whose numbers it needs. */
+export function needsUsers(node: StepNode): boolean {
+  return node.kind === 'copy' && node.chown !== undefined && !/^\d+(?::\d+)?$/.test(node.chown);
 }
 
 function present(inputs: readonly (TreeInput | undefined)[]): PlanNode[] {

@@ -1,4 +1,4 @@
-import { EngineError, messageOf } from '#/base/errors.ts';
+import { EngineError } from '#/base/errors.ts';
 import { nowText } from '#/base/time.ts';
 import { placed } from '#/dockerfile/errors.ts';
 import type { SourceText } from '#/dockerfile/source.ts';
@@ -6,31 +6,27 @@ import type { Digest } from '#/oci/digest.ts';
 import type { ImageConfig } from '#/oci/image-config.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
-import { buildKey } from '#/storage/unpack-key.ts';
-import type { ImportedCache, ImportedRecord } from '../cache/exchange/imported-cache.ts';
-import { type KeyDocument, keyOf } from '../cache/key.ts';
+import type { ImportedCache } from '../cache/exchange/imported-cache.ts';
 import type { StepDebugger } from '../debugger.ts';
-import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { SourceTree } from '../ops/run/definition.ts';
-import { NetworkPool } from '../ops/run/network-pool.ts';
 import {
   type ContextNode,
   type ImageNode,
   inputsOf,
+  isLinked,
+  needsUsers,
   type PlanNode,
   type StepNode,
+  sourcesOf,
   type TreeInput,
 } from '../plan/graph.ts';
-import type { ProgressSink, Status } from '../progress.ts';
+import type { ProgressSink } from '../progress.ts';
 import type { BuildRequest } from '../request.ts';
 import { loadBaseImage } from './base-image.ts';
 import { CachedResults } from './cached-results.ts';
-import { carryOut } from './carry-out.ts';
-import { Explanation } from './explanation.ts';
-import { keyDocument } from './key-document.ts';
-import { RemoteFiles, type RemoteInput } from './remote-files.ts';
-import type { SolveParts, StepOutput, StepResult } from './solve-parts.ts';
+import type { SolveParts, StepResult } from './solve-parts.ts';
 import { hintFor } from './step-hint.ts';
+import { type SolvedStep, StepSolver } from './step-solver.ts';
 import { VertexReport } from './vertex-report.ts';
 import { Witness } from './witness.ts';
 
@@ -64,11 +60,7 @@ export class BuildRun implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   /** Keeps what the build has made until this is disposed of. */
   readonly hold: Hold<ChainId>;
-  readonly #pool: NetworkPool;
-  readonly #remotes: RemoteFiles;
-  /** Steps that this build has begun; other builds may wait for them. */
-  readonly #begun = new Set<Promise<unknown>>();
-  readonly #hits = new Set<Digest>();
+  readonly #steps: StepSolver;
   /** Knows what was used and done. */
   readonly witness: Witness = new Witness();
   /** Knows what came of all steps. */
@@ -79,8 +71,10 @@ export class BuildRun implements AsyncDisposable {
     this.#input = input;
     this.#signal = AbortSignal.any([input.signal, this.#failed.signal]);
     this.hold = this.#stack.use(parts.layers.hold());
-    this.#pool = this.#stack.use(new NetworkPool(parts.steps));
-    this.#remotes = this.#stack.use(new RemoteFiles({ ...parts, witness: this.witness }, input.request));
+    const { request, epoch, imported, debugger: watcher } = input;
+    const { hold, witness } = this;
+    const shared = { request, signal: this.#signal, epoch, debugger: watcher, imported, hold, witness };
+    this.#steps = new StepSolver(parts, shared);
   }
 
   /** Tells of everything that there is to do for a node, inputs first. */
@@ -119,8 +113,7 @@ export class BuildRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#failed.abort(new Error('the build has ended'));
     await Promise.allSettled(this.#results.values());
-    await Promise.allSettled(this.#begun);
-    this.#parts.cache.use([...this.#hits]);
+    await this.#steps[Symbol.asyncDispose]();
     await this.#stack.disposeAsync();
   }
 
@@ -168,19 +161,30 @@ export class BuildRun implements AsyncDisposable {
 
   async #step(node: StepNode): Promise<NodeResult> {
     const report = VertexReport.of(node, this.#input.progress);
+    // What a linked step is put on is made meanwhile.
+    if (node.parent !== undefined) void this.result(node.parent);
+    const { key, chainId: own, created } = await this.#solved(node, report);
+    const chainId = isLinked(node) ? await this.#stacked(node, { own, report }) : own;
+    this.witness.step(node);
+    const { place, name: description } = node;
+    if (own !== undefined) this.cached.add({ key, layer: own, created, place, description }, chainId);
+    return { kind: 'layer', chainId, created };
+  }
+
+  async #solved(node: StepNode, report: VertexReport): Promise<SolvedStep> {
     const inputs = new Map<PlanNode, NodeResult>();
-    await Promise.all(
-      inputsOf(node).map(async (input) => inputs.set(input, await this.#inputOf(node, input))),
-    );
+    const needed = isLinked(node) && !needsUsers(node) ? sourcesOf(node) : inputsOf(node);
+    await Promise.all(needed.map(async (input) => inputs.set(input, await this.#inputOf(node, input))));
     report.start();
     try {
-      const { cached, explanation, key, ...result } = await this.#solve(node, { inputs, report });
-      report.end({ cached, result: result.chainId, explanation });
-      this.witness.step(node);
-      const { place, name: description } = node;
-      const { chainId: layer, created } = result;
-      if (layer !== undefined) this.cached.add({ key, layer, created, place, description });
-      return { kind: 'layer', ...result };
+      const treeOf = (input: TreeInput): SourceTree =>
+        input === 'scratch' ? { kind: 'layer', chainId: undefined } : treeIn(inputs, input);
+      const below = node.parent && inputs.has(node.parent) ? layerOf(treeOf(node.parent)) : undefined;
+      const parent = isLinked(node) ? undefined : below;
+      const solved = await this.#steps.solve(node, { parent, users: below, treeOf, report });
+      const { cached, explanation, chainId: result } = solved;
+      report.end({ cached, result, explanation });
+      return solved;
     } catch (error) {
       report.end({ error });
       throw this.#located(node, error);
@@ -196,136 +200,21 @@ export class BuildRun implements AsyncDisposable {
     }
   }
 
-  /** The result of a step: from the cache, from a build that makes it at this moment, or made now. */
-  async #solve(
+  /** The layer that a linked step has made, on top of what is below it. */
+  async #stacked(
     node: StepNode,
-    { inputs, report }: { inputs: ReadonlyMap<PlanNode, NodeResult>; report: VertexReport },
-  ): Promise<StepResult & { key: Digest; cached: boolean; explanation: readonly string[] | undefined }> {
-    const { cache, files, flights, layers } = this.#parts;
-    const { request, epoch } = this.#input;
-    const treeOf = (input: TreeInput): SourceTree =>
-      input === 'scratch' ? { kind: 'layer', chainId: undefined } : treeIn(inputs, input);
-    const base = node.parent === undefined ? undefined : treeOf(node.parent);
-    if (base?.kind === 'directory') throw new Error(`${node.name} builds on what is no layer`);
-    const parent = base?.chainId;
-    const fetching = {
-      signal: this.#signal,
-      progress: (status: Status) => report.status(status),
-    };
-    const document = await keyDocument(node, {
-      parent: parent ?? 'scratch',
-      defaults: request.run,
-      epoch,
-      treeOf,
-      contentOf: (tree, wish) => files.digest(tree, wish, { signal: this.#signal }),
-      downloadOf: (source) => this.#remotes.identify(source, fetching),
-    });
-    const key = keyOf(document);
-    const { debugger: watcher } = this.#input;
-    const isWatched = watcher?.stopsBefore(node.name) === true;
-    const anew = node.noCache || isWatched;
-    const found = anew ? undefined : cache.find(key);
-    if (found !== undefined) {
-      if (found.layer !== undefined) this.hold.add(found.layer);
-      this.#hits.add(key);
-      const explanation = request.explain ? [`cached: made at ${found.created}`] : undefined;
-      return { key, chainId: found.layer, created: found.created, cached: true, explanation };
-    }
-    const why = request.explain ? new Explanation(this.#parts, { node, key, document, parent }) : undefined;
-    const listener = ({ stream, data }: StepOutput): undefined | Promise<void> => report.log(stream, data);
-    const record = anew ? undefined : (await this.#input.imported).find(key);
-    let cached = false;
-    const work = async (control: Parameters<Parameters<typeof flights.join>[1]>[0]): Promise<StepResult> => {
-      using hold = layers.hold();
-      const fetched = record && (await this.#fetch(record, { parent, hold, signal: control.signal, report }));
-      if (record !== undefined && fetched !== undefined) {
-        const { created } = record;
-        this.#keep(node, { key, parent, document, created, chainId: fetched });
-        cached = true;
-        return { chainId: fetched, created };
-      }
-      const fetch = (source: RemoteInput): Promise<ReadySource> =>
-        this.#remotes.fetch(source, { ...fetching, signal: control.signal });
-      const step = {
-        node,
-        debugger: watcher,
-        parent,
-        treeOf,
-        epoch,
-        fetch,
-        request,
-        pool: this.#pool,
-        snapshot: buildKey(),
-        hold,
-      };
-      const layer = await carryOut(this.#parts, step, control);
-      const created = nowText();
-      const { chainId } = layer;
-      // Whoever looked into the step may have changed its files: nobody else is to get them.
-      if (isWatched) this.hold.add(chainId);
-      else this.#keep(node, { key, parent, document, created, chainId });
-      return { chainId, created };
-    };
-    const begin: typeof work = (control) => {
-      const done = work(control);
-      this.#begun.add(done);
-      return done;
-    };
-    // Who wants it done anew does not want what somebody else has begun before.
-    const flight = anew ? buildKey() : key;
-    const result = await flights.join(flight, begin, { signal: this.#signal, listener });
-    if (result.chainId !== undefined) this.hold.add(result.chainId);
-    const elsewhere = [`cached elsewhere: made at ${result.created}`];
-    const explanation = why && (cached ? elsewhere : await why.lines(result.chainId));
-    return { ...result, key, cached, explanation };
-  }
-
-  /** A result that another place has; undefined if it cannot be had, after all. */
-  async #fetch(
-    record: ImportedRecord,
-    {
-      report,
-      ...wanted
-    }: { parent: ChainId | undefined; hold: Hold<ChainId>; signal: AbortSignal; report: VertexReport },
+    { own, report }: { own: ChainId | undefined; report: VertexReport },
   ): Promise<ChainId | undefined> {
-    const { blob, size } = record;
-    const started = new Date();
-    report.status({ id: blob, current: 0, total: size, started });
+    const parent = node.parent && layerOf(await this.#inputOf(node, node.parent));
+    if (own === undefined || parent === undefined) return own ?? parent;
     try {
-      const layer = await (await this.#input.imported).fetch(record, wanted);
-      report.status({ id: blob, current: size, total: size, started, completed: new Date() });
-      return layer;
+      const { hold } = this;
+      const { chainId } = await this.#parts.layers.stack(own, { parent, hold, signal: this.#signal });
+      return chainId;
     } catch (error) {
-      wanted.signal.throwIfAborted();
-      void report.log(2, Buffer.from(`cannot use the cache: ${messageOf(error)}\n`));
-      return undefined;
+      report.end({ error });
+      throw this.#located(node, error);
     }
-  }
-
-  #keep(
-    node: StepNode,
-    result: {
-      key: Digest;
-      parent: ChainId | undefined;
-      document: KeyDocument;
-      created: string;
-      chainId: ChainId;
-    },
-  ): void {
-    const { key, parent, document, created, chainId } = result;
-    const { name: description, place } = node;
-    const size = this.#parts.layers.get(chainId)?.size ?? 0;
-    this.#parts.cache.put({
-      key,
-      layer: chainId,
-      parent,
-      place,
-      description,
-      inputs: document,
-      created,
-      size,
-    });
-    this.hold.add(chainId);
   }
 
   #located(node: StepNode, error: unknown): unknown {
@@ -334,6 +223,12 @@ export class BuildRun implements AsyncDisposable {
     const hint = hintFor(node, error);
     return placed(error, hint === undefined ? place : { ...place, hint });
   }
+}
+
+/** The layer that a tree is. */
+function layerOf(tree: SourceTree): ChainId | undefined {
+  if (tree.kind === 'directory') throw new Error('a step builds on what is no layer');
+  return tree.chainId;
 }
 
 function treeIn(inputs: ReadonlyMap<PlanNode, NodeResult>, node: PlanNode): SourceTree {

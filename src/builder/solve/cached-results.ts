@@ -1,4 +1,5 @@
 import type { Digest } from '#/oci/digest.ts';
+import type { ChainId } from '#/storage/chain-id.ts';
 import type { Layers } from '#/storage/layers.ts';
 import { addInlineCache } from '../cache/exchange/cache-config.ts';
 import type { ExportedResults } from '../cache/exchange/cache-exchange.ts';
@@ -8,16 +9,28 @@ import type { PlatformImage } from '../export/image-package.ts';
 /** The results of a build's steps, by their keys, for others to have them as cache. */
 export class CachedResults {
   readonly #byKey = new Map<Digest, CachedResult>();
+  /** The layers of images that results became, by key. */
+  readonly #places = new Map<Digest, Set<ChainId>>();
 
-  add(result: CachedResult): void {
+  /** Adds the result of a step, which is `chainId` where images have it: a linked one is on others there. */
+  add(result: CachedResult, chainId: ChainId | undefined): void {
     this.#byKey.set(result.key, result);
+    const places = this.#places.get(result.key) ?? new Set();
+    this.#places.set(result.key, places.add(chainId ?? result.layer));
   }
 
   /** All, and those that are layers of images. */
   forExport(images: readonly PlatformImage[], layers: Layers): ExportedResults {
-    const all = [...this.#byKey.values()];
     const needed = new Set(images.flatMap((image) => chainOf(image, layers)));
-    return { all, ofImages: all.filter(({ layer }) => needed.has(layer)) };
+    const all = [...this.#byKey.values()].map((result) => {
+      const places = [...(this.#places.get(result.key) ?? [])].filter((chainId) => needed.has(chainId));
+      const diffId = layers.get(result.layer)?.diffId;
+      // As the image has it, where that is the same archive: it is packed once.
+      const same = places.find((chainId) => layers.get(chainId)?.diffId === diffId);
+      return { isOfImage: places.length > 0, result: { ...result, layer: same ?? result.layer } };
+    });
+    const ofImages = all.filter(({ isOfImage }) => isOfImage);
+    return { all: all.map(({ result }) => result), ofImages: ofImages.map(({ result }) => result) };
   }
 
   /** The image with the records of the steps that made its layers. */

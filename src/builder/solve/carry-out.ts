@@ -2,7 +2,7 @@ import { EngineError } from '#/base/errors.ts';
 import { goQuote } from '#/base/go-quote.ts';
 import type { ChainId } from '#/storage/chain-id.ts';
 import type { Hold } from '#/storage/holds.ts';
-import type { Layer } from '#/storage/layers.ts';
+import type { Layer } from '#/storage/layer-table.ts';
 import type { StartInside, StepDebugger } from '../debugger.ts';
 import type { ReadySource } from '../ops/files/file-ops.ts';
 import type { RunMount, SourceTree } from '../ops/run/definition.ts';
@@ -19,7 +19,10 @@ import type { SolveParts, StepOutput } from './solve-parts.ts';
 /** A step whose inputs are there. */
 export interface ReadyStep {
   readonly node: StepNode;
+  /** What it changes; undefined: nothing is there yet, or it has no say. */
   readonly parent: ChainId | undefined;
+  /** The layer whose files say which numbers users have. */
+  readonly users: ChainId | undefined;
   readonly treeOf: (input: TreeInput) => SourceTree;
   readonly epoch: number | undefined;
   readonly fetch: (source: RemoteInput) => Promise<ReadySource>;
@@ -42,12 +45,9 @@ export async function carryOut(
   const { snapshot, parent, hold, epoch } = step;
   const { signal } = control;
   if (parent !== undefined) hold.add(parent);
-  const isLinked = step.node.kind === 'copy' && step.node.link && snapshots.canRebase;
-  await snapshots.prepare(snapshot, isLinked ? undefined : parent);
+  await snapshots.prepare(snapshot, parent);
   try {
     await change(parts, step, control);
-    // What is below it has had no say: its links were not followed.
-    if (isLinked && parent !== undefined) snapshots.rebase(snapshot, parent);
     return await parts.layers.commitBuilt(snapshot, { parent, newest: epoch, hold, signal });
   } finally {
     if (snapshots.exists(snapshot)) await snapshots.remove(snapshot);
@@ -55,17 +55,17 @@ export async function carryOut(
 }
 
 async function change(parts: SolveParts, step: ReadyStep, control: FlightControl<StepOutput>): Promise<void> {
-  const { node, snapshot, parent, epoch } = step;
+  const { node, snapshot, users, epoch } = step;
   const { signal } = control;
   switch (node.kind) {
     case 'run':
       return run(parts, { step, node }, control);
     case 'copy': {
       const sources = await Promise.all(node.sources.map((source) => copySource(source, step)));
-      return parts.files.copy({ snapshot, parent, node, sources, epoch }, { signal });
+      return parts.files.copy({ snapshot, users, node, sources, epoch }, { signal });
     }
     case 'directory':
-      return parts.files.makeDirectory({ snapshot, parent, node, epoch });
+      return parts.files.makeDirectory({ snapshot, users, node, epoch });
     default:
       return node satisfies never;
   }

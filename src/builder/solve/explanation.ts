@@ -6,7 +6,7 @@ import { Pacer } from '#/storage/tree/pacer.ts';
 import type { CacheEntry } from '../cache/build-cache.ts';
 import { differences } from '../cache/explain.ts';
 import type { KeyDocument } from '../cache/key.ts';
-import type { StepNode } from '../plan/graph.ts';
+import { isLinked, type StepNode } from '../plan/graph.ts';
 import type { SolveParts } from './solve-parts.ts';
 
 /** Files that are named. */
@@ -18,6 +18,12 @@ export interface MissedStep {
   readonly key: Digest;
   readonly document: KeyDocument;
   readonly parent: ChainId | undefined;
+}
+
+/** Why the cache had a step, in words. */
+export function hitLines(node: StepNode, { created }: Pick<CacheEntry, 'created'>): string[] {
+  const hit = `cached: made at ${created}`;
+  return isLinked(node) ? [hit, 'linked: what is below it does not count'] : [hit];
 }
 
 /** Why the cache did not have a step: what is different from the step that was last done at its place. Make it before the step is done. */

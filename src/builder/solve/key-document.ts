@@ -1,14 +1,15 @@
 import type { KeyDocument, KeyValue } from '../cache/key.ts';
 import type { ContentWish } from '../ops/files/file-ops.ts';
 import type { SourceTree } from '../ops/run/definition.ts';
-import type {
-  CopyInput,
-  CopyNode,
-  DirectoryNode,
-  MountPlan,
-  RunNode,
-  StepNode,
-  TreeInput,
+import {
+  type CopyInput,
+  type CopyNode,
+  type DirectoryNode,
+  isLinked,
+  type MountPlan,
+  type RunNode,
+  type StepNode,
+  type TreeInput,
 } from '../plan/graph.ts';
 import type { RunDefaults } from '../request.ts';
 
@@ -19,6 +20,8 @@ export interface KeyScope {
   /** Seconds since 1970; later times are not known to the result. */
   readonly epoch: number | undefined;
   readonly treeOf: (input: TreeInput) => SourceTree;
+  /** `user:group` in numbers. */
+  readonly ownerOf: (chown: string) => Promise<string>;
   /** Digest of what a copy takes of a tree. */
   readonly contentOf: (tree: SourceTree, wanted: ContentWish) => Promise<string>;
   /** Digest of what a download brings. */
@@ -28,7 +31,7 @@ export interface KeyScope {
 /** All that decides on the result of a step. Secrets are not among it, nor are limits. */
 export async function keyDocument(node: StepNode, scope: KeyScope): Promise<KeyDocument> {
   const common = {
-    parent: scope.parent,
+    ...(isLinked(node) ? {} : { parent: scope.parent }),
     ...(scope.epoch === undefined ? {} : { newest: scope.epoch }),
   };
   switch (node.kind) {
@@ -101,9 +104,11 @@ async function mountContent(from: TreeInput, path: string, scope: KeyScope): Pro
 
 async function copyDocument(node: CopyNode, scope: KeyScope): Promise<KeyDocument> {
   const { destination, chown, chmod, excludes, parents, link, unpack, sources } = node;
+  // Who a name means is up to the layers below, which do not count by themselves then.
+  const owner = link && chown !== undefined ? await scope.ownerOf(chown) : chown;
   return {
     destination,
-    ...(chown === undefined ? {} : { owner: chown }),
+    ...(owner === undefined ? {} : { owner }),
     ...(chmod === undefined ? {} : { mode: chmod }),
     ...(excludes.length === 0 ? {} : { excludes }),
     ...(parents ? { parents } : {}),

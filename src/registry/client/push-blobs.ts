@@ -3,7 +3,7 @@ import type { Descriptor } from '#/oci/descriptor.ts';
 import type { Digest } from '#/oci/digest.ts';
 import { layerCompression } from '#/oci/media-types.ts';
 import type { ImageRecord } from '#/storage/images/record.ts';
-import type { Layer as StoredLayer } from '#/storage/layers.ts';
+import type { Layer as StoredLayer } from '#/storage/layer-table.ts';
 import type { RepositoryName } from './blob-sources.ts';
 import { type OnProgress, shortDigest } from './progress.ts';
 import type { PushParts } from './push.ts';

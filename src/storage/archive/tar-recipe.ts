@@ -25,6 +25,9 @@ import { verified } from './hash-tree.ts';
 const literal = 0;
 const content = 1;
 
+/** What the file is called that lies beside the snapshot of a layer. */
+export const recipeFile = 'recipe';
+
 /** Records are packed in blocks of about this size. */
 const blockSize = 1024 * 1024;
 const readSize = 256 * 1024;

@@ -7,6 +7,7 @@ import { packTree } from '../archive/pack-tree.ts';
 import { JobThreads } from '../threads/job-threads.ts';
 import { callWorker } from '../threads/worker-call.ts';
 import { WorkerPool } from '../threads/worker-pool.ts';
+import { type LinkTreeJob, linkTree } from './copy-tree.ts';
 
 /** What a thread is asked that makes a stream, beside what `serveJobs` knows. */
 export type StreamRequest =
@@ -20,7 +21,8 @@ export const treeJobs: {
   readonly hash: typeof hashTree;
   readonly fill: typeof fillRing;
   readonly hashRing: typeof hashRing;
-} = { hash: hashTree, fill: fillRing, hashRing };
+  readonly link: typeof linkTree;
+} = { hash: hashTree, fill: fillRing, hashRing, link: linkTree };
 
 /** An archive up to this size is not worth a thread. Bytes. */
 const inlineSize = 1024 * 1024;
@@ -60,6 +62,11 @@ export class TreeThreads implements AsyncDisposable {
     const large = await this.#jobs.run('hash', job, { signal });
     if (large === undefined) throw new Error('hashed without a budget, it cannot be exceeded');
     return large;
+  }
+
+  /** See `linkTree`. */
+  link(job: LinkTreeJob, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return this.#jobs.run('link', job, options);
   }
 
   /**

@@ -48,7 +48,8 @@ export type ReadySource =
 export interface CopyJob {
   /** The active snapshot that is copied to. */
   readonly snapshot: string;
-  readonly parent: ChainId | undefined;
+  /** The layer whose files say which numbers users have. */
+  readonly users: ChainId | undefined;
   readonly node: CopyNode;
   readonly sources: readonly ReadySource[];
   /** Seconds since 1970. */
@@ -56,7 +57,7 @@ export interface CopyJob {
 }
 
 /** A directory to make. */
-export interface DirectoryJob extends Pick<CopyJob, 'snapshot' | 'parent' | 'epoch'> {
+export interface DirectoryJob extends Pick<CopyJob, 'snapshot' | 'users' | 'epoch'> {
   readonly node: DirectoryNode;
 }
 
@@ -115,7 +116,7 @@ export class FileOps {
   async copy(job: CopyJob, { signal }: { signal: AbortSignal }): Promise<void> {
     const { node, epoch } = job;
     await using place = openPlace(this.#steps);
-    const owner = node.chown === undefined ? undefined : await this.#owner(place, node.chown, job.parent);
+    const owner = node.chown === undefined ? undefined : await this.#owner(place, node.chown, job.users);
     const { excludes, parents } = node;
     const common = { owner, excludes, parents, time: timeOf(epoch) };
     let given: readonly string[] = [];
@@ -128,16 +129,23 @@ export class FileOps {
   }
 
   /** Makes a directory, if it is missing, with those above it. A user that is not there yet does not own it. */
-  async makeDirectory({ snapshot, parent, node, epoch }: DirectoryJob): Promise<void> {
+  async makeDirectory({ snapshot, users, node, epoch }: DirectoryJob): Promise<void> {
     await using place = openPlace(this.#steps);
     let owner: Owner | undefined;
     try {
-      if (node.user !== '') owner = await this.#owner(place, node.user, parent);
+      if (node.user !== '') owner = await this.#owner(place, node.user, users);
     } catch (error) {
       if (!isKind(error, 'invalid')) throw error;
     }
     const { root, lowers } = this.#steps.snapshots.layerTarget(snapshot);
     makeDirectories({ target: { root, lowers }, path: byteString(node.path), owner, time: timeOf(epoch) });
+  }
+
+  /** `user:group` in numbers, where names mean those of a layer. Throws `invalid` for one that is not there. */
+  async owner(chown: string, chainId: ChainId | undefined): Promise<string> {
+    await using place = openPlace(this.#steps);
+    const { uid, gid } = await this.#owner(place, chown, chainId);
+    return `${uid}:${gid}`;
   }
 
   async #digestIn(
