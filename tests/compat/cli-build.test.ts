@@ -125,6 +125,8 @@ test('skiff build: what it says, in each way', async () => {
   assert.equal((await ok('skiff build --progress none said')).stdout, '');
   const files = 'skiff build -q -t said:2 --iidfile id --metadata-file meta said';
   const { stdout } = await ok(`${files} >out; cat id; echo; cat out`);
+  assert.equal((await shell('skiff build --iidfile id --target nope said; ls id')).stdout, '');
+  assert.equal((await ok('skiff build --iidfile /dev/stdout said | cat')).stdout, quiet.stdout.trim());
   assert.deepEqual(new Set(stdout.trim().split('\n')).size, 1);
   const metadata = JSON.parse(readFileSync(join(folder, 'meta'), 'utf8'));
   assert.equal(metadata['containerimage.config.digest'], quiet.stdout.trim());
@@ -153,7 +155,17 @@ test('skiff build: wrong command lines and wrong inputs', async () => {
   context('wrong', { Dockerfile: 'FROM busybox\n', Unknown: 'FRM x\n' });
   const cases: [line: string, error: RegExp][] = [
     ['skiff build nope', /unable to prepare context: path "nope" not found/],
+    ['skiff build ""', /please specify build context \(e\.g\. "\." for the current directory\)/],
+    [
+      'skiff build wrong/Unknown',
+      /path "wrong\/Unknown" is not a directory; if it is the Dockerfile: --file /,
+    ],
     ['skiff build -f nope wrong', /failed to read dockerfile: open nope: no such file or directory/],
+    ['skiff build -f - wrong </dev/null', /the Dockerfile cannot be empty: standard input is/],
+    ['skiff build -f /dev/null wrong', /the Dockerfile cannot be empty: "\/dev\/null" is/],
+    ['head -c 1000 /dev/zero | skiff build -', /neither a Dockerfile nor an archive of a known kind/],
+    ['skiff build git@host:repository.git', /there is no SSH agent for --ssh default/],
+    ['skiff build --cache-to type=gha wrong', /cache of type gha is not implemented/],
     ['skiff build -f wrong/Unknown wrong', /unknown instruction: FRM \(did you mean FROM\?\)/],
     ['skiff build -t UPPER wrong', /invalid tag "UPPER": .*must be lowercase/],
     ['skiff build --progress x wrong', /invalid progress mode x: one of auto, /],
@@ -163,7 +175,7 @@ test('skiff build: wrong command lines and wrong inputs', async () => {
     ['skiff build --output type=nope wrong', /exporter "nope" could not be found/],
     ['skiff build --output type=local wrong', /dest is required for local exporter/],
     ['skiff build --push wrong', /tag is needed when pushing to registry/],
-    ['skiff build --secret id=a,src=nope wrong', /failed to read a secret: open nope: no such file/],
+    ['skiff build --secret id=a,src=nope wrong', /failed to read the secret "a": open nope: no such file/],
     ['skiff build --ssh default wrong', /SSH_AUTH_SOCK/],
     ['skiff build --platform a/b/c/d wrong', /cannot parse platform specifier/],
     ['skiff build --build-context x wrong', /invalid context value: x, expected key=value/],
@@ -219,6 +231,8 @@ test('skiff build: a secret is there for its step and nowhere else', async () =>
   const { stderr } = await ok(line, { OWN: `${value}-2` });
   assert.match(stderr, new RegExp(`\\d ${value}\\n`));
   assert.match(stderr, new RegExp(`\\d ${value}-2\\n`));
+  const unset = await ok('skiff build --no-cache --secret id=file,env=UNSET - <secrets/Dockerfile');
+  assert.match(unset.stderr, /WARNING: the secret "file" is empty: the variable "UNSET" is not set\n/);
   const traces = await shell(
     `{ skiff history --no-trunc secrets; skiff inspect secrets; skiff builder du --verbose; skiff save secrets; } | grep -ac ${value}`,
   );

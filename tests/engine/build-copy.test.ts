@@ -104,6 +104,10 @@ test('COPY: what is missing or leads out is refused with its place', async () =>
       assert.ok(error instanceof DockerfileError, `${line}: ${String(error)}`);
       assert.match(error.message, /not found/);
       assert.match(error.excerpt, />>> COPY/);
+      const hint = line.includes('..')
+        ? /^No path leads out of a context/
+        : /^Look whether it is in the context/;
+      assert.match(error.hint ?? '', hint);
       return true;
     });
   }

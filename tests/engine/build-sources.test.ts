@@ -44,6 +44,15 @@ test('build sources: a repository is a context, without what it ignores', async 
   assert.equal(again.log, 'main\nother\n');
 });
 
+test('build sources: the Dockerfile may be written in lower case', async () => {
+  repository.commit({ 'lower/dockerfile': 'FROM busybox\nRUN echo lower' });
+  const context = box.engine.backend.builder.remoteContext(`${url}#main:lower`, access);
+  assert.ok(context !== undefined);
+  const built = (path: string) => box.build('', { context, dockerfile: { kind: 'file', context, path } });
+  assert.equal((await built('Dockerfile')).log, 'lower\n');
+  await assert.rejects(built('Otherfile'), /open Otherfile: no such file or directory/);
+});
+
 test('build sources: ADD takes a repository, and again only when its commit is another one', async () => {
   const dockerfile = `FROM busybox\nADD ${url}#main:app /app\nADD --keep-git-dir=true ${url} /all\nRUN cat /app/main; ls -A /all`;
   const first = await box.build(dockerfile);

@@ -94,7 +94,8 @@ function readAnnotation(name: string, value: string): Annotation | undefined {
 function readCompression(text: string | undefined): PackOptions['compression'] {
   if (text === undefined || text === '') return undefined;
   if (text === 'gzip' || text === 'zstd' || text === 'uncompressed') return text;
-  if (text === 'estargz') throw notImplemented('compression estargz');
+  if (text === 'estargz')
+    throw notImplemented('compression estargz is not implemented; use gzip, zstd or uncompressed');
   throw invalid(`unsupported layer compression type ${JSON.stringify(text)}`);
 }
 

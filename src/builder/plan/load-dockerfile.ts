@@ -1,4 +1,5 @@
 import { constants, fstatSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { internal, invalid, isSystemError } from '#/base/errors.ts';
 import { ignoreFileNames, parseIgnoreFile } from '#/dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from '#/dockerfile/parse.ts';
@@ -25,6 +26,7 @@ interface LoadControl {
 
 /** Larger ones are no Dockerfiles. Bytes. */
 const maxBytes = 16 * 1024 * 1024;
+const usualName = 'Dockerfile';
 
 /** Fetches and reads the Dockerfile and the ignore file that counts for it. Throws `DockerfileError`, `invalid` if there is none. */
 export async function loadDockerfile(request: BuildRequest, control: LoadControl): Promise<LoadedDockerfile> {
@@ -35,18 +37,20 @@ export async function loadDockerfile(request: BuildRequest, control: LoadControl
     return { dockerfile, excludes: ignore ?? [], vertex: undefined };
   }
   const { path } = wanted;
+  // As Docker's builders do, for the name that is the usual one.
+  const lower = basename(path) === usualName ? join(dirname(path), usualName.toLowerCase()) : undefined;
   const [beside = '', general = ''] = ignoreFileNames(path);
   const loading = vertex(`[internal] load build definition from ${path}`, `dockerfile ${path}`);
   const report = new VertexReport(loading, control.progress);
   const isSame = wanted.context === context;
   const files = await report.during(() =>
     readFiles(wanted.context, {
-      paths: [path, beside, ...(isSame ? [general] : [])],
+      paths: [path, ...(lower === undefined ? [] : [lower]), beside, ...(isSame ? [general] : [])],
       control,
       report,
     }),
   );
-  const bytes = files.get(path);
+  const bytes = files.get(path) ?? (lower === undefined ? undefined : files.get(lower));
   if (bytes === undefined)
     throw invalid(`failed to read dockerfile: open ${path}: no such file or directory`);
   const own = files.get(beside);

@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { isArchive } from '#/tar/is-archive.ts';
 import type { TerminalInput } from '../command.ts';
+import { goMessage } from '../system-errors.ts';
 
 /** The longest Dockerfile that is read from standard input. Bytes. */
 const maxDockerfile = 16 * 1024 * 1024;
@@ -21,9 +22,15 @@ export type ContextSource =
 /** Finds out what the argument of `build` means. Throws an Error in docker's words. */
 export async function contextSource(argument: string, stdin: () => TerminalInput): Promise<ContextSource> {
   if (argument === '-') return fromInput(stdin());
-  if (isFolder(argument)) return { kind: 'folder', path: argument };
+  if (argument === '') throw new Error('please specify build context (e.g. "." for the current directory)');
+  const there = statContext(argument);
+  if (there?.isDirectory() === true) return { kind: 'folder', path: argument };
   if (isUrl(argument)) return { kind: 'url', url: argument };
-  throw new Error(`unable to prepare context: path ${JSON.stringify(argument)} not found`);
+  const quoted = JSON.stringify(argument);
+  if (there === undefined) throw new Error(`unable to prepare context: path ${quoted} not found`);
+  throw new Error(
+    `unable to prepare context: path ${quoted} is not a directory; if it is the Dockerfile: --file ${argument} DIRECTORY`,
+  );
 }
 
 /** Tells whether the daemon is to get it: a git repository or something behind http. */
@@ -31,17 +38,33 @@ export function isUrl(text: string): boolean {
   return /^(?:https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(text);
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** Tells whether it is a git repository that is reached by ssh. */
+export function isSshUrl(text: string): boolean {
+  return /^(?:ssh:\/\/|git@)/.test(text);
+}
+
+function statContext(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new Error(`unable to prepare context: ${goMessage(error)}`, { cause: error });
+  }
 }
 
 async function fromInput(stdin: TerminalInput): Promise<ContextSource> {
   if (stdin.isTTY === true) {
-    throw new Error('"-" reads the context or the Dockerfile from standard input, which is a terminal');
+    throw new Error(
+      '"-" takes the context or the Dockerfile from standard input, which is a terminal: pipe a file or an archive into it, or write "." for the current directory',
+    );
   }
   const reader = readerOf(stdin);
   const head = await reader.atLeast(headSize);
   if (head.length > 0 && isArchive(head)) return { kind: 'archive', bytes: reader.all() };
+  if (head.includes(0)) {
+    throw new Error(
+      'standard input is neither a Dockerfile nor an archive of a known kind: tar, or tar with gzip, bzip2, xz or zstd',
+    );
+  }
   return { kind: 'dockerfile', content: await readAll(reader.all()) };
 }
 

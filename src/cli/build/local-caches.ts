@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '#/base/errors.ts';
 import type { BuildDocument, CacheDocument } from '#/wire/build.ts';
 import type { Output } from '../command.ts';
+import { goMessage } from '../system-errors.ts';
 import { type LocalContext, localContext } from './local-context.ts';
 import type { ClientSink } from './outputs.ts';
 
@@ -33,7 +33,7 @@ export function planCaches(
       folders.set(Name, localContext(src));
       return [{ ...cache, Name, Attributes: { ...cache.Attributes, digest: found } }];
     } catch (error) {
-      stderr.write(`WARNING: local cache import at ${src} not found due to err: ${messageOf(error)}\n`);
+      stderr.write(`WARNING: local cache import at ${src} not found due to err: ${goMessage(error)}\n`);
       return [];
     }
   });

@@ -26,7 +26,7 @@ type OutputFlags = Pick<BuildFlags, 'annotation' | 'load' | 'output' | 'push' | 
 /** What `--output`, `--load`, `--push` and `--annotation` say; the image store if they say nothing. Throws an Error. */
 export function parseOutputs(flags: OutputFlags, { isTerminal }: { isTerminal: boolean }): ClientOutput[] {
   const texts = [
-    ...flags.output,
+    ...flags.output.filter((text) => text !== ''),
     ...(flags.load ? ['type=docker'] : []),
     ...(flags.push ? ['type=registry'] : []),
   ];

@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import type { ContextDocument, DockerfileDocument } from '#/wire/build.ts';
 import type { Context } from '../command.ts';
 import { type Agents, openAgents } from './agents.ts';
 import { parsePair } from './attributes.ts';
-import { type ContextSource, contextSource, isUrl, readDockerfile } from './context-source.ts';
+import { type ContextSource, contextSource, isSshUrl, isUrl, readDockerfile } from './context-source.ts';
 import type { BuildFlags } from './flags.ts';
 import { planCaches } from './local-caches.ts';
 import { type LocalContext, type LocalDockerfile, localContext, localDockerfile } from './local-context.ts';
@@ -45,9 +46,11 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
     );
   }
   const outputs = parseOutputs(flags, { isTerminal: ctx.stdout.isTTY });
-  const agents = await openAgents(flags.ssh, ctx.env);
+  const agents = await openAgents(sshFlags(flags, argument), ctx.env);
   const named = flags['build-context'].map(namedContext);
   const main = await mainContext(flags.file, await contextSource(argument, () => ctx.stdin), ctx);
+  if (main.content?.length === 0)
+    throw new Error(`the Dockerfile cannot be empty: ${sourceOfDockerfile(flags.file, argument)} is`);
   const { folders, sinks, ...caches } = planCaches(settings, ctx.stderr);
   for (const sink of [...outputs.map((output) => output.sink), ...sinks.values()]) {
     if (sink !== undefined) checkSink(sink);
@@ -65,6 +68,19 @@ export async function planBuild(flags: BuildFlags, argument: string, ctx: Contex
     cacheSinks: sinks,
     agents,
   };
+}
+
+/** Repositories behind ssh need the user's agent without being asked for. */
+function sshFlags({ ssh, 'build-context': named }: BuildFlags, argument: string): readonly string[] {
+  const urls = [argument, ...named.map((text) => text.slice(text.indexOf('=') + 1))];
+  const hasDefault = ssh.some((text) => /^(?:default)?(?:=|$)/.test(text));
+  return hasDefault || !urls.some(isSshUrl) ? ssh : [...ssh, 'default'];
+}
+
+function sourceOfDockerfile(file: string, argument: string): string {
+  return file === '-' || argument === '-'
+    ? 'standard input'
+    : JSON.stringify(file || join(argument, 'Dockerfile'));
 }
 
 type MainContext = Pick<BuildPlan, 'dockerfile' | 'content' | 'context' | 'uploads'>;

@@ -1,3 +1,4 @@
+import { isSystemError } from '#/base/errors.ts';
 import type { Context } from '../command.ts';
 import { goMessage } from '../system-errors.ts';
 import { parseAttributes } from './attributes.ts';
@@ -6,12 +7,22 @@ import { readBounded } from './read-bounded.ts';
 /** Secrets are keys and passwords, not files of data. Bytes; BuildKit's limit. */
 const maxSize = 500 * 1024;
 
-/** The values of `--secret`, by id, in base64. Throws an Error that never has a part of a value. */
-export function readSecrets(texts: readonly string[], env: Context['env']): Record<string, string> {
-  return Object.fromEntries(texts.map((text) => readSecret(text, env)));
+/**
+ * The values of `--secret`, by id, in base64. A variable that is not set is an empty secret, as for BuildKit, and warned of.
+ * Throws an Error that never has a part of a value.
+ */
+export function readSecrets(
+  texts: readonly string[],
+  { env, stderr }: Pick<Context, 'env' | 'stderr'>,
+): Record<string, string> {
+  const given = texts.filter((text) => text !== '');
+  return Object.fromEntries(given.map((text) => readSecret(text, { env, stderr })));
 }
 
-function readSecret(text: string, env: Context['env']): [id: string, value: string] {
+function readSecret(
+  text: string,
+  { env, stderr }: Pick<Context, 'env' | 'stderr'>,
+): [id: string, value: string] {
   const { type, values } = parseAttributes('secret', text);
   const { id = '', ...rest } = values;
   const { src, source, env: variable, ...unknown } = rest;
@@ -20,28 +31,29 @@ function readSecret(text: string, env: Context['env']): [id: string, value: stri
   if (id === '') throw new Error(`secret without an id: ${JSON.stringify(text)} (id=name,src=path)`);
   if (!['', 'file', 'env'].includes(type)) throw new Error(`unsupported secret type ${JSON.stringify(type)}`);
   const path = src ?? source;
-  const value =
+  const name =
     type === 'env' || (variable !== undefined && path === undefined)
-      ? fromEnvironment(variable ?? path ?? id, env)
+      ? (variable ?? path ?? id)
       : path === undefined && type === '' && env[id] !== undefined
-        ? fromEnvironment(id, env)
-        : fromFile(path ?? id);
+        ? id
+        : undefined;
+  if (name !== undefined && env[name] === undefined) {
+    stderr.write(
+      `WARNING: the secret ${JSON.stringify(id)} is empty: the variable ${JSON.stringify(name)} is not set\n`,
+    );
+  }
+  const value = name === undefined ? fromFile(id, path ?? id) : Buffer.from(env[name] ?? '');
   if (value.length > maxSize) {
     throw new Error(`secret ${JSON.stringify(id)} is too large: at most ${maxSize} bytes are allowed`);
   }
   return [id, value.toString('base64')];
 }
 
-function fromEnvironment(name: string, env: Context['env']): Buffer {
-  const value = env[name];
-  if (value === undefined) throw new Error(`the variable ${JSON.stringify(name)} for a secret is not set`);
-  return Buffer.from(value);
-}
-
-function fromFile(path: string): Buffer {
+function fromFile(id: string, path: string): Buffer {
   try {
     return readBounded(path, maxSize);
   } catch (error) {
-    throw new Error(`failed to read a secret: ${goMessage(error)}`, { cause: error });
+    const reason = isSystemError(error, 'EISDIR') ? `read ${path}: is a directory` : goMessage(error);
+    throw new Error(`failed to read the secret ${JSON.stringify(id)}: ${reason}`, { cause: error });
   }
 }

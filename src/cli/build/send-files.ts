@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import type { ContextEntry } from '#/wire/build.ts';
 import { goMessage } from '../system-errors.ts';
 import type { CapabilityReader } from './capabilities.ts';
-import type { ContextFile } from './walk.ts';
+import { type ContextFile, unreadableHint } from './walk.ts';
 
 /** Bytes that are handed on at once. */
 const batchSize = 256 * 1024;
@@ -73,5 +73,6 @@ function open(path: string): number {
 }
 
 function unreadable(error: unknown, path: string): Error {
-  return new Error(`cannot send ${path} of the build context: ${goMessage(error)}`, { cause: error });
+  const reason = `${goMessage(error)}${unreadableHint(error)}`;
+  return new Error(`cannot send ${path} of the build context: ${reason}`, { cause: error });
 }

@@ -62,7 +62,7 @@ export function wantsShell({
 }
 
 /** The settings that the flags and the user's configuration make. Throws an Error. */
-export function buildSettings(flags: BuildFlags, { client, config, env }: Context): BuildSettings {
+export function buildSettings(flags: BuildFlags, { client, config, env, stderr }: Context): BuildSettings {
   return {
     Names: flags.tag.map(checkTag),
     Args: {
@@ -89,7 +89,7 @@ export function buildSettings(flags: BuildFlags, { client, config, env }: Contex
     CpuQuota: flags['cpu-quota'],
     CpusetCpus: flags['cpuset-cpus'],
     CpusetMems: flags['cpuset-mems'],
-    Secrets: readSecrets(flags.secret, env),
+    Secrets: readSecrets(flags.secret, { env, stderr }),
     CacheFrom: parseCacheLocations('cache-from', flags['cache-from']),
     CacheTo: parseCacheLocations('cache-to', flags['cache-to']),
     Attestations: parseAttestations(flags),

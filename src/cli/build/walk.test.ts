@@ -77,6 +77,11 @@ test('walkContext and contentsOf: what cannot be read is told by its path', asyn
   assert.throws(() => [...contentsOf(files, () => {})], {
     message: `cannot send ${dir.path}/a of the build context: open ${dir.path}/a: no such file or directory`,
   });
+  execFileSync('mknod', [join(dir.path, 'device'), 'c', '1', '3']);
+  assert.throws(() => paths(dir.path), {
+    message: `cannot read the build context: ${dir.path}/device is a device, which contexts do not have; leave it out by a line in .dockerignore`,
+  });
+  assert.deepEqual(paths(dir.path, ['device']), []);
   // Nobody is to be led elsewhere, or to wait, by what takes the place of a file.
   symlinkSync('/etc/hostname', join(dir.path, 'a'));
   assert.throws(() => [...contentsOf(files, () => {})], /cannot send/);
@@ -162,7 +167,21 @@ test('localContext: the ignore file beside the Dockerfile counts alone, else the
   assert.equal(localDockerfile(root, join(root, 'sub/Dockerfile')).name, 'sub/Dockerfile');
   const { name, content } = localDockerfile(root, join(dir.path, 'elsewhere/Dockerfile'));
   assert.deepEqual([name, content.toString()], ['Dockerfile', 'FROM x']);
-  assert.throws(() => localDockerfile(dir.path, ''), {
-    message: 'failed to read dockerfile: open Dockerfile: no such file or directory',
+  const missing = 'failed to read dockerfile: open Dockerfile: no such file or directory';
+  const cases: [named: string, message: string][] = [
+    ['', `${missing} (in "${dir.path}"; another one is named with --file)`],
+    ['Dockerfile', `${missing}; paths of --file begin where you are: ${root}/Dockerfile`],
+    [root, `failed to read dockerfile: read ${root}: is a directory`],
+    [`${root}/nope/x`, `failed to read dockerfile: open ${root}/nope/x: no such file or directory`],
+  ];
+  for (const [named, message] of cases) {
+    const folder = named === 'Dockerfile' ? root : dir.path;
+    assert.throws(() => localDockerfile(folder, named), { message });
+  }
+  tree(dir.path, { 'lower/dockerfile': 'FROM lower' });
+  assert.equal(localDockerfile(join(dir.path, 'lower'), '').name, 'dockerfile');
+  tree(dir.path, { 'broken/.dockerignore': 'a\n[b\n', 'broken/Dockerfile': '' });
+  assert.throws(() => localContext(join(dir.path, 'broken')), {
+    message: `failed to read ${dir.path}/broken/.dockerignore: syntax error in pattern: "[b"`,
   });
 });

@@ -1,4 +1,5 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { isSystemError } from '#/base/errors.ts';
 import type { IgnoreRules, IgnoreState } from '#/dockerfile/ignore.ts';
 import { goMessage } from '../system-errors.ts';
 
@@ -14,7 +15,7 @@ export interface ContextFile {
 
 /**
  * The files of a folder that its ignore file leaves, folders before what is in them, in the order of their names.
- * Symbolic links are not followed; sockets are left out. Throws an Error for what cannot be read.
+ * Symbolic links are not followed; sockets are left out. Throws an Error for devices and for what cannot be read.
  */
 export function* walkContext(root: string, rules: IgnoreRules): Generator<ContextFile, void, undefined> {
   yield* new Walk(root, rules).folder('', rules.root);
@@ -56,6 +57,11 @@ class Walk {
     try {
       const stats = lstatSync(absolute, { bigint: true });
       if (stats.isSocket()) return undefined;
+      if (stats.isBlockDevice() || stats.isCharacterDevice()) {
+        throw new Error(
+          `${absolute} is a device, which contexts do not have; leave it out by a line in .dockerignore`,
+        );
+      }
       return { path, absolute, stats, link: stats.isSymbolicLink() ? readlinkSync(absolute) : '' };
     } catch (error) {
       throw unreadable(error);
@@ -80,6 +86,14 @@ function namesIn(folder: string): string[] {
   return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
+/** What people may do about a file that they may not read; empty for other errors. */
+export function unreadableHint(error: unknown): string {
+  return isSystemError(error, 'EACCES')
+    ? '; make it readable, or leave it out by a line in .dockerignore'
+    : '';
+}
+
 function unreadable(error: unknown): Error {
-  return new Error(`cannot read the build context: ${goMessage(error)}`, { cause: error });
+  const reason = `${goMessage(error)}${unreadableHint(error)}`;
+  return new Error(`cannot read the build context: ${reason}`, { cause: error });
 }

@@ -73,6 +73,8 @@ function placeOf({ type, attributes }: CacheLocation): RegistryPlace {
 }
 
 function unknownType(type: string, what: 'importer' | 'exporter'): Error {
-  if (['gha', 's3', 'azblob'].includes(type)) return notImplemented(`cache of type ${type}`);
+  if (['gha', 's3', 'azblob'].includes(type)) {
+    return notImplemented(`cache of type ${type} is not implemented; use registry, local or inline`);
+  }
   return invalid(`unknown cache ${what}: ${JSON.stringify(type)}`);
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { lstatSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { BuildOutcome } from '#/wire/build-status.ts';
 import { buildAuths } from '../../build/build-auths.ts';
 import { checkDockerfile } from '../../build/check.ts';
@@ -35,6 +35,8 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
   const mode = progressMode(flags, { given, env: ctx.env });
   const view = chooseView(mode, ctx);
   const plan = await planBuild(flags, argument, ctx);
+  // Nobody shall take the identifier of an earlier build for that of one that fails.
+  if (flags.iidfile !== '') removeFile(flags.iidfile);
   const auths = await buildAuths(ctx, mentions(plan));
   const isSkiff = await ctx.client.isSkiff();
   const outcome: BuildOutcome | undefined = isSkiff
@@ -60,9 +62,10 @@ async function build(ctx: Context, { flags, given }: Given, argument: string): P
         metadata: {},
       };
   const image = outcome?.image ?? '';
-  if (flags.iidfile !== '') writeResult(flags.iidfile, image);
+  if (flags.iidfile !== '') writeResult('iidfile', { path: flags.iidfile, text: image });
   if (flags['metadata-file'] !== '') {
-    writeResult(flags['metadata-file'], `${JSON.stringify(outcome?.metadata ?? {}, null, 2)}\n`);
+    const path = flags['metadata-file'];
+    writeResult('metadata-file', { path, text: `${JSON.stringify(outcome?.metadata ?? {}, null, 2)}\n` });
   }
   if (mode === 'quiet' && image !== '') ctx.stdout.write(`${image}\n`);
 }
@@ -114,10 +117,24 @@ function mentions({ settings, content, namedContexts, outputs }: BuildPlan): str
   ];
 }
 
-function writeResult(path: string, text: string): void {
+function writeResult(
+  flag: 'iidfile' | 'metadata-file',
+  { path, text }: { path: string; text: string },
+): void {
   try {
     writeFileSync(path, text);
   } catch (error) {
-    throw new Error(goMessage(error), { cause: error });
+    throw new Error(`the build has succeeded, but --${flag} cannot be written: ${goMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Removes a file, but not a device or a link that results are written to. */
+function removeFile(path: string): void {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) unlinkSync(path);
+  } catch (error) {
+    throw new Error(`removing image ID file: ${goMessage(error)}`, { cause: error });
   }
 }
