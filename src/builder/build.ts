@@ -1,12 +1,13 @@
 import { invalid } from '#/base/errors.ts';
 import { type Digest, digestOf, parseDigest } from '#/oci/digest.ts';
+import type { ImageRuntimeConfig } from '#/oci/image-config.ts';
 import { formatPlatform, hostPlatform, type Platform } from '#/oci/platform.ts';
 import { type AttestOptions, readAttestOptions } from './attest/attest-options.ts';
 import { ResultAttestations } from './attest/attest-result.ts';
 import type { BuildFacts } from './attest/provenance.ts';
 import { CacheExchange } from './cache/exchange/cache-exchange.ts';
 import type { CacheKeeper } from './cache/keeper.ts';
-import type { CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
+import type { CacheBudget, CacheRecord, PruneRequest, PruneResult } from './cache/record.ts';
 import type { StepDebugger } from './debugger.ts';
 import { makeImage } from './export/image-config.ts';
 import type { PlatformImage } from './export/image-package.ts';
@@ -147,6 +148,16 @@ export class Builder {
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly id: string; readonly name: string }> {
     return this.#keeper.importMount(bytes, options);
+  }
+
+  /** What an image in the store says of how it is run, by its name; undefined: it is not there. */
+  imageConfig(name: string, platform: Platform): ImageRuntimeConfig | undefined {
+    return this.#solve.images.known(name, platform)?.config.config;
+  }
+
+  /** How much the cache may keep when nobody asks; undefined: all. */
+  get budget(): CacheBudget | undefined {
+    return this.#keeper.budget;
   }
 
   /** What the cache has. */

@@ -15,3 +15,11 @@ export class StepError extends EngineError {
     this.exitCode = exitCode;
   }
 }
+
+/** The client does not lend what a RUN instruction cannot do without. The messages are BuildKit's. */
+export class NotLentError extends EngineError {
+  constructor(message: string) {
+    super('invalid', message);
+    this.name = 'NotLentError';
+  }
+}

@@ -30,6 +30,7 @@ export function openBuildKit({ id, builder, db, builds, networks, trees, log }: 
     worker: {
       id,
       version: skiffVersion,
+      budget: () => builder.budget,
       platforms: () => [hostPlatform(), ...emulated()],
       hostGateway: () => {
         const gateway = networks.list().find(({ name }) => name === 'bridge')?.bridge?.gateway;

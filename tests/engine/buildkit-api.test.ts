@@ -8,6 +8,7 @@ import { GrpcError, grpcCodes } from '#/api/buildkit/grpc/status.ts';
 import { BuildHistoryEventType, Control } from '#/api/buildkit/messages/control_pb.ts';
 import { Packet_PacketType as kinds } from '#/api/buildkit/messages/fsutil_pb.ts';
 import { StatusSchema } from '#/api/buildkit/messages/status_pb.ts';
+import { hostPlatform } from '#/oci/platform.ts';
 import { TestBuildKit, type TestSession } from '#tests/buildkit-client.ts';
 import { TestDaemon } from '#tests/daemon.ts';
 import { leakCheck } from '#tests/leak-check.ts';
@@ -183,6 +184,31 @@ test('ListenBuildHistory: a build stays with its log, provenance and error when 
       { signal: never },
     );
     assert.match((await failureOf(again)).message, /there is no build/);
+  }
+});
+
+test('Control.ListWorkers: tells what can be built for, and by what the cache is collected', async () => {
+  await using client = await clientOf('FROM scratch\n');
+  const { record } = await client.rpc.unary(Control.method.listWorkers, {}, { signal: never });
+  const [worker] = record;
+  const { os, architecture } = hostPlatform();
+  assert.deepEqual(
+    worker?.platforms.slice(0, 1).map((platform) => [platform.os, platform.architecture]),
+    [[os, architecture]],
+  );
+  const [old, more] = worker?.gcPolicy ?? [];
+  assert.equal(old?.keepDuration, BigInt(60 * 24 * 3600) * 1_000_000_000n);
+  assert.ok((more?.maxUsedSpace ?? 0n) > 0n);
+});
+
+test('Control.Solve: a failure for want of what the client does not lend says only that', async () => {
+  const cases: [mount: string, message: string][] = [
+    ['type=secret,id=nope,required', 'secret nope: not found'],
+    ['type=ssh,id=nope,required', 'unset ssh forward key nope'],
+  ];
+  for (const [mount, message] of cases) {
+    await using client = await clientOf(`FROM busybox\nRUN --mount=${mount} true\n`);
+    assert.equal((await failureOf(client.build({}))).message, message);
   }
 });
 

@@ -85,6 +85,11 @@ export class CacheKeeper implements Disposable {
     return { id: mountId(id), name };
   }
 
+  /** What it collects by; undefined: nothing is collected. */
+  get budget(): CacheBudget | undefined {
+    return this.#parts.budget;
+  }
+
   /** Collects what is over the budget some time after the last build. */
   collectLater(): void {
     clearTimeout(this.#timer);

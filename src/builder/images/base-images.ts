@@ -1,4 +1,4 @@
-import { invalid, notFound } from '#/base/errors.ts';
+import { invalid, isKind, notFound } from '#/base/errors.ts';
 import { pullFailure } from '#/distribution/failures.ts';
 import type { RegistryClient } from '#/distribution/registry-client.ts';
 import type { Digest } from '#/oci/digest.ts';
@@ -43,10 +43,25 @@ export class BaseImages {
       throw notFound(`No such image: ${what}`);
     }
     const reference = withDefaultTag(meaning);
+    const here = this.#here(reference, request.platform);
+    return here === undefined || request.pull ? this.#pull(reference, request) : here;
+  }
+
+  /** What a name means for a platform among the images in the store; undefined if there is none, or for what is no name. */
+  known(name: string, platform: Platform): ImageRecord | undefined {
+    try {
+      const meaning = parseAnyReference(name);
+      return typeof meaning === 'string' ? undefined : this.#here(withDefaultTag(meaning), platform);
+    } catch (error) {
+      if (isKind(error, 'invalid')) return undefined;
+      throw error;
+    }
+  }
+
+  #here(reference: Reference, platform: Platform): ImageRecord | undefined {
     const named = this.#parts.images.byName(reference);
-    const here = named === undefined ? undefined : this.#within(named, request.platform);
-    if (here !== undefined && isFor(here, request.platform) && !request.pull) return here;
-    return this.#pull(reference, request);
+    const here = named === undefined ? undefined : this.#within(named, platform);
+    return here !== undefined && isFor(here, platform) ? here : undefined;
   }
 
   /** An image from an OCI layout that a client has; see `imageFromLayout`. */

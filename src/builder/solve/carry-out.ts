@@ -10,7 +10,7 @@ import type { NetworkPool } from '../ops/run/network-pool.ts';
 import { type RunControl, runStep } from '../ops/run/run.ts';
 import type { CopyNode, RunNode, StepNode, TreeInput } from '../plan/graph.ts';
 import type { BuildRequest } from '../request.ts';
-import { StepError } from '../step-error.ts';
+import { NotLentError, StepError } from '../step-error.ts';
 import { WordedError } from '../worded-error.ts';
 import type { FlightControl } from './flights.ts';
 import type { RemoteInput } from './remote-files.ts';
@@ -93,6 +93,7 @@ async function run(
     );
   } catch (error) {
     if (!(error instanceof EngineError) || error instanceof StepError) throw error;
+    if (error instanceof NotLentError) throw error;
     const command = goQuote(definition.args.join(' '));
     throw new WordedError(`process ${command} did not complete successfully: ${error.message}`, error);
   }

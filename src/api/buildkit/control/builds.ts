@@ -3,7 +3,7 @@ import { invalid, notFound, notImplemented } from '#/base/errors.ts';
 import type { BuildResult } from '#/builder/build.ts';
 import { loadDockerfile } from '#/builder/plan/load-dockerfile.ts';
 import type { BuildRequest, NamedContext } from '#/builder/request.ts';
-import type { Dockerfile } from '#/dockerfile/parse.ts';
+import { hostPlatform } from '#/oci/platform.ts';
 import type { BuilderBackend } from '../../backend.ts';
 import { GrpcError, grpcCodes, grpcErrorOf } from '../grpc/status.ts';
 import type { History } from '../history/history.ts';
@@ -95,8 +95,12 @@ export class Builds {
     const noInput = (asked: string): NamedContext => inputImage(new Map(), asked);
     const request = buildRequestOf(input, { ...this.#parts.contexts(input, stack), input: noInput });
     const control = { signal, progress: job.feed.push.bind(job.feed) };
-    const load = async (): Promise<Dockerfile> => (await loadDockerfile(request, control)).dockerfile;
-    return await answerSubrequest(name, { load, attributes });
+    const [platform = hostPlatform()] = request.platforms;
+    return await answerSubrequest(name, {
+      attributes,
+      load: () => loadDockerfile(request, control),
+      imageConfig: (image) => this.#parts.builder.imageConfig(image, platform),
+    });
   }
 
   /** Carries a build out, and takes note of it in the history. */

@@ -1,32 +1,36 @@
+import { posix } from 'node:path';
 import { invalid } from '#/base/errors.ts';
+import { argValues } from '#/builder/plan/variables.ts';
+import { expandWord } from '#/dockerfile/expand.ts';
+import { expandInstruction, readMounts } from '#/dockerfile/expand-instruction.ts';
+import { globalArgs, platformArgs } from '#/dockerfile/global-args.ts';
 import type { ArgInstruction, RunInstruction } from '#/dockerfile/instruction.ts';
 import { readMount } from '#/dockerfile/mount.ts';
 import type { Dockerfile, Stage } from '#/dockerfile/parse.ts';
 import type { SourceRange } from '#/dockerfile/source.ts';
-import type { Attributes } from './attributes.ts';
+import { hostPlatform } from '#/oci/platform.ts';
+import { type Attributes, withPrefix } from './attributes.ts';
 import { base64, rangeOf } from './source-range.ts';
 
-/** What a target can be given: arguments, secrets, agents and caches, as BuildKit's clients show it. */
+/** What a target can be given: arguments, secrets, agents and caches, as BuildKit's clients show it. Throws as a build would. */
 export function outlineOf(file: Dockerfile, attributes: Attributes): object {
   const target = targetOf(file, attributes.get('target') ?? '');
-  const stages = [...needed(file, target)].toSorted((a, b) => a.index - b.index);
-  const instructions = stages.flatMap((stage) => stage.instructions);
-  const args = [...file.metaArgs, ...instructions.filter((instruction) => instruction.kind === 'arg')];
-  const mounts = instructions.filter((instruction) => instruction.kind === 'run').flatMap(mountsOf);
-  const named = (type: string): object[] =>
-    mounts
-      .filter((mount) => mount.type === type && mount.id !== undefined)
-      .map(({ id, required, location }) => ({ name: id, ...(required && { required }), location }));
-  const caches = mounts.filter(({ type }) => type === 'cache');
+  const outline = new Outline(file, attributes);
+  for (const stage of outline.needed(target)) outline.evaluate(stage);
   return {
     ...(target.name !== undefined && { name: target.name }),
     ...(target.from.description !== undefined && { description: target.from.description }),
-    args: argsOf(args, attributes),
-    secrets: named('secret'),
-    ssh: named('ssh'),
-    cache: caches.map(({ id, target: path, location }) => ({ ID: id ?? path, location })),
+    ...listed('args', [...outline.args.values()]),
+    ...listed('secrets', outline.secrets),
+    ...listed('ssh', outline.ssh),
+    ...listed('cache', outline.caches),
     sources: [base64(file.source)],
   };
+}
+
+/** A member with a list; none for an empty one, as in BuildKit. */
+function listed(name: string, list: readonly object[]): object {
+  return list.length === 0 ? {} : { [name]: list };
 }
 
 function targetOf({ stages }: Dockerfile, name: string): Stage {
@@ -39,45 +43,124 @@ function targetOf({ stages }: Dockerfile, name: string): Stage {
   return stage;
 }
 
-/** The stage with all that it is made from. */
-function needed(file: Dockerfile, stage: Stage, found: Set<Stage> = new Set()): Set<Stage> {
-  if (found.has(stage)) return found;
-  found.add(stage);
-  const names = stage.instructions.flatMap((instruction) => {
-    if (instruction.kind === 'copy') return instruction.from ?? [];
-    return instruction.kind === 'run' ? mountsOf(instruction).flatMap(({ from }) => from ?? []) : [];
-  });
-  for (const name of [stage.from.image, ...names]) {
-    const earlier = file.stages.findLast(
-      (each) => each.index < stage.index && (each.name === name.toLowerCase() || String(each.index) === name),
-    );
-    if (earlier !== undefined) needed(file, earlier, found);
-  }
-  return found;
-}
+class Outline {
+  readonly #file: Dockerfile;
+  readonly #given: ReadonlyMap<string, string>;
+  readonly #builtIn: ReadonlyMap<string, string>;
+  readonly #global: ReadonlyMap<string, string>;
+  /** What the variables of the environment are at the end of a stage. */
+  readonly #environments = new Map<number, ReadonlyMap<string, string>>();
+  /** Arguments before the first FROM that a FROM uses. */
+  readonly #used = new Set<string>();
+  readonly args = new Map<string, object>();
+  readonly secrets: object[] = [];
+  readonly ssh: object[] = [];
+  readonly caches: object[] = [];
 
-/** Each argument once, with the value that it is given or has of itself. */
-function argsOf(instructions: readonly ArgInstruction[], attributes: Attributes): object[] {
-  const args = new Map<string, object>();
-  for (const { args: declared, range } of instructions) {
-    for (const { name, value: own, description } of declared) {
-      const value = attributes.get(`build-arg:${name}`) ?? own;
-      const text = {
-        ...(description !== undefined && { description }),
-        ...(value !== undefined && { value }),
-      };
-      if (!args.has(name)) args.set(name, { name, ...text, location: place(range) });
+  constructor(file: Dockerfile, attributes: Attributes) {
+    const host = hostPlatform();
+    this.#file = file;
+    this.#given = withPrefix(attributes, 'build-arg:');
+    this.#builtIn = platformArgs(file, { platform: host, host, stage: attributes.get('target') });
+    this.#global = globalArgs(file, this.#builtIn, this.#given);
+  }
+
+  /** A stage with all that it is made from, in their order. */
+  needed(stage: Stage): Stage[] {
+    const found = new Set<Stage>();
+    const visit = (each: Stage): void => {
+      if (found.has(each)) return;
+      found.add(each);
+      for (const name of [this.#base(each), ...namesIn(each)]) {
+        const earlier = this.#earlier(name, each);
+        if (earlier !== undefined) visit(earlier);
+      }
+    };
+    visit(stage);
+    this.#declareUsed();
+    return [...found].toSorted((a, b) => a.index - b.index);
+  }
+
+  /** Takes what a stage can be given; what it is made from was evaluated before. */
+  evaluate(stage: Stage): void {
+    const { escape } = this.#file;
+    const base = this.#earlier(this.#base(stage), stage);
+    const environment = new Map(base === undefined ? [] : this.#environments.get(base.index));
+    const variables = new Map(environment);
+    const scope = { given: this.#given, global: this.#global, variables, escape };
+    for (const instruction of stage.instructions) {
+      if (instruction.kind === 'arg') {
+        for (const [index, { name, value }] of argValues(instruction, scope).values.entries()) {
+          // As in a build: what ENV says counts more.
+          if (value !== undefined && !environment.has(name)) variables.set(name, value);
+          this.#declare(instruction, { index, value });
+        }
+      } else if (instruction.kind === 'env') {
+        for (const { name, value } of expandInstruction(instruction, variables, { escape }).pairs) {
+          environment.set(name, value);
+          variables.set(name, value);
+        }
+      } else if (instruction.kind === 'run') this.#takeMounts(instruction, variables);
+    }
+    this.#environments.set(stage.index, environment);
+  }
+
+  #takeMounts(instruction: RunInstruction, variables: ReadonlyMap<string, string>): void {
+    const location = place(instruction.range);
+    for (const mount of readMounts(instruction, variables, { escape: this.#file.escape })) {
+      const { type, id, source, target, required } = mount;
+      const needs = required && { required };
+      if (type === 'secret') {
+        const name = source ?? id ?? posix.basename(target ?? '');
+        this.secrets.push({ name, ...needs, location });
+      } else if (type === 'ssh') this.ssh.push({ name: id ?? 'default', ...needs, location });
+      else if (type === 'cache') this.caches.push({ ID: id ?? target, location });
     }
   }
-  return [...args.values()];
+
+  /** An argument is told of where it stands first. What is always there is nobody's to give. */
+  #declare(
+    { args, range }: ArgInstruction,
+    { index, value }: { index: number; value: string | undefined },
+  ): void {
+    const { name = '', description } = args[index] ?? {};
+    if (this.#builtIn.has(name) || this.args.has(name)) return;
+    const text = {
+      ...(description !== undefined && { description }),
+      ...(value !== undefined && value !== '' && { value }),
+    };
+    this.args.set(name, { name, ...text, location: place(range) });
+  }
+
+  #declareUsed(): void {
+    for (const instruction of this.#file.metaArgs) {
+      for (const [index, { name }] of instruction.args.entries()) {
+        if (this.#used.has(name)) this.#declare(instruction, { index, value: this.#global.get(name) });
+      }
+    }
+  }
+
+  /** What a stage begins with. */
+  #base({ from }: Stage): string {
+    const { escape } = this.#file;
+    const onVariable = (name: string): void => void this.#used.add(name);
+    return expandWord(from.image, this.#global, { escape, onVariable });
+  }
+
+  #earlier(name: string, stage: Stage): Stage | undefined {
+    return this.#file.stages.findLast(
+      (each) => each.index < stage.index && (each.name === name.toLowerCase() || String(each.index) === name),
+    );
+  }
 }
 
-/** Variables in options stay as they are written: nothing is evaluated here. */
-function mountsOf({
-  mounts,
-  range,
-}: RunInstruction): (ReturnType<typeof readMount> & { location: object })[] {
-  return mounts.map((text) => ({ ...readMount(text, (value) => value), location: place(range) }));
+/** Names of the stages and images that instructions take files from; variables have no place there. */
+function namesIn({ instructions }: Stage): string[] {
+  return instructions.flatMap((instruction) => {
+    if (instruction.kind === 'copy') return instruction.from ?? [];
+    if (instruction.kind !== 'run') return [];
+    return instruction.mounts.flatMap((text) => readMount(text, (value) => value).from ?? []);
+  });
 }
 
 function place(range: SourceRange): object {

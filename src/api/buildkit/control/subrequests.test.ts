@@ -24,8 +24,11 @@ async function ask(
 ): Promise<{
   readonly [key: string]: unknown;
 }> {
-  const load = async () => parseDockerfile(Buffer.from(dockerfile));
-  const answer = await answerSubrequest(name, { load, attributes: new Map(Object.entries(attributes)) });
+  const answer = await answerSubrequest(name, {
+    attributes: new Map(Object.entries(attributes)),
+    load: async () => ({ dockerfile: parseDockerfile(Buffer.from(dockerfile)), excludes: ['*.log'] }),
+    imageConfig: (image) => (image === 'debian' ? { Env: ['PATH=/bin'] } : undefined),
+  });
   assert.equal(answer.get('version'), '1.0.0');
   return JSON.parse(answer.get('result.json') ?? '');
 }
@@ -60,6 +63,53 @@ test('answerSubrequest: outlines a target with what it is made from', async () =
   assert.deepEqual(names(outline['ssh']), ['git']);
   assert.deepEqual(names(outline['cache']), ['/root/.cache']);
   await assert.rejects(ask('frontend.outline', { target: 'nope' }), /target stage "nope" could not be found/);
+});
+
+test('answerSubrequest: an outline has the values that a build would have, and no arguments that are always there', async () => {
+  const file = `ARG BASE=debian
+ARG UNUSED=1
+FROM $BASE AS one
+ENV PORT=80
+ARG PORT=1 NEXT=\${PORT}1
+FROM one
+ARG BASE
+ARG TARGETARCH
+ARG MORE=\${PORT}-\${BASE}-\${UNUSED}\${TARGETARCH:+x}
+RUN --mount=type=secret,target=/run/\${MORE}/key --mount=type=ssh true
+`.replaceAll('\\$', '$');
+  const { args, secrets, ssh } = (await ask('frontend.outline', { 'build-arg:NEXT': '7' }, file)) as Record<
+    string,
+    { name: string; value?: string; location: { ranges: [{ start: { line: number } }] } }[]
+  >;
+  assert.deepEqual(
+    args?.map(({ name, value, location }) => [name, value, location.ranges[0].start.line]),
+    [
+      ['BASE', 'debian', 1],
+      ['PORT', '1', 5],
+      ['NEXT', '7', 5],
+      ['MORE', '80-debian-x', 9],
+    ],
+  );
+  assert.deepEqual([secrets?.[0]?.name, ssh?.[0]?.name], ['key', 'default']);
+  const plain = await ask('frontend.outline', {}, 'FROM scratch\n');
+  assert.deepEqual(Object.keys(plain), ['sources']);
+});
+
+test('answerSubrequest: checks with what is known of images and of the ignore file', async () => {
+  const { warnings } = (await ask(
+    'frontend.lint',
+    {},
+    '# check=experimental=all\nFROM debian\nENV A=$PATH B=$NOPE\nCOPY x.log /\n',
+  )) as {
+    warnings: { detail: string }[];
+  };
+  assert.deepEqual(
+    warnings.map(({ detail }) => detail),
+    [
+      "Usage of undefined variable '$NOPE'",
+      'Attempting to Copy file "x.log" that is excluded by .dockerignore',
+    ],
+  );
 });
 
 test('answerSubrequest: checks, also what cannot be built', async () => {

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { CacheBudget } from '#/builder/cache/record.ts';
 import type { Platform } from '#/oci/platform.ts';
-import type { WorkerRecordSchema } from '../messages/worker_pb.ts';
+import type { GCPolicySchema, WorkerRecordSchema } from '../messages/worker_pb.ts';
 
 /** Who carries builds out: this daemon, always the same one. */
 export interface WorkerParts {
@@ -9,6 +10,8 @@ export interface WorkerParts {
   readonly version: string;
   /** What can be built for, the own platform first; emulators come and go. */
   readonly platforms: () => readonly Platform[];
+  /** By what the cache is collected; undefined: it is not. */
+  readonly budget: () => CacheBudget | undefined;
   /** The address that `host-gateway` stands for; undefined if there is none. */
   readonly hostGateway: () => string | undefined;
 }
@@ -25,7 +28,7 @@ export class WorkerInfo {
 
   /** The worker as BuildKit describes one. */
   record(): Record {
-    const { id, platforms, hostGateway } = this.#parts;
+    const { id, platforms, budget, hostGateway } = this.#parts;
     const gateway = hostGateway();
     return {
       id,
@@ -35,6 +38,7 @@ export class WorkerInfo {
         ...(gateway !== undefined && { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': gateway }),
       },
       platforms: platforms().map(({ os, architecture, variant }) => ({ os, architecture, variant })),
+      gcPolicy: policyOf(budget()),
       buildkitVersion: this.version(),
     };
   }
@@ -43,4 +47,19 @@ export class WorkerInfo {
   version(): NonNullable<Record['buildkitVersion']> {
     return { package: 'skiff', version: `v0.25.0+skiff.${this.#parts.version}`, revision: '' };
   }
+}
+
+/** The rules of a collection: what has lain unused too long goes, then what is too much. */
+function policyOf(budget: CacheBudget | undefined): MessageInitShape<typeof GCPolicySchema>[] {
+  if (budget === undefined) return [];
+  const { maxUsed, maxAge, reserved = 0, minFree = 0 } = budget;
+  const space = {
+    maxUsedSpace: BigInt(maxUsed),
+    reservedSpace: BigInt(reserved),
+    minFreeSpace: BigInt(minFree),
+  };
+  return [
+    { all: true, keepDuration: BigInt(maxAge) * 1_000_000n },
+    { all: true, ...space },
+  ];
 }

@@ -4,6 +4,7 @@ import { invalid } from '#/base/errors.ts';
 import { mount, unmount } from '#/kernel/mount.ts';
 import type { MountInput } from '#/runtime/spec/input.ts';
 import type { SecretSource, SshSource } from '../../request.ts';
+import { NotLentError } from '../../step-error.ts';
 import type { StepParts } from '../step-parts.ts';
 import { folderIn, placeInside, placeTree, type StepPlace } from './bind-place.ts';
 import type { RunMount } from './definition.ts';
@@ -98,7 +99,7 @@ class MountMaker implements ReadyMounts {
   async #addSecret(wanted: RunMount & { kind: 'secret' }): Promise<void> {
     const value = await this.#sources.secrets.get(wanted.id, { signal: this.#signal });
     if (value === undefined) {
-      if (wanted.required) throw invalid(`secret ${wanted.id}: not found`);
+      if (wanted.required) throw new NotLentError(`secret ${wanted.id}: not found`);
       return;
     }
     if (value.length > maxSecretBytes)
@@ -110,15 +111,16 @@ class MountMaker implements ReadyMounts {
   async #addSsh(wanted: RunMount & { kind: 'ssh' }): Promise<void> {
     const { ssh } = this.#sources;
     const { id } = wanted;
+    // Also where there is no agent, as BuildKit has it.
+    if (!this.env.some((entry) => entry.startsWith('SSH_AUTH_SOCK=')))
+      this.env.push(`SSH_AUTH_SOCK=${wanted.target}`);
     if (!(await ssh.has(id, { signal: this.#signal }))) {
-      if (wanted.required) throw invalid(`no SSH key "${id}" forwarded from the client`);
+      if (wanted.required) throw new NotLentError(`unset ssh forward key ${id}`);
       return;
     }
     const path = this.#newPath();
     this.#place.stack.use(await forwardSsh(path, { ssh, id, access: wanted }));
     this.#bind(path, wanted.target, false);
-    if (!this.env.some((entry) => entry.startsWith('SSH_AUTH_SOCK=')))
-      this.env.push(`SSH_AUTH_SOCK=${wanted.target}`);
   }
 
   #bind(source: string, target: string, readonly: boolean): void {
