@@ -105,10 +105,11 @@ export interface RunDefaults {
   readonly resources: ResourcesInput;
 }
 
-/** Which network a RUN instruction gets: the default bridge, its own loopback only, the host's, or a user's by name. */
+/** Which network a RUN instruction gets: the default bridge, its own loopback only, the host's, a user's by name, or a container's. */
 export type RunNetwork =
   | { readonly kind: 'default' | 'none' | 'host' }
-  | { readonly kind: 'named'; readonly name: string };
+  | { readonly kind: 'named'; readonly name: string }
+  | { readonly kind: 'container'; readonly container: string };
 
 /** A line of /etc/hosts. */
 export interface ExtraHost {

@@ -16,7 +16,12 @@ export function goMessage(error: unknown): string {
   const [, text = '', call = '', quoted] =
     /^[A-Z0-9]+: ([^,]*), (\w+)(?: '(.*)')?/s.exec(messageOf(error)) ?? [];
   if (call === '' && !isSystemError(error)) return messageOf(error);
-  const { code, syscall = call, path = quoted, errno } = error as SystemError;
+  const {
+    code,
+    syscall = call,
+    path = quoted,
+    errno,
+  } = error as Pick<SystemError, 'code' | 'errno'> & Partial<SystemError>;
   const shown = path === undefined ? '' : ` ${shortPath(path)}`;
   // The errors of sockets are not told in words.
   return `${syscall}${shown}: ${words[code] ?? (text || getSystemErrorMessage(errno))}`;

@@ -213,6 +213,7 @@ export async function openEngine({ config, log, settings }: EngineInput): Promis
         children,
         networks,
         neighboursIn: (network) => neighbours(networks.endpointsIn(network), store),
+        networkOf: (container) => connections.namespaceOf(container),
         cgroups,
         host,
         runRoot: dirs.steps,

@@ -260,3 +260,23 @@ test('GET /system/df: clients before version 1.42 get the size of the build cach
   assert.ok(Number(await sizeIn('1.41')) >= 5000);
   assert.equal(await sizeIn('1.42'), undefined);
 });
+
+test('docker build --network container: steps see what the container sees, and it must run', async () => {
+  await docker.ok(
+    'docker run -d --name peer busybox sh -c "while :; do echo from-peer | nc -l -p 4242; done"',
+  );
+  context('joined', {
+    Dockerfile: 'FROM busybox\nRUN until nc 127.0.0.1 4242 </dev/null | grep from-peer; do sleep 0.1; done\n',
+  });
+  const command = (name: string): string => `${classic} --no-cache --network container:${name} joined`;
+  const ran = await docker.run(command('peer'));
+  assert.match(ran.stdout, /\nfrom-peer\n/, ran.stderr);
+  await docker.ok('docker kill peer');
+  const dead = await docker.run(command('peer'));
+  assert.match(
+    dead.stderr,
+    /cannot join network namespace of a non running container: container peer is exited/,
+  );
+  assert.match((await docker.run(command('nobody'))).stderr, /No such container: nobody/);
+  await docker.ok('docker rm peer');
+});

@@ -89,6 +89,7 @@ export class StepFixture implements AsyncDisposable {
       children: stack.use(new Children()),
       networks,
       neighboursIn: () => [],
+      networkOf: () => 'new',
       cgroups: detectCgroups(),
       host: box.host,
       runRoot,

@@ -185,7 +185,8 @@ test('readBuildQuery: what Docker refuses, in its words', () => {
   for (const [params, message] of cases) {
     assert.throws(() => read(params), { kind: 'invalid', message }, JSON.stringify(params));
   }
-  assert.throws(() => read({ networkmode: 'container:x' }), { kind: 'notImplemented' });
+  assert.throws(() => read({ networkmode: 'container:' }), { kind: 'invalid' });
+  assert.deepEqual(read({ networkmode: 'container:x' }).run.network, { kind: 'container', container: 'x' });
   // Docker does not look at these.
   assert.equal(read({ memory: 'x' }).run.resources.memory, undefined);
 });

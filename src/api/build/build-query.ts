@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { cpus } from 'node:os';
-import { invalid, messageOf, notImplemented } from '#/base/errors.ts';
+import { invalid, messageOf } from '#/base/errors.ts';
 import type { CacheLocation, ExtraHost, RunDefaults, RunNetwork } from '#/builder/request.ts';
 import { checkLimits } from '#/engine/containers/check-limits.ts';
 import { type Platform, parsePlatform } from '#/oci/platform.ts';
@@ -148,14 +148,14 @@ function limit(query: Query, name: string): number | undefined {
   return /^[+-]?\d{1,15}$/.test(text) ? Number(text) || undefined : undefined;
 }
 
-/** What Docker's clients call a network mode. Throws `notImplemented` for the network of a container. */
+/** What Docker's clients call a network mode. Throws `invalid` where the container's name is missing. */
 export function runNetwork(mode: string): RunNetwork {
   if (mode === '' || mode === 'default' || mode === 'bridge') return { kind: 'default' };
   if (mode === 'none' || mode === 'host') return { kind: mode };
   if (mode.startsWith('container:')) {
-    throw notImplemented(
-      `building in the network of a container (${JSON.stringify(mode)}) is not implemented`,
-    );
+    const container = mode.slice('container:'.length);
+    if (container === '') throw invalid('invalid network mode: invalid container format container:<name|id>');
+    return { kind: 'container', container };
   }
   return { kind: 'named', name: mode };
 }

@@ -45,7 +45,7 @@ export function buildConfig(result: PlanNode | undefined): BuildConfig {
 
 /** Numbers of BuildKit's kinds of mounts, networks and ways to share a cache. */
 const mountTypes = { secret: 1, ssh: 2, cache: 3, tmpfs: 4 } as const;
-const networks = { default: 0, named: 0, host: 1, none: 2 } as const;
+const networks = { default: 0, named: 0, container: 0, host: 1, none: 2 } as const;
 const sharings = { shared: 0, private: 1, locked: 2 } as const;
 /** Says that something has no input, or no output. */
 const none = -1;

@@ -4,6 +4,7 @@ import type { Networks } from '#/network/networks.ts';
 import type { Children } from '#/runtime/children.ts';
 import type { OciRuntime } from '#/runtime/crun.ts';
 import type { HostFacts } from '#/runtime/spec/host.ts';
+import type { NamespaceInput } from '#/runtime/spec/input.ts';
 import type { UlimitInput } from '#/runtime/spec/rlimits.ts';
 import type { Snapshotter } from '#/storage/snapshots/snapshotter.ts';
 import type { CacheMounts } from '../cache/cache-mounts.ts';
@@ -18,6 +19,8 @@ export interface StepParts {
   readonly networks: Networks;
   /** The containers in a network that people have made, by their names and aliases. */
   readonly neighboursIn: (network: NetworkRecord) => readonly ExtraHost[];
+  /** The network of a container that runs, which may be the host's. Throws `notFound`, `conflict` for one that does not run. */
+  readonly networkOf: (container: string) => NamespaceInput;
   readonly cgroups: CgroupLayout;
   readonly host: HostFacts;
   readonly defaults: StepDefaults;

@@ -11,7 +11,7 @@ import {
   type StepNode,
   type TreeInput,
 } from '../plan/graph.ts';
-import type { RunDefaults } from '../request.ts';
+import type { RunDefaults, RunNetwork } from '../request.ts';
 
 /** What keys of steps are made with. */
 export interface KeyScope {
@@ -59,7 +59,7 @@ async function runDocument({ run, mounts }: RunNode, scope: KeyScope): Promise<K
     ),
     directory: cwd,
     user,
-    network: network.kind === 'named' ? `named ${network.name}` : network.kind,
+    network: networkText(network),
     ...(insecure ? { security: 'insecure' } : {}),
     ...(extraHosts.length === 0
       ? {}
@@ -137,4 +137,9 @@ async function sourceDocument(source: CopyInput, node: CopyNode, scope: KeyScope
 
 function directoryDocument({ path, user }: DirectoryNode): KeyDocument {
   return { path, ...(user === '' ? {} : { user }) };
+}
+
+function networkText(network: RunNetwork): string {
+  if (network.kind === 'named') return `named ${network.name}`;
+  return network.kind === 'container' ? `container ${network.container}` : network.kind;
 }

@@ -173,6 +173,15 @@ export class ContainerNetworking {
     return { id, path: mode === 'host' ? `/proc/${process.pid}/ns/net` : this.#networks.sandboxOf(id) };
   }
 
+  /** The network namespace of a container that runs. Throws `notFound`, `conflict` for one that does not run. */
+  namespaceOf(ref: string): NamespaceInput {
+    const peer = this.#store.find(ref);
+    if (!isAlive(peer.state)) throw notJoinable(peer);
+    const mode = peer.spec.hostConfig.NetworkMode;
+    if (mode.startsWith('container:')) return this.namespaceOf(mode.slice('container:'.length));
+    return mode === 'host' ? 'host' : { path: this.#networks.sandboxOf(peer.id) };
+  }
+
   #connectAll(record: ContainerRecord): EndpointInfo[] {
     const { id, name, spec } = record;
     const requests = wishes(spec);
@@ -198,10 +207,7 @@ export class ContainerNetworking {
       throw internal(`joining network namespace of container: ${messageOf(error)}`, error);
     }
     if (peer.id === record.id) throw conflict('cannot join own network namespace');
-    if (!isAlive(peer.state))
-      throw conflict(
-        `cannot join network namespace of a non running container: container ${peer.name} is ${peer.state.kind === 'creating' ? 'created' : peer.state.kind}`,
-      );
+    if (!isAlive(peer.state)) throw notJoinable(peer);
     const mode = peer.spec.hostConfig.NetworkMode;
     if (mode.startsWith('container:')) return this.#join(record, mode.slice('container:'.length));
     const namespace: NamespaceInput = mode === 'host' ? 'host' : { path: this.#networks.sandboxOf(peer.id) };
@@ -278,4 +284,9 @@ function portRequests(config: ContainerConfig, host: HostConfig): PortRequest[] 
       );
     return host.PublishAllPorts ? [parsePortBinding(port, { hostIp: '', hostPort: '' })] : [];
   });
+}
+
+function notJoinable({ name, state }: ContainerRecord): EngineError {
+  const shown = state.kind === 'creating' ? 'created' : state.kind;
+  return conflict(`cannot join network namespace of a non running container: container ${name} is ${shown}`);
 }

@@ -11,6 +11,8 @@ export interface StepNetwork extends Disposable {
   readonly gateway: string | undefined;
   /** The containers in it that can be called by their names. */
   readonly neighbours: readonly ExtraHost[];
+  /** It belongs to somebody else, who has set it up. */
+  readonly isShared: boolean;
 }
 
 interface Place {
@@ -21,8 +23,11 @@ interface Place {
 const alone: Omit<StepNetwork, 'namespace'> = {
   gateway: undefined,
   neighbours: [],
+  isShared: false,
   [Symbol.dispose]: () => {},
 };
+
+type PoolParts = Pick<StepParts, 'networks' | 'neighboursIn' | 'networkOf'>;
 
 /** The network of everybody who names none. */
 const defaultNetwork = 'bridge';
@@ -32,17 +37,26 @@ const defaultNetwork = 'bridge';
  * they are needed first, and go with the pool.
  */
 export class NetworkPool implements Disposable {
-  readonly #parts: Pick<StepParts, 'networks' | 'neighboursIn'>;
+  readonly #parts: PoolParts;
   readonly #free = new Map<string, Place[]>();
   readonly #all: string[] = [];
 
-  constructor(parts: Pick<StepParts, 'networks' | 'neighboursIn'>) {
+  constructor(parts: PoolParts) {
     this.#parts = parts;
   }
 
-  /** A place in a network. Throws `notFound` for a name that no network has, `forbidden` for another name of the host's. */
+  /**
+   * A place in a network. Throws `notFound` for a name that no network or container has, `conflict` for a container that does not
+   * run, `forbidden` for another name of the host's.
+   */
   take(network: RunNetwork): StepNetwork {
     if (network.kind === 'host') return { ...alone, namespace: 'host' };
+    if (network.kind === 'container') {
+      const namespace = this.#parts.networkOf(network.container);
+      // Who may use it has to say so.
+      if (namespace === 'host') throw forbidden('network.host is not allowed');
+      return { ...alone, namespace, isShared: true };
+    }
     if (network.kind === 'none') return { ...alone, namespace: 'new' };
     const found = this.#parts.networks.find(network.kind === 'named' ? network.name : defaultNetwork);
     // Who may use it has to say so.
@@ -55,6 +69,7 @@ export class NetworkPool implements Disposable {
       namespace: { path: place.sandbox },
       gateway: place.gateway,
       neighbours: network.kind === 'named' ? this.#parts.neighboursIn(found) : [],
+      isShared: false,
       [Symbol.dispose]: () => void free.push(place),
     };
   }

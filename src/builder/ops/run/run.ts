@@ -206,7 +206,7 @@ function specInput(parts: StepParts, step: StepPlan, { args, terminal }: InsideP
     devices,
     deviceRules: [],
     resources: defaults.resources,
-    sysctls: step.network.namespace === 'host' ? {} : defaultNetworkSysctls,
+    sysctls: step.network.namespace === 'host' || step.network.isShared ? {} : defaultNetworkSysctls,
     seccomp: { kind: 'default' },
     cgroupsPath: join('/', defaults.cgroupParent ?? parts.defaults.cgroupParent, step.id),
   };
