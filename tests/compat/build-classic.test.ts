@@ -136,7 +136,7 @@ test('docker build: a command that fails has its exit code, mistakes have their 
     { line: `${classic} -f bad/Empty bad`, code: 1, err: 'cannot be empty' },
     { line: `${classic} --target nope one`, code: 1, err: 'target stage "nope" could not be found' },
     { line: `${classic} -t UPPER one`, code: 125, err: /must be lowercase|invalid/ },
-    { line: `${classic} --network container:x one`, code: 1, err: 'not implemented' },
+    { line: `${classic} --network container:x --no-cache one`, code: 1, err: 'No such container: x' },
   ]);
 });
 
