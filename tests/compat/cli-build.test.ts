@@ -267,10 +267,12 @@ test('skiff build: an SSH agent of the client answers in a step', async (t) => {
   const socket = await stepAgent();
   for (let round = 0; round < 2; round += 1) {
     const client = connect(socket);
+    const answers: number[] = [];
+    client.on('data', (chunk: Buffer) => answers.push(...chunk));
     client.write(Buffer.of(0, 0, 0, 1, 11, 0, 0, 0, 1, 19));
-    await until(() => client.readableLength === 14, { what: 'two answers' });
+    await until(() => answers.length === 14, { what: 'two answers' });
     // To forget all keys is refused here.
-    assert.deepEqual([...client.read()], [0, 0, 0, 5, 12, 0, 0, 0, 0, 0, 0, 0, 1, 5]);
+    assert.deepEqual(answers, [0, 0, 0, 5, 12, 0, 0, 0, 0, 0, 0, 0, 1, 5]);
     client.destroy();
   }
   const question = Buffer.of(0, 0, 0, 1, 11);
