@@ -56,7 +56,7 @@ test('build sources: the Dockerfile may be written in lower case', async () => {
 test('build sources: ADD takes a repository, and again only when its commit is another one', async () => {
   const dockerfile = `FROM busybox\nADD ${url}#main:app /app\nADD --keep-git-dir=true ${url} /all\nRUN cat /app/main; ls -A /all`;
   const first = await box.build(dockerfile);
-  assert.equal(first.log, 'x.dockerignore\n.git\nDockerfile\napp\n');
+  assert.equal(first.log, 'x.dockerignore\n.git\nDockerfile\napp\nlower\n');
   const again = await box.build(dockerfile);
   assert.equal(again.log, '');
   assert.equal(again.result.image, first.result.image);
