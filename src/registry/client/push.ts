@@ -49,7 +49,7 @@ interface PushedDocument {
  */
 export async function pushImage(parts: PushParts, request: ImagePush): Promise<Digest> {
   await using holds = new PushHolds(parts);
-  return putTop(request, await pushContent(parts, request, holds));
+  return await putTop(request, await pushContent(parts, request, holds));
 }
 
 /**
@@ -78,7 +78,7 @@ export async function pushIndex(parts: PushParts, request: IndexPush): Promise<D
     }
     await repository.putManifest(attestation.digest, attestation, { signal });
   }
-  return putTop(request, { mediaType: index.document.mediaType, digest, bytes });
+  return await putTop(request, { mediaType: index.document.mediaType, digest, bytes });
 }
 
 /** Brings to the registry what the manifest of an image refers to. Returns the manifest, which is not there yet. */
