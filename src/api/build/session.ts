@@ -52,7 +52,7 @@ export class BuildSession implements AsyncDisposable {
       open: async (_wish, { signal, progress }) => {
         using _reports = this.#reportTransfer(name, progress);
         const context = await unlessAborted(this.#comingContext(name).promise, signal);
-        return context.open();
+        return await context.open();
       },
     };
   }

@@ -74,7 +74,7 @@ export class TreeDigests {
       await walk.add(path);
       signal?.throwIfAborted();
     }
-    return walk.finish();
+    return await walk.finish();
   }
 
   /** The digests of files; what is known is not read. */
